@@ -1,0 +1,1 @@
+//! Layered TOML to checked values.

@@ -1,0 +1,76 @@
+//! Everything that can happen to a session.
+
+use serde::{Deserialize, Serialize};
+
+use crate::market::{FeedEvent, MarketEvent};
+use crate::risk::{RiskLimits, RiskState};
+use crate::units::{LocalTime, Lots, Money};
+
+/// One input with its place in the order of things.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// Counts up by one from 1 within a session.
+    pub seq: u64,
+    /// When we heard, on our clock; never before the previous input's.
+    pub at: LocalTime,
+    /// What.
+    pub input: Input,
+}
+
+/// Closed on purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Input {
+    /// News of a market.
+    Market(MarketEvent),
+    /// News of a connection.
+    Feed(FeedEvent),
+    /// Nothing but time.
+    Tick,
+    /// An operator, or the program that carries a session from one run to the next.
+    Command {
+        /// Who: `operator`, `signal`, `config/risk.toml`, `account`, …
+        by: String,
+        /// What.
+        command: Command,
+    },
+}
+
+/// What an operator may ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// First input of a session that continues an account.
+    Restore(Box<Carried>),
+    /// Stop quoting; working orders are cancelled.
+    Pause,
+    /// Quote again (also out of Reducing and Halted).
+    Resume,
+    /// Cancel everything and send nothing more.
+    Halt {
+        /// Why.
+        reason: String,
+    },
+    /// Only reduce positions from here on.
+    Reduce {
+        /// Why.
+        reason: String,
+    },
+    /// Bring every position to zero by crossing the spread, then stay paused.
+    Flatten,
+    /// New limits, already checked.
+    SetLimits(Box<RiskLimits>),
+    /// The end is near: cancel everything.
+    Stop,
+}
+
+/// What goes from one session of an account to the next, per instrument in session order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// Session it comes from.
+    pub from: String,
+    /// Signed positions.
+    pub positions: Vec<Lots>,
+    /// Average entry cost of each position (`Σ price × qty`, signed like the position).
+    pub costs: Vec<Money>,
+    /// In force then.
+    pub state: RiskState,
+}

@@ -1,0 +1,12 @@
+//! One door: stamped inputs in, outputs out, every output chained.
+
+pub mod input;
+pub mod output;
+pub mod session;
+pub mod spec;
+pub mod working;
+
+pub use input::{Carried, Command, Input, Stamped};
+pub use output::{BookState, EquityMark, Output};
+pub use session::Session;
+pub use spec::{DeskSpec, QuotingSpec, SessionSpec};

@@ -1,0 +1,127 @@
+//! Everything a session says. Outputs are the log: the core has no other.
+
+use serde::{Deserialize, Serialize};
+
+use super::input::Command;
+use crate::market::InstrumentId;
+use crate::order::{Report, Request};
+use crate::risk::{Refusal, RiskState};
+use crate::signal::Top;
+use crate::strategy::Decision;
+use crate::units::{Lots, Money};
+
+/// Closed on purpose.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Output {
+    /// Whether an instrument's book can be traded on.
+    Book {
+        /// Whose.
+        instrument: InstrumentId,
+        /// From now on.
+        state: BookState,
+    },
+    /// A strategy decided something new.
+    Decided {
+        /// What and why.
+        decision: Box<Decision>,
+        /// What it saw.
+        top: Top,
+        /// What it held.
+        position: Lots,
+    },
+    /// A request passed the gate and went to the venue.
+    Sent(Request),
+    /// The gate said no.
+    Refused {
+        /// To what.
+        request: Request,
+        /// Why, and by how much.
+        refusal: Refusal,
+    },
+    /// The venue's word reached us.
+    Heard(Report),
+    /// The risk book changed its mind.
+    Risk {
+        /// From now on.
+        state: RiskState,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: String,
+    },
+    /// A command was obeyed.
+    Commanded {
+        /// Who.
+        by: String,
+        /// What.
+        command: Command,
+    },
+    /// Where we stand.
+    Equity(EquityMark),
+}
+
+/// Whether, and why not, an instrument's book can be traded on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BookState {
+    /// Nothing known yet: no snapshot.
+    #[default]
+    Empty,
+    /// In step.
+    Live,
+    /// Messages were lost.
+    Gap,
+    /// The connection is gone.
+    Disconnected,
+    /// Silent for too long.
+    Stale,
+    /// Best bid at or above best ask.
+    Crossed,
+    /// One side is empty, or reaches beyond what the snapshot covered.
+    OutOfRange,
+    /// The venue does not trade it now.
+    NotTrading,
+}
+
+impl BookState {
+    /// The word in exports and status.
+    pub fn word(self) -> &'static str {
+        match self {
+            BookState::Empty => "empty",
+            BookState::Live => "live",
+            BookState::Gap => "gap",
+            BookState::Disconnected => "disconnected",
+            BookState::Stale => "stale",
+            BookState::Crossed => "crossed",
+            BookState::OutOfRange => "out_of_range",
+            BookState::NotTrading => "not_trading",
+        }
+    }
+}
+
+/// Where one instrument stands. All amounts in quote currency; `equity = realised + unrealised - fees`
+/// `= spread + inventory - fees`, exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EquityMark {
+    /// Which.
+    pub instrument: InstrumentId,
+    /// Signed inventory.
+    pub position: Lots,
+    /// Twice the mid it is marked at, ticks; 0 before the first.
+    pub twice_mid: i64,
+    /// Money in (positive) and out for fills, fees included.
+    pub cash: Money,
+    /// Of closed quantity, before fees.
+    pub realised: Money,
+    /// Of the open quantity at the mark, before fees.
+    pub unrealised: Money,
+    /// Paid.
+    pub fees: Money,
+    /// Paid (positive) or received.
+    pub funding: Money,
+    /// Distance of our fills from the mid at the time: what quoting earned.
+    pub spread: Money,
+    /// What the inventory gained from mid moves.
+    pub inventory: Money,
+    /// Highest equity so far minus equity.
+    pub drawdown: Money,
+}

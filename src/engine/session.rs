@@ -1,0 +1,4 @@
+//! The one door.
+/// PLACEHOLDER
+#[derive(Debug)]
+pub struct Session;

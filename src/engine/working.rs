@@ -1,0 +1,1 @@
+//! Wanted versus working.

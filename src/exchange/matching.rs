@@ -1,0 +1,1 @@
+//! A matching engine with price-time priority.

@@ -1,0 +1,1 @@
+//! The paper venue on market data.

@@ -1,0 +1,2 @@
+//! papermaker
+fn main() {}

@@ -1,0 +1,9 @@
+//! What venues say, what is traded, and what it adds up to.
+
+pub mod book;
+pub mod event;
+pub mod instrument;
+
+pub use book::Book;
+pub use event::{FeedEvent, FeedEventKind, Level, MarketEvent, MarketEventKind, PrintFlags};
+pub use instrument::{Instrument, InstrumentId, Status, VenueId};

@@ -1,0 +1,1 @@
+//! What outputs add up to.

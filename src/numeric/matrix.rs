@@ -1,0 +1,1 @@
+//! Tridiagonal systems, the matrix exponential, and the Perron eigenvector.

@@ -1,0 +1,1 @@
+//! From fills to money.

@@ -1,0 +1,155 @@
+//! Who decides: a [`View`] in, a [`Decision`] out.
+//!
+//! A strategy is a guest of the session, not an organ: it sees everything it may know through the view, says what
+//! should rest and why, and owns nothing else. Prices are ticks, quantities lots, time seconds; γ is 1/(tick·lot).
+
+use arrayvec::ArrayVec;
+use serde::{Deserialize, Serialize};
+
+use crate::market::{Book, Instrument, InstrumentId};
+use crate::order::Order;
+use crate::signal::{Signals, Top};
+use crate::units::{LocalTime, Lots, Nanos, Rate, Side, Ticks};
+
+/// Most quotes one decision can hold (ten levels a side).
+pub const QUOTES_MAX: usize = 20;
+
+/// Everything a strategy may know about one instrument.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Now.
+    pub now: LocalTime,
+    /// Since the session's first input.
+    pub elapsed: Nanos,
+    /// Which.
+    pub instrument: InstrumentId,
+    /// Its rules.
+    pub rules: &'a Instrument,
+    /// Its book, trusted.
+    pub book: &'a Book,
+    /// Best bid and ask, from whichever channel is ahead.
+    pub top: Top,
+    /// Running estimates.
+    pub signals: &'a Signals,
+    /// Signed inventory.
+    pub position: Lots,
+    /// Our orders that may still trade.
+    pub orders: &'a [Order],
+    /// How many more lots may be bought before the position limit, counting nothing of what rests.
+    pub room_to_buy: Lots,
+    /// As `room_to_buy`, to sell.
+    pub room_to_sell: Lots,
+    /// What a resting order pays.
+    pub maker_fee: Rate,
+    /// What a crossing order pays.
+    pub taker_fee: Rate,
+}
+
+/// One order that should rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quote {
+    /// Buy or sell.
+    pub side: Side,
+    /// At.
+    pub price: Ticks,
+    /// How much.
+    pub qty: Lots,
+}
+
+/// What should rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Wanted {
+    /// Exactly these, best first per side. Nothing else.
+    Quotes(ArrayVec<Quote, QUOTES_MAX>),
+    /// Whatever rests now.
+    Keep,
+    /// Nothing, and why.
+    Nothing(Idle),
+    /// Nothing, and the inventory brought to zero by crossing the spread.
+    Flatten,
+}
+
+/// Why a strategy does not quote.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Idle {
+    /// An estimate is not ready.
+    WarmingUp {
+        /// Which.
+        what: Estimator,
+        /// Samples so far.
+        have: u32,
+        /// Samples needed.
+        need: u32,
+    },
+    /// The formula has no finite answer for these estimates.
+    NoFiniteQuote,
+    /// Waiting after a fill (`filled_order_delay_ms`).
+    AfterFill,
+}
+
+/// The estimates a strategy can wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Estimator {
+    /// σ
+    Volatility,
+    /// A and k
+    Intensity,
+}
+
+/// The terms behind a decision, for people, reports and off-policy evaluation. Prices in ticks; `NaN` never
+/// appears, terms a strategy does not use are zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Why {
+    /// Reservation price.
+    pub reservation: f64,
+    /// Distance from the reservation price to the bid (positive down).
+    pub bid_distance: f64,
+    /// Distance from the reservation price to the ask.
+    pub ask_distance: f64,
+    /// Volatility used, ticks/√s.
+    pub sigma: f64,
+    /// Fill intensity used, 1/s.
+    pub a: f64,
+    /// Its decay, 1/tick.
+    pub k: f64,
+    /// Risk aversion used, 1/(tick·lot).
+    pub gamma: f64,
+    /// A learned policy's action, if one decided.
+    pub action: Option<[f64; 2]>,
+    /// The log-probability of that action.
+    pub logp: Option<f64>,
+}
+
+/// What a strategy wants, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// For which instrument.
+    pub instrument: InstrumentId,
+    /// What should rest.
+    pub wanted: Wanted,
+    /// The terms behind it.
+    pub why: Why,
+}
+
+/// A strategy for one instrument.
+pub trait Strategy: Send {
+    /// What should rest now. Called only while the book is trusted; must depend on nothing but the view and the
+    /// strategy's own state.
+    fn decide(&mut self, view: &View<'_>) -> Decision;
+
+    /// The strategy's name in exports, for example `avellaneda-stoikov`.
+    fn name(&self) -> &'static str;
+
+    /// Its state, for checkpoints. Stateless strategies keep the default.
+    fn save(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Back to a saved state. Errors if the bytes are not its own.
+    fn restore(&mut self, saved: &[u8]) -> Result<(), String> {
+        if saved.is_empty() { Ok(()) } else { Err(format!("{} keeps no state", self.name())) }
+    }
+}
+
+/// The strategies of a session, one per instrument in order. `None` where nothing is quoted (record only).
+pub type Strategies = Vec<Option<Box<dyn Strategy>>>;

@@ -1,0 +1,17 @@
+//! One test binary, from story to storm; `tests/README.md` is the ladder.
+
+mod book;
+mod config;
+mod data;
+mod engine;
+mod exchange;
+mod export;
+mod feed;
+mod formulas;
+mod journal;
+mod market_sim;
+mod storms;
+mod support;
+mod tidy;
+mod verbs;
+mod wire;
