@@ -1,1 +1,3 @@
 //! Sessions on disk.
+
+pub mod export;
