@@ -1,3 +1,4 @@
 //! Sessions on disk.
 
 pub mod export;
+pub mod import;

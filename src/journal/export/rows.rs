@@ -377,9 +377,9 @@ fn wanted_words(wanted: &Wanted) -> (&'static str, String) {
     }
 }
 
-/// Half of twice the mid: at most one decimal more than the tick.
+/// Half of twice the mid: one decimal more than the tick.
 fn mid_text(rules: &Instrument, twice_mid: i64) -> String {
-    (rules.tick.value(twice_mid) / Decimal::TWO).to_string()
+    (rules.tick.value(twice_mid) * Decimal::new(5, 1)).to_string()
 }
 
 /// What of the market's news concerns the state of a book rather than prices.
