@@ -609,7 +609,7 @@ fn note_sent(orders: &mut Vec<Order>, request: &Request, now: LocalTime) {
         order.state = OrderState::Leaving;
         order.side
     };
-    let mut enter = |orders: &mut Vec<Order>, id, instrument, side, price, qty, kind| {
+    let enter = |orders: &mut Vec<Order>, id, instrument, side, price, qty, kind| {
         let state = OrderState::Pending;
         orders.push(Order {
             id,
