@@ -220,9 +220,17 @@ impl Desk {
         self.orders.iter().filter(|o| o.side == side).map(|o| o.remaining).sum()
     }
 
-    /// Orders that may rest and are not leaving yet.
-    pub fn to_pull(&self) -> impl Iterator<Item = &Order> {
-        self.orders.iter().filter(|o| o.kind.may_rest() && matches!(o.state, OrderState::Pending | OrderState::Working))
+    /// Orders that may rest, are not leaving yet, and must go: all of them, or, while reducing, those of a side that
+    /// could make the position larger.
+    pub fn to_pull(&self, reducing_only: bool) -> impl Iterator<Item = &Order> {
+        let could_grow = [Side::Bid, Side::Ask].map(|side| {
+            let reducible = Lots((-self.ledger.position().0 * side.sign()).max(0));
+            self.resting(side) > reducible
+        });
+        self.orders
+            .iter()
+            .filter(|o| o.kind.may_rest() && matches!(o.state, OrderState::Pending | OrderState::Working))
+            .filter(move |o| !reducing_only || could_grow[o.side as usize])
     }
 
     /// Whether the position is too small for the venue to take.

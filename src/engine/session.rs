@@ -374,14 +374,18 @@ impl Session {
         self.say(Output::Risk { state, reason: reason.to_owned(), by: by.to_owned() }, out);
     }
 
-    /// Nothing rests while the book cannot be trusted, while halted, or when the operator wants nothing to.
+    /// Nothing rests while the book cannot be trusted, while halted, or when the operator wants nothing to; while
+    /// reducing, nothing that could make a position larger.
     fn pull_where_nothing_may_rest(&mut self, out: &mut Vec<Output>) {
         let may_quote = self.mode == Mode::Quoting && self.gate.state() != RiskState::Halted;
+        let reducing = self.gate.state() == RiskState::Reducing;
         for i in 0..self.desks.len() {
-            if may_quote && self.desks[i].state == BookState::Live || self.desks[i].orders.is_empty() {
+            let desk = &self.desks[i];
+            let all = !may_quote || desk.state != BookState::Live;
+            if desk.orders.is_empty() || !(all || reducing) {
                 continue;
             }
-            let leaving: Vec<_> = self.desks[i].to_pull().map(|o| (o.id, o.instrument)).collect();
+            let leaving: Vec<_> = desk.to_pull(!all).map(|o| (o.id, o.instrument)).collect();
             for (id, instrument) in leaving {
                 self.send(Request::Cancel { id, instrument }, false, out);
             }

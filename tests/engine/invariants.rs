@@ -2,11 +2,11 @@
 
 use papermaker::digest::{canonical_bytes, of_state};
 use papermaker::engine::{BookState, Input, Output, Session, Stamped};
-use papermaker::order::{ReportKind, Request};
+use papermaker::order::{OrderState, ReportKind, Request};
 use papermaker::portfolio::Balance;
 use papermaker::risk::RiskState;
 use papermaker::rng::Stream;
-use papermaker::units::{Lots, Money};
+use papermaker::units::{Lots, Money, Side};
 
 use super::story::{ID, joining, spec, story};
 
@@ -92,6 +92,18 @@ fn no_storm_breaks_a_promise() {
             }
             assert_eq!(session.equity(ID).position, Lots(position), "{at}");
             assert_eq!(session.balance(ID), Balance { base: Lots::ZERO, quote: Money::ZERO }, "{at}");
+            let reducible = |side: Side| (-position * side.sign()).max(0);
+            if session.risk_state() == RiskState::Reducing {
+                for side in Side::BOTH {
+                    let resting: i64 = session
+                        .orders(ID)
+                        .iter()
+                        .filter(|o| o.side == side && o.state != OrderState::Leaving)
+                        .map(|o| o.remaining.0)
+                        .sum();
+                    assert!(resting <= reducible(side), "{at}: {resting} {side:?} while reducing from {position}");
+                }
+            }
             let mark = session.equity(ID);
             let gross = mark.realised + mark.unrealised;
             assert_eq!(gross, mark.spread + mark.inventory, "{at}: the two splits of profit differ");
