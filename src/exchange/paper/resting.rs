@@ -149,7 +149,8 @@ impl Paper {
         }
         let (own, eaten, said): (_, &mut Eaten, _) = (self.own.side_mut(side), &mut self.eaten, &mut self.said);
         for order in own.iter_mut() {
-            for level in crossing.clone().filter(|level| !side.is_better(level.price, order.price)) {
+            let price = order.price;
+            for level in crossing.clone().filter(|level| !side.is_better(level.price, price)) {
                 let got = eaten.left_of(side.opposite(), level).min(order.remaining);
                 if got > Lots::ZERO {
                     eaten.eat(side.opposite(), level.price, got, as_of);
