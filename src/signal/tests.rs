@@ -43,7 +43,13 @@ fn an_hour(seed: u64, rate: f64, k: f64) -> Signals {
             let depth = (reach - 0.5) as i64;
             let (taker, price) =
                 if stream.chance(0.5) { (Side::Bid, 100_001 + depth) } else { (Side::Ask, 100_000 - depth) };
-            signals.on_trade(taker, Ticks(if depth > 0 { book.price(taker.opposite()).0 } else { price }), Lots(1), &book, at(now));
+            signals.on_trade(
+                taker,
+                Ticks(if depth > 0 { book.price(taker.opposite()).0 } else { price }),
+                Lots(1),
+                &book,
+                at(now),
+            );
             signals.on_trade(taker, Ticks(price), Lots(1), &book, at(now));
         }
     }
