@@ -7,8 +7,10 @@
 //! that is slow makes the socket wait instead of losing news, and nothing outlives [`run`].
 //!
 //! Reading order: [`run`] is the whole conversation; [`Endpoint`] says where, [`Settings`] how patiently,
+//! [`discover`] asks what is traded there, [`Health`] is what the status page shows.
 
 mod backoff;
+mod discover;
 mod endpoint;
 mod health;
 mod rest;
@@ -17,6 +19,7 @@ mod settings;
 mod socket;
 mod window;
 
+pub use discover::discover;
 pub use endpoint::{Endpoint, FeedError};
 pub use health::Health;
 pub use run::{Ended, run};

@@ -115,7 +115,8 @@ fn obey(text: &str, streams: &mut Vec<String>) -> String {
         Some("SUBSCRIBE") => streams.extend(names),
         Some("UNSUBSCRIBE") => streams.retain(|s| !names.contains(s)),
         _ => {
-            return serde_json::json!({"error": {"code": 2, "msg": "Invalid request"}, "id": request["id"]}).to_string();
+            return serde_json::json!({"error": {"code": 2, "msg": "Invalid request"}, "id": request["id"]})
+                .to_string();
         }
     }
     serde_json::json!({"result": null, "id": request["id"]}).to_string()
