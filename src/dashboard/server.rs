@@ -129,7 +129,7 @@ fn routes(door: Door) -> Router {
         .route("/api/halt", post(|d, b| command(d, b, |reason| Command::Halt { reason })))
         .route("/api/flatten", post(|d, b| command(d, b, |_| Command::Flatten)))
         .route("/api/stop", post(|d, b| command(d, b, |_| Command::Stop)))
-        .layer(middleware::from_fn_with_state(door.clone(), only_the_operator));
+        .route_layer(middleware::from_fn_with_state(door.clone(), only_the_operator));
     Router::new()
         .route("/", get(|| async { Html(include_str!("page.html")) }))
         .route(

@@ -47,7 +47,7 @@ fn every_verb_explains_itself_with_an_example_on_stdout() {
 fn a_wrong_command_line_is_exit_code_two_and_names_what_was_wrong() {
     let here = empty();
     for (line, parts) in [
-        (vec!["rnu"], vec!["rnu", "run"]),
+        (vec!["sesions"], vec!["sesions", "sessions"]),
         (vec!["run", "--for", "60"], vec!["--for", "60s"]),
         (vec!["run", "--for", "0s"], vec!["longer than nothing"]),
         (vec!["replay"], vec!["<SESSION>"]),
