@@ -3,16 +3,17 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::configure::{Places, places};
 use super::{Failure, Globals, Outcome, block_on};
+use crate::config::Settings;
 use crate::dashboard::Contact;
+use crate::market::VenueId;
 
 /// A session of a day takes about this much; with less free the recording will end early.
 const DISK_WANTED_BYTES: u64 = 2 << 30;
@@ -25,14 +26,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Check everything a run needs, before running: configuration, store, disk, port, clock, venues
 #[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "Examples:\n  papermaker doctor\n  papermaker doctor --venue https://api.binance.com --json\n\n\
-                        Exit code 1 if a check failed."
-)]
+#[command(after_help = "Examples:\n  papermaker doctor\n  papermaker doctor --venue binance-spot --json\n\n\
+                        Exit code 1 if a check failed.")]
 pub struct DoctorArgs {
-    /// Also ask this REST endpoint for an answer (repeatable)
-    #[arg(long, value_name = "URL")]
-    pub venue: Vec<String>,
+    /// Also ask this venue's REST endpoint for an answer (repeatable)
+    #[arg(long, value_name = "VENUE")]
+    pub venue: Vec<VenueId>,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -86,23 +85,26 @@ impl fmt::Display for Check {
 /// Runs every check and prints them all, however the first comes out.
 pub fn doctor(args: &DoctorArgs, globals: &Globals) -> Outcome {
     let mut checks = Vec::new();
-    match places(globals) {
-        Ok(places) => {
+    match globals.load() {
+        Ok(loaded) => {
+            let settings = &loaded.settings;
+            let (store, n) = (&settings.store.path, loaded.entries().len());
             checks.push(Check::ok(
                 "config",
-                format!("store.path {}, dashboard {}", places.store.display(), places.dashboard),
+                format!("profile {}, {n} values, digest {}", globals.profile, loaded.digest().short()),
             ));
-            checks.extend([store(&places.store), disk(&places.store), sessions(&places.store), port(&places)]);
+            checks.extend([writable(store), disk(store), sessions(store), port(settings)]);
+            for id in &args.venue {
+                let venue = &settings.venues[id.name()];
+                checks.push(block_on(reachable(*id, &venue.rest_url))?);
+            }
         }
         Err(failure) => {
-            let detail = failure.to_string().trim_end().replace('\n', "; ");
-            checks.push(Check::fail("config", detail, "`papermaker config check` names every problem"));
+            let detail = failure.to_string().trim_end().replace('\n', "\n      ");
+            checks.push(Check::fail("config", detail, "nothing that depends on it was checked"));
         }
     }
     checks.push(clock());
-    for url in &args.venue {
-        checks.push(block_on(venue(url))?);
-    }
 
     let failed = checks.iter().filter(|c| c.verdict == Verdict::Fail).count();
     if args.json {
@@ -120,7 +122,7 @@ pub fn doctor(args: &DoctorArgs, globals: &Globals) -> Outcome {
 }
 
 /// Whether a synced file can be made where the recordings go.
-fn store(store: &Path) -> Check {
+fn writable(store: &Path) -> Check {
     let probe = store.join(format!(".doctor-{}", std::process::id()));
     let tried = fs::create_dir_all(store)
         .and_then(|()| fs::write(&probe, b"papermaker doctor"))
@@ -179,16 +181,17 @@ fn sessions(store: &Path) -> Check {
     }
 }
 
-fn port(places: &Places) -> Check {
-    let address = places.dashboard;
+fn port(settings: &Settings) -> Check {
+    let name = "port";
+    let address = SocketAddr::new(settings.dashboard.bind, settings.dashboard.port);
     match TcpListener::bind(address) {
-        Ok(_) => Check::ok("port", format!("{address} is free for the dashboard")),
-        Err(e) => match Contact::read(&places.store) {
+        Ok(_) => Check::ok(name, format!("{address} is free for the dashboard")),
+        Err(e) => match Contact::read(&settings.store.path) {
             Ok(ours) if ours.address == address => {
-                Check::ok("port", format!("{address} is held by our own bot, session {}", ours.session))
+                Check::ok(name, format!("{address} is held by our own bot, session {}", ours.session))
             }
             Ok(_) | Err(_) => Check::fail(
-                "port",
+                name,
                 format!("dashboard.port: {address}: {e}"),
                 "`--set dashboard.port=8081` takes another, `run --no-dashboard` needs none",
             ),
@@ -205,21 +208,35 @@ fn clock() -> Check {
     Check::ok("clock", format!("{now:.0}"))
 }
 
-/// Whether anybody answers there over HTTP, and how far their clock is from ours.
-async fn venue(url: &str) -> Check {
+/// Whether the venue answers over HTTP, and what its clock says.
+async fn reachable(venue: VenueId, rest_url: &str) -> Check {
     let name = "venue";
     let hint = "look at the address, the network, and whether the venue serves your country";
-    let http = match reqwest::Client::builder().timeout(PATIENCE).build() {
-        Ok(http) => http,
-        Err(e) => return Check::fail(name, format!("{url}: {e}"), hint),
+    // A ping where we know one; elsewhere any answer from the address shows that somebody is there.
+    let url = match venue {
+        VenueId::BinanceSpot => format!("{rest_url}/api/v3/ping"),
+        VenueId::BinanceUsdm => format!("{rest_url}/fapi/v1/ping"),
+        VenueId::BybitSpot
+        | VenueId::BybitLinear
+        | VenueId::Okx
+        | VenueId::Coinbase
+        | VenueId::Kraken
+        | VenueId::Hyperliquid
+        | VenueId::Deribit => rest_url.to_owned(),
     };
-    match http.get(url).send().await {
+    let asked = async { reqwest::Client::builder().timeout(PATIENCE).build()?.get(&url).send().await };
+    match asked.await {
         Ok(answer) => {
             let date = answer.headers().get("date").and_then(|d| d.to_str().ok());
             let date = date.map_or(String::new(), |d| format!(", its clock says {d}"));
-            let detail = format!("{url} answers {}{date}", answer.status());
-            if answer.status().is_server_error() { Check::fail(name, detail, hint) } else { Check::ok(name, detail) }
+            let detail = format!("{venue}: {url} answers {}{date}", answer.status());
+            let refused =
+                answer.status().is_server_error() || matches!(answer.status().as_u16(), 403 | 418 | 429 | 451);
+            if refused { Check::fail(name, detail, hint) } else { Check::ok(name, detail) }
         }
-        Err(e) => Check::fail(name, Failure::could_not_run(e).to_string().trim_end().replace('\n', ":"), hint),
+        Err(e) => {
+            let causes: Vec<String> = anyhow::Error::new(e).chain().map(ToString::to_string).collect();
+            Check::fail(name, format!("{venue}: {}", causes.join(": ")), hint)
+        }
     }
 }

@@ -53,7 +53,7 @@ impl fmt::Display for Failure {
         for cause in self.error.chain().skip(1).map(ToString::to_string) {
             // Many libraries repeat their cause in their own message.
             if !said.contains(&cause) {
-                writeln!(f, "  {cause}")?;
+                writeln!(f, "  {}", cause.replace('\n', "\n  "))?;
                 said = cause;
             }
         }

@@ -22,6 +22,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::{Loaded, Sources};
+
 pub use failure::{Failure, Outcome};
 
 /// The whole command line.
@@ -44,11 +46,31 @@ pub struct Cli {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Globals {
     /// Set one configuration value, above every file: `--set dashboard.port=8081` (repeatable)
-    #[arg(long = "set", value_name = "KEY=VALUE", global = true, value_parser = key_value)]
-    pub set: Vec<(String, String)>,
+    #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
+    pub set: Vec<String>,
     /// Read configuration files from this folder
     #[arg(long = "config", value_name = "DIR", global = true)]
     pub config: Option<PathBuf>,
+    /// Configuration profile: demo, live, or NAME.toml in the configuration folder
+    #[arg(long, value_name = "NAME", global = true, default_value = "demo")]
+    pub profile: String,
+}
+
+impl Globals {
+    /// Where the configuration of this call comes from.
+    pub fn sources(&self) -> Sources {
+        let (dir, profile, sets) = (self.config.clone(), self.profile.clone(), self.set.clone());
+        Sources { dir, profile, env: std::env::vars().collect(), sets }
+    }
+
+    /// The configuration in force, or every problem of it.
+    pub fn load(&self) -> Result<Loaded, Failure> {
+        crate::config::load(&self.sources()).map_err(|errors| {
+            Failure::could_not_run(errors)
+                .context("the configuration cannot be used")
+                .hint("`papermaker config show` prints what is in force, config/default.toml explains every key")
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -89,7 +111,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(cli: Cli) -> Outcome {
     let globals = &cli.globals;
-    match cli.verb.unwrap_or_else(|| Verb::Run(run::RunArgs::demo())) {
+    match cli.verb.unwrap_or_else(|| Verb::Run(run::RunArgs::default())) {
         Verb::Run(args) => run::run(&args, globals),
         Verb::Replay(args) => replay::replay(&args, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
@@ -124,13 +146,6 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     Ok(runtime.map_err(|e| Failure::could_not_run(e).context("the runtime did not start"))?.block_on(work))
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        Some(_) | None => Err(format!("expected KEY=VALUE, for example dashboard.port=8081, found {text:?}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,12 +167,6 @@ mod tests {
                 assert!(help.contains("Example"), "{} {} shows no example", family.get_name(), verb.get_name());
             }
         }
-    }
-
-    #[test]
-    fn set_takes_a_key_and_a_value_that_may_hold_an_equals_sign() {
-        assert_eq!(key_value("a.b=c=d"), Ok(("a.b".to_owned(), "c=d".to_owned())));
-        assert!(key_value("a.b").is_err() && key_value("=3").is_err());
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use clap::Args;
 
-use super::configure::places;
 use super::{Failure, Globals, Outcome, block_on};
 use crate::dashboard::{Client, ClientError};
 
@@ -57,7 +56,7 @@ pub fn command(verb: &str, args: &CommandArgs, globals: &Globals) -> Outcome {
 }
 
 fn running(globals: &Globals) -> Result<Client, Failure> {
-    Client::of_store(&places(globals)?.store).map_err(no_answer)
+    Client::of_store(&globals.load()?.settings.store.path).map_err(no_answer)
 }
 
 fn no_answer(error: ClientError) -> Failure {

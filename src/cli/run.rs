@@ -18,9 +18,6 @@ use super::{Failure, Globals, Outcome, span};
                         papermaker run --strategy strategies/glft.toml --set risk.position_max_base=0.02"
 )]
 pub struct RunArgs {
-    /// Configuration profile: config/NAME.toml
-    #[arg(long, value_name = "NAME", default_value = "demo")]
-    pub profile: String,
     /// What to trade, instead of the profile's choice (repeatable)
     #[arg(long, value_name = "VENUE:SYMBOL")]
     pub instrument: Vec<String>,
@@ -42,13 +39,6 @@ pub struct RunArgs {
     /// Print the summary at the end as JSON
     #[arg(long)]
     pub json: bool,
-}
-
-impl RunArgs {
-    /// What `papermaker` without a verb means.
-    pub fn demo() -> Self {
-        Self { profile: "demo".to_owned(), ..Self::default() }
-    }
 }
 
 /// Calls [`crate::run`]'s live driver.

@@ -99,7 +99,8 @@ fn every_dependency_says_why_it_is_here() {
 
 #[test]
 fn no_exception_outlives_its_reason() {
-    let files: Vec<String> = ["src", "tests", "benches"].iter().flat_map(|f| sources(f)).map(|(file, _)| file).collect();
+    let files: Vec<String> =
+        ["src", "tests", "benches"].iter().flat_map(|f| sources(f)).map(|(file, _)| file).collect();
     let named = house::LONG_FILES.iter().chain(house::FLOATS_NEAR_MONEY).chain(house::CLOCKS_AND_THREADS);
     for (file, reason) in named {
         assert!(files.iter().any(|f| f == file), "tests/tidy/house.rs excuses {file} ({reason}), which is gone");
@@ -113,7 +114,10 @@ mod catches {
     #[test]
     fn a_use_of_a_higher_floor_in_every_spelling() {
         let found = rules::floors("src/market/book.rs", "use crate::units::Ticks;\nuse crate::engine::Session;\n");
-        assert_eq!(found, ["src/market/book.rs:2: 'market' may not use 'engine' (floor 1 uses floors below 1; it is on 5)"]);
+        assert_eq!(
+            found,
+            ["src/market/book.rs:2: 'market' may not use 'engine' (floor 1 uses floors below 1; it is on 5)"]
+        );
         let nested = "use crate::{\n    units::{Lots, Ticks},\n    strategy::{View, Decision},\n};\n";
         let found = rules::floors("src/signal/flow.rs", nested);
         assert_eq!(found.len(), 1, "{found:?}");

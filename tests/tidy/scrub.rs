@@ -24,7 +24,8 @@ pub fn scrub(source: &str) -> String {
 /// Where the comment or literal that begins at `i` ends; `i` if none begins there.
 fn end_of_blank(chars: &[char], i: usize) -> usize {
     let at = |n: usize| chars.get(n).copied().unwrap_or('\0');
-    let after = |from: usize, stop: &dyn Fn(usize) -> bool| (from..chars.len()).find(|n| stop(*n)).unwrap_or(chars.len());
+    let after =
+        |from: usize, stop: &dyn Fn(usize) -> bool| (from..chars.len()).find(|n| stop(*n)).unwrap_or(chars.len());
     match (at(i), at(i + 1)) {
         ('/', '/') => after(i, &|n| at(n) == '\n'),
         ('/', '*') => {

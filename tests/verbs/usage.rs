@@ -51,7 +51,10 @@ fn a_wrong_command_line_is_exit_code_two_and_names_what_was_wrong() {
         (vec!["run", "--for", "60"], vec!["--for", "60s"]),
         (vec!["run", "--for", "0s"], vec!["longer than nothing"]),
         (vec!["replay"], vec!["<SESSION>"]),
-        (vec!["status", "--set", "dashboard.port"], vec!["KEY=VALUE"]),
+        (vec!["status", "--set", "dashboard.port"], vec!["--set dashboard.port", "needs a value"]),
+        (vec!["status", "--set", "dashboard.prot=1"], vec!["dashboard.prot", "did you mean dashboard.port?"]),
+        (vec!["status", "--profile", "nope"], vec!["nope.toml", "no such profile"]),
+        (vec!["doctor", "--venue", "binance"], vec!["binance"]),
         (vec!["sessions", "export", "x", "--kind", "filsl"], vec!["filsl", "fills"]),
     ] {
         papermaker(here.path(), &line).exits(2).complains_of(&parts);
@@ -107,10 +110,51 @@ fn doctor_fails_when_the_store_cannot_be_made_and_when_a_venue_is_silent() {
     let here = empty();
     std::fs::write(here.path().join("file"), "").expect("written");
     // A store below a file cannot be made, not even by root.
-    let line =
-        ["doctor", "--set", "store.path=file/store", "--set", "dashboard.port=0", "--venue", "http://127.0.0.1:9"];
+    let line = [
+        "doctor",
+        "--set",
+        "store.path=file/store",
+        "--set",
+        "dashboard.port=0",
+        "--venue",
+        "binance-spot",
+        "--set",
+        "venues.binance-spot.rest_url=http://127.0.0.1:9",
+    ];
     let ran = papermaker(here.path(), &line).exits(1);
     let said = ran.stdout();
     assert!(said.contains("FAIL  store") && said.contains("file/store"), "{said}");
     assert!(said.contains("FAIL  venue     ") && said.contains("127.0.0.1:9"), "{said}");
+}
+
+#[test]
+fn config_shows_who_said_what_and_check_finds_every_problem_at_once() {
+    let here = empty();
+    let shown = papermaker(here.path(), &["config", "show", "--set", "dashboard.port=8081"]).exits(0).stdout();
+    assert!(shown.starts_with("# PAPER"), "{shown}");
+    let line = shown.lines().find(|l| l.starts_with("dashboard.port")).expect("a line for the port");
+    assert!(line.contains("8081") && line.contains("# --set dashboard.port=8081"), "{line}");
+    let json = papermaker(here.path(), &["config", "show", "--json"]).exits(0).json();
+    assert!(json["config_digest"].as_str().is_some_and(|d| d.len() == 64), "{json}");
+
+    papermaker(here.path(), &["config", "check"]).exits(0);
+    let wrong = ["config", "check", "--json", "--set", "dashboard.prot=1", "--set", "risk.position_max_base=-1"];
+    let report = papermaker(here.path(), &wrong).exits(1).json();
+    assert_eq!(report["problems"].as_array().map(Vec::len), Some(2), "{report}");
+    let schema = papermaker(here.path(), &["config", "schema"]).exits(0).json();
+    assert!(schema["properties"]["dashboard"]["properties"]["port"].is_object(), "{schema}");
+}
+
+#[test]
+fn the_readme_speaks_of_verbs_that_exist() {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("a README");
+    // A command stands after `papermaker ` in code, or after `-- ` of a `cargo run`.
+    let named = ["`papermaker ", "\npapermaker ", "--release -- "].iter().flat_map(|before| {
+        readme.split(before).skip(1).filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next())
+    });
+    let named: Vec<&str> = named.filter(|verb| *verb != "VERB").collect();
+    assert!(named.len() > 5, "{named:?}");
+    for verb in named {
+        assert!(VERBS.contains(&verb), "README names `papermaker {verb}`");
+    }
 }
