@@ -90,7 +90,7 @@ async fn a_write_needs_the_token_and_becomes_a_command_with_its_author() {
     assert_eq!(desk.heard.recv().await, Some(("risk desk".to_owned(), halt)));
 
     assert_eq!(status_of(desk.post("/api/halt").bearer_auth(TOKEN).body("{\"why\":1}")).await, 400);
-    assert_eq!(status_of(desk.http.get(desk.url("/api/halt"))).await, 405);
+    assert_eq!(status_of(desk.http.get(desk.url("/api/halt")).bearer_auth(TOKEN)).await, 405);
 }
 
 #[tokio::test]
