@@ -408,6 +408,7 @@ impl Protocol for BinanceSpot {
             return;
         }
         let from = said.len();
+        let mut dead = None;
         for (i, desk) in self.desks.iter_mut().enumerate().filter(|(_, desk)| !desk.refused) {
             let id = desk.id;
             let trading = self.symbols.get(i).instrument.status.may_quote();
@@ -418,11 +419,12 @@ impl Protocol for BinanceSpot {
                     Pulse::Complaint(kind) => said.push(Said::Feed { instrument: Some(id), kind }),
                     // A halted market is silent by nature.
                     Pulse::Dead(_) if !trading => {}
-                    Pulse::Dead(reason) => said.push(Said::Do(Action::Reconnect { reason })),
+                    Pulse::Dead(reason) => dead = dead.or(Some(reason)),
                 }
             }
             desk.settle(said);
         }
+        said.extend(dead.map(|reason| Said::Do(Action::Reconnect { reason })));
         self.give_up_if_wished(&said[from..]);
     }
 
