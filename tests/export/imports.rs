@@ -148,8 +148,10 @@ impl Naive {
         }
     }
 
-    fn top_20(&self) -> [Vec<(Decimal, Decimal)>; 2] {
-        let pair = |(price, qty): (&Decimal, &Decimal)| (*price, *qty);
+    /// Orders older than the present lot rest with finer quantities; those count as one lot more.
+    fn top_20(&self, rules: &Instrument) -> [Vec<(Decimal, Decimal)>; 2] {
+        let lot = rules.lot.size();
+        let pair = |(price, qty): (&Decimal, &Decimal)| (*price, (*qty / lot).ceil() * lot);
         [self.bids.iter().rev().take(20).map(pair).collect(), self.asks.iter().take(20).map(pair).collect()]
     }
 }
@@ -211,7 +213,7 @@ fn a_real_recording_keeps_every_trade_and_ends_in_the_same_book() {
     let (trades, book) = read_hftbacktest(files);
     assert!(trades.len() > 10_000, "{}", trades.len());
     assert_same_trades(played, &trades);
-    assert_eq!(played.top_20(), book.top_20());
+    assert_eq!(played.top_20(), book.top_20(&played.instrument));
     let words = played.feed_words();
     let expected = [("connected", 1), ("live", 1), ("snapshot", 1)];
     assert_eq!(words, expected.map(|(word, n)| (word.to_owned(), n)).into());
@@ -258,9 +260,12 @@ fn a_recording_without_a_snapshot_keeps_its_trades_and_its_book_is_never_in_step
 #[test]
 fn a_cryptofeed_capture_of_the_newer_kind_brings_the_venues_rules_along() {
     let Some(file) = data("binance-spot/cryptofeed-v3_BINANCE.jsonl.zst") else { return };
+    let ours = |symbol: &str| open(wish(&[&file], Format::Cryptofeed, symbol)).unwrap();
+    let lrc = ours("LRCBTC");
+    assert_eq!((lrc.steps_from(), lrc.instrument().tick.to_string()), (StepsFrom::Recording, "0.00000001".to_owned()));
+    // The rules of NKNUSDT say 0.0001, but a bid from before rests at 0.25974.
     let played = play(wish(&[&file], Format::Cryptofeed, "NKNUSDT")).unwrap();
-    assert_eq!(played.steps_from, StepsFrom::Recording);
-    assert_eq!(played.instrument.tick.to_string(), "0.0001");
+    assert_eq!((played.steps_from, played.instrument.tick.to_string()), (StepsFrom::Inferred, "0.00001".to_owned()));
     assert!(played.instrument.min_notional > Money::ZERO);
     let mut book = Naive::default();
     let text = zstd::stream::decode_all(fs::File::open(file).unwrap()).unwrap();
@@ -275,7 +280,7 @@ fn a_cryptofeed_capture_of_the_newer_kind_brings_the_venues_rules_along() {
             book.diff(&body["data"]);
         }
     }
-    assert_eq!(played.top_20(), book.top_20());
+    assert_eq!(played.top_20(), book.top_20(&played.instrument));
     let words = played.feed_words();
     let expected = [("connected", 1), ("live", 1), ("snapshot", 1)];
     assert!(expected.iter().all(|(word, n)| words.get(*word) == Some(n)), "{words:?}");
@@ -323,7 +328,7 @@ fn cryptofeed_captures_of_the_older_kind_end_in_the_same_book_also_in_two_files(
         let paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         let played = play(wish(&paths, Format::Cryptofeed, symbol)).unwrap();
         let (book, trades) = read_plain(&paths, symbol);
-        assert_eq!(played.top_20(), book.top_20(), "{symbol}");
+        assert_eq!(played.top_20(), book.top_20(&played.instrument), "{symbol}");
         assert_eq!(played.rows(Kind::Trades, 0).len(), trades, "{symbol}");
         let words = played.feed_words();
         assert_eq!(words.get("live"), Some(&1), "{symbol}: {words:?}");

@@ -18,9 +18,9 @@ pub enum StepsFrom {
     Recording,
     /// Both were given.
     Given,
-    /// At least one is the coarsest power of ten that every value in the recording is a multiple of. Binance's steps
-    /// are powers of ten, so with enough values this is the true one; with too few it may be coarser, and still every
-    /// value is on it.
+    /// At least one (nobody says it, or prices lie between the ticks of the venue's rules) is the coarsest power of ten that the values in the recording are multiples of (of resting
+    /// quantities all but one in a thousand). Binance's steps are powers of ten, so with enough values this is the
+    /// true one; with too few it may be coarser, and still all prices and trades are on it.
     Inferred,
 }
 
@@ -54,7 +54,8 @@ struct Finding {
     frames: u64,
     has_raw_trades: bool,
     prices: Grid,
-    quantities: Grid,
+    traded: Grid,
+    resting: Sizes,
     rules: Option<Instrument>,
 }
 
@@ -101,15 +102,15 @@ impl Finding {
             }
             Some(kind @ ("trade" | "aggTrade")) => {
                 self.has_raw_trades |= kind == "trade";
-                self.price(&data["p"])?;
-                self.quantity(&data["q"])
+                self.prices.take(&data["p"])?;
+                self.traded.take(&data["q"])
             }
             Some(_) => Ok(()),
             None => {
-                self.price(&data["b"])?;
-                self.price(&data["a"])?;
-                self.quantity(&data["B"])?;
-                self.quantity(&data["A"])
+                self.prices.take(&data["b"])?;
+                self.prices.take(&data["a"])?;
+                self.resting.take(&data["B"])?;
+                self.resting.take(&data["A"])
             }
         }
     }
@@ -117,18 +118,10 @@ impl Finding {
     fn levels(&mut self, levels: &Value) -> Result<(), String> {
         let levels = levels.as_array().ok_or("has no levels where levels belong")?;
         for level in levels {
-            self.price(&level[0])?;
-            self.quantity(&level[1])?;
+            self.prices.take(&level[0])?;
+            self.resting.take(&level[1])?;
         }
         Ok(())
-    }
-
-    fn price(&mut self, value: &Value) -> Result<(), String> {
-        self.prices.take(value)
-    }
-
-    fn quantity(&mut self, value: &Value) -> Result<(), String> {
-        self.quantities.take(value)
     }
 
     /// Only our symbol's rules are read: a venue with a thousand symbols has some we could not keep exactly.
@@ -156,10 +149,24 @@ impl Finding {
                     return Err(format!("the venue's rules in the recording say {own}, {option} says {given}"));
                 }
             }
-            return Ok(Survey { instrument, steps_from: StepsFrom::Recording, has_raw_trades });
+            if self.prices.fits("tickSize", instrument.tick).is_ok() {
+                return Ok(Survey { instrument, steps_from: StepsFrom::Recording, has_raw_trades });
+            }
+            // Orders from before a venue made its tick coarser rest between today's ticks (NKNUSDT, 2021, below
+            // 0.26). A book without them would be wrong, so the recording is read on the finer step they are on.
+            let tick = step_of(self.prices.exponent(), "--tick")?;
+            let tick_lot = Step::notional_per_tick_lot(tick, instrument.lot).map_err(|error| error.to_string())?;
+            let instrument = Instrument { tick, tick_lot, ..instrument };
+            return Ok(Survey { instrument, steps_from: StepsFrom::Inferred, has_raw_trades });
         }
-        let tick = self.prices.step("--tick", wish.tick)?;
-        let lot = self.quantities.step("--lot", wish.lot)?;
+        let tick = match wish.tick {
+            Some(given) => self.prices.fits("--tick", given)?,
+            None => step_of(self.prices.exponent(), "--tick")?,
+        };
+        let lot = match wish.lot {
+            Some(given) => self.traded.fits("--lot", given)?,
+            None => step_of(self.resting.exponent().into_iter().chain(self.traded.exponent()).min(), "--lot")?,
+        };
         let (base, quote) = assets(&wish.symbol);
         let instrument =
             Instrument::new(wish.venue, &wish.symbol, base, quote, tick, lot).map_err(|error| error.to_string())?;
@@ -191,25 +198,62 @@ impl Grid {
         Ok(())
     }
 
-    fn step(&self, option: &str, given: Option<Step>) -> Result<Step, String> {
-        let text = |units: u128| Decimal::from_i128_with_scale(units as i128, PLACES).normalize();
-        if let Some(given) = given {
-            let size = given.size() * Decimal::from(10u64.pow(PLACES));
-            let size = size.to_u128().ok_or_else(|| format!("{option} {given} is out of range"))?;
-            return match self.0.is_multiple_of(size) {
-                true => Ok(given),
-                false => Err(format!("{option} {given} does not fit, the values are multiples of {}", text(self.0))),
-            };
+    fn fits(&self, option: &str, given: Step) -> Result<Step, String> {
+        let size = given.size() * Decimal::from(10u64.pow(PLACES));
+        let size = size.to_u128().ok_or_else(|| format!("{option} {given} is out of range"))?;
+        if self.0.is_multiple_of(size) {
+            return Ok(given);
         }
-        if self.0 == 0 {
-            return Err(format!("holds nothing to infer a step from; give {option}"));
-        }
-        let mut step = 1;
-        while self.0.is_multiple_of(step * 10) {
-            step *= 10;
-        }
-        Step::new(text(step)).map_err(|error| error.to_string())
+        let found = Decimal::from_i128_with_scale(self.0 as i128, PLACES).normalize();
+        Err(format!("{option} {given} does not fit, the values are multiples of {found}"))
     }
+
+    /// The coarsest power of ten every value is a multiple of; `None` before the first.
+    fn exponent(&self) -> Option<i32> {
+        let mut exponent = -(PLACES as i32);
+        let mut step = 10;
+        while self.0 != 0 && self.0.is_multiple_of(step) {
+            (step, exponent) = (step * 10, exponent + 1);
+        }
+        (self.0 != 0).then_some(exponent)
+    }
+}
+
+/// How many resting quantities are on which power of ten. Not their common divisor: orders from before a venue made
+/// its lot coarser rest for years (about one level in 50,000 of BTCUSDT), and one of them would decide.
+#[derive(Default)]
+struct Sizes(BTreeMap<i32, u64>);
+
+impl Sizes {
+    fn take(&mut self, value: &Value) -> Result<(), String> {
+        let text = value.as_str().ok_or_else(|| format!("{value} stands where a number in quotes belongs"))?;
+        if units_of(text).ok_or_else(|| format!("{text:?} is no price or quantity"))? == 0 {
+            return Ok(());
+        }
+        let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+        let places = part.trim_end_matches('0').len();
+        let zeros = whole.len() - whole.trim_end_matches('0').len();
+        let exponent = if places > 0 { -(places as i32) } else { zeros as i32 };
+        *self.0.entry(exponent).or_default() += 1;
+        Ok(())
+    }
+
+    /// The coarsest power of ten all but at most one in a thousand are multiples of.
+    fn exponent(&self) -> Option<i32> {
+        let spare = self.0.values().sum::<u64>() / 1_000;
+        let mut finer = 0;
+        let at = self.0.iter().find(|(_, count)| {
+            finer += *count;
+            finer > spare
+        });
+        at.map(|(exponent, _)| *exponent)
+    }
+}
+
+fn step_of(exponent: Option<i32>, option: &str) -> Result<Step, String> {
+    let exponent = exponent.ok_or_else(|| format!("holds nothing to infer a step from; give {option}"))?;
+    let units = 10i128.pow((exponent + PLACES as i32) as u32);
+    Step::new(Decimal::from_i128_with_scale(units, PLACES)).map_err(|error| error.to_string())
 }
 
 /// A plain decimal in units of 10⁻¹⁵, by hand, as a recording has millions of them.
@@ -254,21 +298,34 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_the_coarsest_power_of_ten_all_values_are_on() {
+    fn a_price_step_is_the_coarsest_power_of_ten_all_values_are_on() {
+        let step = |values: &[&str]| step_of(grid(values).exponent(), "--tick").map(|step| step.to_string());
         // 61737.63 and 61730.17 share 0.01; 0.25 and 1.50 share 0.25, whose power of ten is 0.01.
-        assert_eq!(grid(&["61737.63000000", "61730.17000000"]).step("--tick", None).unwrap().to_string(), "0.01");
-        assert_eq!(grid(&["0.25", "1.50"]).step("--tick", None).unwrap().to_string(), "0.01");
-        assert_eq!(
-            grid(&["2800.00000000", "11400.00000000", "0.00000000"]).step("--lot", None).unwrap().to_string(),
-            "100"
-        );
-        assert!(grid(&["0.0"]).step("--lot", None).unwrap_err().contains("give --lot"));
+        assert_eq!(step(&["61737.63000000", "61730.17000000"]), Ok("0.01".to_owned()));
+        assert_eq!(step(&["0.25", "1.50"]), Ok("0.01".to_owned()));
+        assert_eq!(step(&["2800.00000000", "11400.00000000", "0.00000000"]), Ok("100".to_owned()));
+        assert!(step(&["0.0"]).unwrap_err().contains("give --tick"));
+    }
+
+    #[test]
+    fn a_few_old_orders_do_not_decide_the_lot() {
+        let mut sizes = Sizes::default();
+        for i in 1..=1_999 {
+            sizes.take(&json!(format!("{i}.00001000"))).unwrap();
+        }
+        sizes.take(&json!("93.75658700")).unwrap();
+        assert_eq!(sizes.exponent(), Some(-5));
+        sizes.take(&json!("93.75658701")).unwrap();
+        sizes.take(&json!("93.75658703")).unwrap();
+        // Three in 2,002 are more than one in a thousand.
+        assert_eq!(sizes.exponent(), Some(-6));
+        assert_eq!(Sizes([(2, 5)].into()).exponent(), Some(2));
     }
 
     #[test]
     fn a_given_step_must_fit_what_was_recorded() {
         let prices = grid(&["61737.63", "61730.17"]);
-        let step = |text: &str| prices.step("--tick", Some(Step::parse(text).unwrap()));
+        let step = |text: &str| prices.fits("--tick", Step::parse(text).unwrap());
         assert_eq!(step("0.001").unwrap().to_string(), "0.001");
         assert_eq!(step("0.1").unwrap_err(), "--tick 0.1 does not fit, the values are multiples of 0.01");
     }
