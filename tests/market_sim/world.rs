@@ -11,7 +11,7 @@ fn spec() -> SimSpec {
 
 fn chain(events: &[WorldEvent]) -> Chain {
     let mut chain = Chain::default();
-    events.iter().for_each(|e| chain.extend(&canonical_bytes(e)));
+    events.iter().for_each(|e| chain.extend(0, &canonical_bytes(e)));
     chain
 }
 
