@@ -236,6 +236,21 @@ fn a_print_that_the_known_depth_already_shows_moves_no_queue() {
 }
 
 #[test]
+fn a_print_older_than_the_depth_we_joined_on_never_met_us() {
+    // The fall to 98 is known (stamp 20) when our bid joins at 99; the print that caused it (stamp 15) comes later.
+    // An order that was there before the fall has to take it.
+    let mut desk = Desk::at_once();
+    desk.bid(1, 1, 5, 99);
+    let bids = levels(&[(100, 0), (99, 0), (97, 5)]);
+    desk.news(2, Some(20), MarketEventKind::Delta { seq: 2, bids, asks: vec![] });
+    desk.bid(2, 2, 5, 99);
+    let (price, qty, flags) = (Ticks(98), Lots(9), PrintFlags::NONE);
+    desk.news(3, Some(15), MarketEventKind::Trade { id: 1, taker: Side::Ask, price, qty, flags });
+    assert_eq!(desk.life(1), ["accepted 20", "5 @ 99 traded_through behind 0"]);
+    assert_eq!(desk.life(2), ["accepted 0"]);
+}
+
+#[test]
 fn our_orders_share_a_print_best_price_first_then_first_come() {
     // 7 print at 99: 3 for our bid at 100, whatever was ahead of it; 4 go on to 99, where 20 others stand.
     let mut desk = Desk::at_once();
