@@ -123,8 +123,16 @@ impl Desk {
     }
 
     fn depth(&mut self, at: i64, bids: &[(i64, i64)], asks: &[(i64, i64)]) {
+        self.depth_as_of(at, self.book.seq() + 1, bids, asks);
+    }
+
+    fn ticker(&mut self, at: i64, seq: u64, bid: (i64, i64), ask: (i64, i64)) {
+        self.news(at, None, MarketEventKind::Bbo { seq, bid: Some(level(bid)), ask: Some(level(ask)) });
+    }
+
+    /// Depth as of an update id.
+    fn depth_as_of(&mut self, at: i64, seq: u64, bids: &[(i64, i64)], asks: &[(i64, i64)]) {
         let (bids, asks) = (levels(bids), levels(asks));
-        let seq = self.book.seq() + 1;
         self.news(at, None, MarketEventKind::Delta { seq, bids, asks });
     }
 
@@ -297,12 +305,56 @@ fn an_offer_at_our_price_had_to_trade_with_us_first() {
     // two more.
     let mut desk = Desk::at_once();
     desk.bid(1, 1, 7, 100);
-    let bbo = MarketEventKind::Bbo { seq: 2, bid: Some(level((99, 20))), ask: Some(level((100, 4))) };
-    desk.news(2, None, bbo);
+    desk.ticker(2, 2, (99, 20), (100, 4));
     desk.depth(3, &[(100, 0)], &[(100, 4)]);
     assert_eq!(desk.life(1), ["accepted 10", "4 @ 100 crossed behind 10"]);
     desk.depth(4, &[], &[(100, 6)]);
     assert_eq!(desk.life(1)[2..], ["2 @ 100 crossed behind 0"]);
+}
+
+#[test]
+fn news_older_than_what_we_know_crosses_nobody() {
+    // The ticker of update 10 offers at 104, so the 103 of update 5 is history; 102 is ours to bid.
+    let mut desk = Desk::at_once();
+    desk.ticker(1, 10, (101, 3), (104, 10));
+    desk.bid(1, 1, 5, 103);
+    desk.depth_as_of(2, 5, &[], &[(103, 4)]);
+    desk.depth_as_of(3, 20, &[], &[(103, 0)]);
+    // A ticker the book has overtaken; then a level that is gone by the end of its own message.
+    desk.ticker(4, 19, (101, 3), (103, 4));
+    desk.depth(5, &[], &[(103, 4), (103, 0)]);
+    // After a gap nothing counts until the snapshot.
+    desk.news(6, None, MarketEventKind::Gap { expected: 22, found: 30 });
+    desk.depth(7, &[], &[(103, 4)]);
+    desk.ticker(7, 99, (101, 3), (103, 4));
+    assert_eq!(desk.life(1), ["accepted 0"]);
+    // The ticker of update 5 is ahead of depth 2; a snapshot starts the count anew, and then depth 2 is news.
+    desk.snapshot(8, &[(101, 3)], &[(104, 4)]);
+    desk.ticker(9, 5, (101, 3), (104, 4));
+    desk.depth(10, &[], &[(103, 4)]);
+    desk.snapshot(11, &[(101, 3)], &[(104, 4)]);
+    desk.depth(12, &[], &[(103, 1)]);
+    assert_eq!(desk.life(1), ["accepted 0", "1 @ 103 crossed behind 0"]);
+}
+
+#[test]
+fn lots_we_ate_do_not_come_back_with_older_news() {
+    // The ticker of update 10 offers 4 at 103 and we take them. Depth of update 5 and a ticker of update 6 know
+    // nothing of them yet; update 11 shows the same 4 again. A snapshot without them is proof that they are gone.
+    let mut desk = Desk::at_once();
+    desk.ticker(1, 10, (100, 10), (103, 4));
+    desk.send(1, 1, Side::Bid, 4, 103, OrderKind::Ioc);
+    desk.depth_as_of(2, 5, &[], &[(103, 0)]);
+    desk.ticker(3, 6, (100, 10), (104, 10));
+    desk.depth_as_of(4, 11, &[], &[(103, 4)]);
+    desk.send(4, 2, Side::Bid, 4, 103, OrderKind::Ioc);
+    desk.snapshot(5, &[(100, 10)], &[(104, 10)]);
+    desk.depth(6, &[], &[(103, 4)]);
+    desk.send(6, 3, Side::Bid, 4, 103, OrderKind::Ioc);
+    desk.until(6);
+    assert_eq!(desk.life(1), ["accepted 0", "4 @ 103 took behind 0"]);
+    assert_eq!(desk.life(2), ["accepted 0", "cancelled 4"]);
+    assert_eq!(desk.life(3), ["accepted 0", "4 @ 103 took behind 0"]);
 }
 
 #[test]
@@ -361,7 +413,7 @@ fn a_post_only_order_that_would_trade_is_refused_even_if_only_the_ticker_knows()
     desk.bid(1, 1, 5, 104);
     desk.bid(1, 2, 5, 103);
     // The ticker is ahead of the book: 103 is offered now.
-    desk.news(2, None, MarketEventKind::Bbo { seq: 5, bid: Some(level((101, 3))), ask: Some(level((103, 1))) });
+    desk.ticker(2, 5, (101, 3), (103, 1));
     desk.bid(2, 3, 5, 103);
     desk.bid(2, 4, 5, 101);
     desk.until(3);
