@@ -26,6 +26,8 @@
 //! resting orders; `own` and `eaten` are the memory.
 
 mod arrival;
+#[cfg(test)]
+mod desk;
 mod eaten;
 mod filters;
 mod own;
