@@ -1,7 +1,6 @@
 //! Stories of orders at the paper venue. Times are milliseconds; 10 @ 100 / 10 @ 104 is the market unless told.
 
-use super::desk::ms;
-use super::desk::{Desk, levels, spec};
+use super::desk::{Desk, levels, ms, spec};
 use super::*;
 use crate::market::{Instrument, PrintFlags};
 use crate::order::{FillWhy, Liquidity, OrderKind, RejectReason};
