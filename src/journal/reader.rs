@@ -200,6 +200,7 @@ impl Reader {
         let Some((place, header)) = best else { return Ok(None) };
         self.segments.go(place);
         self.segments.seq = header.last_seq;
+        self.segments.look()?;
         let checkpoint: Checkpoint = self.single(&header)?;
         self.segments.pass(&header);
         self.whole = self.segments.place();

@@ -290,23 +290,25 @@ pub(super) fn rebuild_index(folder: &Path) -> Result<Index, JournalError> {
     Ok(index)
 }
 
-/// Whether the index knows the last block there is.
+/// Whether the index knows every block there is and no other.
 pub(super) fn is_up_to_date(folder: &Path, index: &Index) -> Result<bool, JournalError> {
     let mut segments = Segments::open(folder)?;
     let mut last: Option<(u64, Place)> = None;
+    let mut blocks = 0;
     let mut begins = None;
     while let Found::Frame(header) = segments.look()? {
         let place = *begins.get_or_insert(segments.place());
         if !super::segment::waits_for_inputs(header.kind) {
             if header.kind == super::frame::FrameKind::Inputs {
                 last = Some((header.last_seq, place));
+                blocks += 1;
             }
             begins = None;
         }
         segments.pass(&header);
     }
     match last {
-        Some((seq, place)) => Ok(index.block_of(seq)? == Some(place)),
+        Some((seq, place)) => Ok(index.len(Tree::Blocks) == blocks && index.block_of(seq)? == Some(place)),
         None => Ok(index.is_empty()),
     }
 }
