@@ -3,7 +3,7 @@
 //! Never done, whatever a formula says: a quote that would cross (it stops one tick before the other side's best), a
 //! quote beyond the room the limits leave, a size the venue would refuse for being small. Rounding is away from the
 //! reservation price, so it never makes a quote more aggressive than was decided. A side is missing only where its
-//! room is smaller than the smallest order.
+//! room is smaller than the smallest order, or where its price would not be positive.
 
 use arrayvec::ArrayVec;
 use rust_decimal::Decimal;
