@@ -7,7 +7,7 @@ use papermaker::strategy::glft::{Exact, closed_form};
 use papermaker::strategy::{BUILT_IN, Estimator, Idle, Quote, Strategy, StrategyError, View, Wanted, build, check};
 use papermaker::units::{LocalTime, Lots, Money, Nanos, Rate, Side, Step, Ticks};
 
-fn btcusdt() -> Instrument {
+pub fn btcusdt() -> Instrument {
     let (tick, lot) = (Step::parse("0.01").unwrap(), Step::parse("0.00001").unwrap());
     let mut rules = Instrument::new(VenueId::BinanceSpot, "BTCUSDT", "BTC", "USDT", tick, lot).unwrap();
     rules.min_notional = Money::from_decimal("5".parse().unwrap()).unwrap();
@@ -15,10 +15,10 @@ fn btcusdt() -> Instrument {
 }
 
 /// A market to be asked about.
-struct Scene {
+pub struct Scene {
     rules: Instrument,
     book: Book,
-    signals: Signals,
+    pub signals: Signals,
     top: Top,
     position: i64,
     room: (i64, i64),
@@ -26,7 +26,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(bid: i64, ask: i64) -> Self {
+    pub fn new(bid: i64, ask: i64) -> Self {
         let level = |price| Level { price: Ticks(price), qty: Lots(100_000) };
         let spec = SignalSpec {
             volatility_grid_ms: 1000,
@@ -49,12 +49,12 @@ impl Scene {
         }
     }
 
-    fn holding(mut self, lots: i64) -> Self {
+    pub fn holding(mut self, lots: i64) -> Self {
         self.position = lots;
         self
     }
 
-    fn view(&self) -> View<'_> {
+    pub fn view(&self) -> View<'_> {
         let elapsed = Nanos((self.now_s * 1e9) as i64);
         View {
             now: LocalTime(1_700_000_000_000_000_000) + elapsed,
@@ -131,7 +131,7 @@ fn a_repeating_horizon_counts_down_and_starts_again() {
 fn without_an_end_inventory_is_pushed_back_from_its_bound() {
     let text =
         format!("kind = \"avellaneda-stoikov\"\n{KNOWN}execution_timeframe = \"infinite\"\ninventory_max_orders = 4")
-            .replace("risk_factor = 3e-5", "risk_factor = 1.0\nrisk_factor_unit = \"relative-to-k\"");
+            .replace("risk_factor = 3e-5", "risk_factor = 6.0\nrisk_factor_unit = \"per-volatility\"");
     let mut strategy = make(&text);
     let mut last = f64::INFINITY;
     for units in [-4, -2, 0, 2, 4, 9] {
@@ -140,7 +140,7 @@ fn without_an_end_inventory_is_pushed_back_from_its_bound() {
         assert!(why.reservation < last || units == 9, "q = {units}: {why:?}");
         last = why.reservation;
     }
-    // Flat: r̄ᵃ - s = (1/γ)·ln(1 + 1/25), r̄ᵇ - s = (1/γ)·ln(1 - 1/25), γ = 0.03; their mean is -0.0267.
+    // Flat: r̄ᵃ - s = (1/γ)·ln(1 + 1/25), r̄ᵇ - s = (1/γ)·ln(1 - 1/25), γ = 6/200 = 0.03; their mean is -0.0267.
     let why = strategy.decide(&Scene::new(5_999_000, 6_001_001).view()).why;
     let ln = |x: f64| papermaker::numeric::ln(x) / 0.03;
     super::near(why.reservation - 6_000_000.5, 0.5 * (ln(1.04) + ln(0.96)), 1e-7);
