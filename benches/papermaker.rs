@@ -1,6 +1,6 @@
-//! Criterion benches, one module per floor.
+//! What things cost. `taskset -c 1 cargo bench --no-default-features -- NAME`; figures are quoted as ratios in README.
 
 mod journal;
+mod market_data;
 
-criterion::criterion_group!(all, journal::benches);
-criterion::criterion_main!(all);
+criterion::criterion_main!(journal::benches, market_data::benches);

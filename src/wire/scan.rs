@@ -72,13 +72,8 @@ impl<'a> Scan<'a> {
         let scale = POWERS_OF_TEN[decimals as usize];
         let after = &self.rest[digits..];
         let (part, used) = match after {
-            // Venues that pad to eight places: one multiplication instead of eight.
-            [b'.', a, b, c, d, e, f, g, h, b'"', ..] if decimals <= 8 => {
-                let eight = eight_digits([*a, *b, *c, *d, *e, *f, *g, *h])?;
-                (first_of_eight(eight, decimals)?, 10)
-            }
             [b'.', fraction @ ..] => {
-                let (part, used) = fraction_digits(fraction, decimals)?;
+                let (part, used) = eight_places(fraction, decimals).or_else(|| fraction_digits(fraction, decimals))?;
                 (part, used + 1)
             }
             [b'"', ..] => (0, 1),
@@ -115,6 +110,16 @@ fn leading_digits(text: &[u8]) -> Option<(u64, usize)> {
     (digits > 0).then_some((value, digits))
 }
 
+/// As [`fraction_digits`] for the eight places to which Binance pads: one multiplication instead of eight.
+#[inline]
+fn eight_places(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
+    let (digits, rest) = text.split_first_chunk::<8>()?;
+    if rest.first() != Some(&b'"') || decimals > 8 {
+        return None;
+    }
+    Some((first_of_eight(eight_digits(*digits)?, decimals)?, 9))
+}
+
 /// The digits after the point up to the quotation mark, as a count of `10^-decimals`, and how many bytes they and
 /// the mark take. Declines digits beyond `decimals` other than zeros.
 fn fraction_digits(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
@@ -122,17 +127,18 @@ fn fraction_digits(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
     if end == 0 {
         return None;
     }
+    let (kept, beyond) = text[..end].split_at(end.min(decimals as usize));
+    if beyond.iter().any(|&b| b != b'0') {
+        return None;
+    }
     let mut part = 0u64;
-    for place in 0..end.max(decimals as usize) {
-        let digit = if place < end { text[place].wrapping_sub(b'0') } else { 0 };
-        if digit > 9 || (place >= decimals as usize && digit != 0) {
+    for digit in kept.iter().map(|b| b.wrapping_sub(b'0')) {
+        if digit > 9 {
             return None;
         }
-        if place < decimals as usize {
-            part = part * 10 + u64::from(digit);
-        }
+        part = part * 10 + u64::from(digit);
     }
-    Some((part, end + 1))
+    Some((part * POWERS_OF_TEN[decimals as usize - kept.len()], end + 1))
 }
 
 /// Eight ASCII digits as a number, in three multiplications.
