@@ -15,7 +15,7 @@ use super::settings::Settings;
 const UNSAID_WAIT: Duration = Duration::from_secs(60);
 
 /// An open socket.
-pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Socket(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>);
 
 /// Why a socket could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub async fn dial(url: String, delay: Duration, settings: Settings) -> Result<So
         .max_message_size(Some(settings.frame_bytes_max))
         .max_frame_size(Some(settings.frame_bytes_max));
     match timeout(settings.connect_timeout, connect_async_with_config(url.as_str(), Some(limits), true)).await {
-        Ok(Ok((stream, _))) => Ok(Socket(stream)),
+        Ok(Ok((stream, _))) => Ok(Socket(Box::new(stream))),
         Ok(Err(Error::Http(reply))) => {
             Err(refusal(reply.status().as_u16(), |name| reply.headers().get(name).and_then(|v| v.to_str().ok())))
         }
@@ -130,7 +130,7 @@ impl Socket {
 
     /// Says goodbye if the other side still listens, then lets go.
     pub async fn close(mut self, within: Duration) {
-        let _ = timeout(within, self.0.close(None)).await;
+        let _ = timeout(within, WebSocketStream::close(&mut self.0, None)).await;
     }
 }
 
