@@ -249,6 +249,16 @@ async fn a_stopped_feed_leaves_no_open_socket_whatever_it_was_doing() {
 }
 
 #[tokio::test]
+async fn a_dropped_feed_leaves_no_open_socket_either() {
+    let playback = Playback::start(Script::faithful(Recording::made_up(50_000), Speed::Times(1.0))).await;
+    let listener = Listener::start(&playback, impatient(), Tiny::asking());
+    listener.wait_for("some trades", |l| l.trade_ids().len() > 5).await;
+    drop(listener);
+    let closed = playback.wait(Duration::from_secs(5), |p| p.open_sockets() == 0).await;
+    assert!(closed, "{} sockets still open", playback.open_sockets());
+}
+
+#[tokio::test]
 async fn a_feed_nobody_listens_to_ends_by_itself() {
     let playback = market(1000, &[]).await;
     let endpoint = Endpoint::new(VenueId::BinanceSpot, &playback.ws_url(), &playback.rest_url()).unwrap();
