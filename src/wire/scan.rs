@@ -72,13 +72,8 @@ impl<'a> Scan<'a> {
         let scale = POWERS_OF_TEN[decimals as usize];
         let after = &self.rest[digits..];
         let (part, used) = match after {
-            // Venues that pad to eight places: one multiplication instead of eight.
-            [b'.', a, b, c, d, e, f, g, h, b'"', ..] if decimals <= 8 => {
-                let eight = eight_digits([*a, *b, *c, *d, *e, *f, *g, *h])?;
-                (first_of_eight(eight, decimals)?, 10)
-            }
             [b'.', fraction @ ..] => {
-                let (part, used) = fraction_digits(fraction, decimals)?;
+                let (part, used) = eight_places(fraction, decimals).or_else(|| fraction_digits(fraction, decimals))?;
                 (part, used + 1)
             }
             [b'"', ..] => (0, 1),
@@ -113,6 +108,16 @@ fn leading_digits(text: &[u8]) -> Option<(u64, usize)> {
         }
     }
     (digits > 0).then_some((value, digits))
+}
+
+/// As [`fraction_digits`] for the eight places to which Binance pads: one multiplication instead of eight.
+#[inline]
+fn eight_places(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
+    let (digits, rest) = text.split_first_chunk::<8>()?;
+    if rest.first() != Some(&b'"') || decimals > 8 {
+        return None;
+    }
+    Some((first_of_eight(eight_digits(*digits)?, decimals)?, 9))
 }
 
 /// The digits after the point up to the quotation mark, as a count of `10^-decimals`, and how many bytes they and

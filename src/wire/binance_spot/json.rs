@@ -12,7 +12,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::message::{Message, TimeUnit, Trade, taker, touch};
 use super::symbols::Symbols;
 use crate::market::{Instrument, Level, PrintFlags};
-use crate::units::{Lots, Step, Ticks};
+use crate::units::{Lots, NotOnStep, Step, Ticks};
 use crate::wire::WireError;
 use crate::wire::depth_sync::{Diff, Snapshot};
 
@@ -81,7 +81,7 @@ impl Kind {
             "trade" => Some(Kind::Trade),
             "aggTrade" => Some(Kind::AggTrade),
             "blockTrade" => Some(Kind::BlockTrade),
-            "bookTicker" => Some(Kind::Bbo),
+            "bookTicker" | "!bookTicker" => Some(Kind::Bbo),
             "!serverShutdown" => Some(Kind::Shutdown),
             other if is_diff_channel(other) => Some(Kind::Depth),
             _ => None,
@@ -250,7 +250,7 @@ fn bbo(t: BookTicker, symbols: &Symbols) -> Result<Message, WireError> {
     let instrument = &symbols.get(at).instrument;
     let side = |price: &str, qty: &str| -> Result<Option<Level>, WireError> {
         let price = number(instrument, "price", price, instrument.tick)?;
-        Ok(touch(price, number(instrument, "quantity", qty, instrument.lot)?))
+        Ok(touch(price, resting(instrument, "quantity", qty)?))
     };
     Ok(Message::Bbo { at, seq: t.u, bid: side(&t.b, &t.bid_qty)?, ask: side(&t.a, &t.ask_qty)? })
 }
@@ -263,7 +263,7 @@ fn levels(instrument: &Instrument, field: &'static str, pairs: &[(String, String
     let level = |(price, qty): &(String, String)| {
         Ok(Level {
             price: Ticks(positive(instrument, field, price, instrument.tick)?),
-            qty: Lots(number(instrument, field, qty, instrument.lot)?),
+            qty: Lots(resting(instrument, field, qty)?),
         })
     };
     pairs.iter().map(level).collect()
@@ -276,11 +276,28 @@ fn positive(instrument: &Instrument, field: &'static str, text: &str, step: Step
     }
 }
 
+/// A quantity that rests. Orders older than the present lot size may rest with finer quantities (BTCUSDT had
+/// 191.389006 BTC at 100,000 in August 2024, with a lot of 0.00001). That must not cost us the book, and nobody
+/// trades the dust: it counts as one more lot, so that no level disappears and no queue looks shorter than it is.
+fn resting(instrument: &Instrument, field: &'static str, text: &str) -> Result<i64, WireError> {
+    let lot = instrument.lot;
+    let value = decimal(instrument, field, text)?;
+    match lot.count(value) {
+        Ok(count) => Ok(count),
+        Err(NotOnStep::Between { .. }) => Ok(lot.count_floor(value).saturating_add(1)),
+        Err(error) => Err(bad_number(instrument, field, text, &error.to_string())),
+    }
+}
+
 fn number(instrument: &Instrument, field: &'static str, text: &str, step: Step) -> Result<i64, WireError> {
+    let value = decimal(instrument, field, text)?;
+    step.count(value).map_err(|e| bad_number(instrument, field, text, &e.to_string()))
+}
+
+fn decimal(instrument: &Instrument, field: &'static str, text: &str) -> Result<Decimal, WireError> {
     let bad = |why: &str| bad_number(instrument, field, text, why);
     let value = Decimal::from_str_exact(text).map_err(|e| bad(&e.to_string()))?;
-    let count = step.count(value).map_err(|e| bad(&e.to_string()))?;
-    if count < 0 { Err(bad("is negative")) } else { Ok(count) }
+    if value.is_sign_negative() && !value.is_zero() { Err(bad("is negative")) } else { Ok(value) }
 }
 
 fn bad_number(instrument: &Instrument, field: &'static str, text: &str, why: &str) -> WireError {

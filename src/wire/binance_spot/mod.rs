@@ -8,6 +8,8 @@
 //! Reading order: [`BinanceSpot`] is the conversation, `message` and `json` the two ways to read a frame, [`rest`]
 //! what comes over HTTP.
 
+#[cfg(test)]
+mod agreement;
 mod json;
 mod message;
 pub mod rest;
