@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::net::TcpStream;
+use tokio::task::unconstrained;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
@@ -70,10 +71,16 @@ pub fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Opens a socket after `delay`.
-pub async fn dial(url: String, delay: Duration, settings: Settings) -> Result<Socket, DialError> {
-    install_tls();
+/// Opens a socket after `delay` and hands it over `overlap` later; what it brings meanwhile waits in it.
+pub async fn dial(url: String, delay: Duration, overlap: Duration, settings: Settings) -> Result<Socket, DialError> {
     sleep(delay).await;
+    let socket = open(url, &settings).await?;
+    sleep(overlap).await;
+    Ok(socket)
+}
+
+async fn open(url: String, settings: &Settings) -> Result<Socket, DialError> {
+    install_tls();
     let limits = WebSocketConfig::default()
         .max_message_size(Some(settings.frame_bytes_max))
         .max_frame_size(Some(settings.frame_bytes_max));
@@ -116,6 +123,12 @@ impl Socket {
             Some(Err(e)) => Frame::End(e.to_string()),
             None => Frame::End("the socket ended".to_owned()),
         }
+    }
+
+    /// The next frame if it is already here.
+    pub fn next_now(&mut self) -> Option<Frame> {
+        // Unconstrained, or the runtime's fairness would look like an empty socket.
+        unconstrained(self.next()).now_or_never()
     }
 
     /// Sends what is due: tungstenite has queued the pong (same payload) but would only write it with the next read.
