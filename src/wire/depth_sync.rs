@@ -120,6 +120,8 @@ pub struct DepthSync {
     resyncs: VecDeque<LocalTime>,
     book: Book,
     crossed_since: Option<LocalTime>,
+    /// Whether the market trades; before an opening and in a halt a crossed book is legal.
+    trading: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +152,7 @@ impl DepthSync {
             resyncs: VecDeque::new(),
             book: Book::new(),
             crossed_since: None,
+            trading: true,
         }
     }
 
@@ -251,9 +254,12 @@ impl DepthSync {
         match self.state {
             State::Closed | State::Listening => {}
             State::Fetching { until } => {
-                // A snapshot in hand only waits for the stream, whose silence is another timer's business.
-                if at > until && self.held.is_none() {
-                    self.fetch_again("snapshot took too long", at, said);
+                if at > until {
+                    let why = match self.held.take() {
+                        Some(_) => "the stream did not come up to the snapshot",
+                        None => "snapshot took too long",
+                    };
+                    self.fetch_again(why, at, said);
                 }
             }
             State::Live { .. } => self.check_crossed(at, said),
@@ -266,6 +272,12 @@ impl DepthSync {
             self.forget();
             self.state = State::Listening;
         }
+    }
+
+    /// Whether the market trades continuously. While it does not, a crossed book is none of our business.
+    pub fn set_trading(&mut self, trading: bool) {
+        self.trading = trading;
+        self.crossed_since = None;
     }
 
     fn forget(&mut self) {
@@ -323,8 +335,8 @@ impl DepthSync {
         }
         if snapshot.last > newest.last {
             self.drop_buffer();
+            // The stream has to come up to it; a hole until then shows as "too old".
             self.held = Some(snapshot);
-            // The buffer stays empty until the stream catches up; a hole until then shows as "too old".
             return;
         }
         let Snapshot { last, bids, asks } = snapshot;
@@ -351,7 +363,7 @@ impl DepthSync {
 
     /// Asked after whole messages only: within one, bids may pass asks that the same message removes.
     fn check_crossed(&mut self, at: LocalTime, said: &mut Vec<Said>) {
-        if !self.book.is_crossed() {
+        if !self.trading || !self.book.is_crossed() {
             self.crossed_since = None;
             return;
         }

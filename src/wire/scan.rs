@@ -127,17 +127,18 @@ fn fraction_digits(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
     if end == 0 {
         return None;
     }
+    let (kept, beyond) = text[..end].split_at(end.min(decimals as usize));
+    if beyond.iter().any(|&b| b != b'0') {
+        return None;
+    }
     let mut part = 0u64;
-    for place in 0..end.max(decimals as usize) {
-        let digit = if place < end { text[place].wrapping_sub(b'0') } else { 0 };
-        if digit > 9 || (place >= decimals as usize && digit != 0) {
+    for digit in kept.iter().map(|b| b.wrapping_sub(b'0')) {
+        if digit > 9 {
             return None;
         }
-        if place < decimals as usize {
-            part = part * 10 + u64::from(digit);
-        }
+        part = part * 10 + u64::from(digit);
     }
-    Some((part, end + 1))
+    Some((part * POWERS_OF_TEN[decimals as usize - kept.len()], end + 1))
 }
 
 /// Eight ASCII digits as a number, in three multiplications.

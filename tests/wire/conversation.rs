@@ -111,8 +111,9 @@ fn case_4_a_venue_that_only_has_old_snapshots_is_left_after_eight() {
         assert_eq!(words(&talk.fetched(BTC, &snapshot(450)))[0], "resync");
     }
     assert_eq!(words(&talk.fetched(BTC, &snapshot(450))), ["reconnect"]);
-    // This socket has nothing more to say.
+    // This socket has nothing more to say of books; prints still count.
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 511, 512, "", ""))), [] as [&str; 0]);
+    assert_eq!(words(&talk.hear(&trade("BTCUSDT", 1, 1_700_000_000_000, true))), ["trade 1"]);
     assert_eq!(words(&talk.wait_ms(60_000)), [] as [&str; 0]);
     // The next one begins from the beginning.
     assert_eq!(words(&talk.open()), ["connected"]);
@@ -189,6 +190,23 @@ fn a_venue_that_does_not_serve_us_is_believed() {
     let body = "{\"code\":-1121,\"msg\":\"Invalid symbol.\"}".to_owned();
     assert_eq!(words(&talk.failed(BTC, FetchFailure::Status { status: 400, body })), ["refused"]);
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 3, 4, "", ""))), [] as [&str; 0]);
+    // Not on the next socket either.
+    talk.open();
+    assert_eq!(words(&talk.hear(&diff("BTCUSDT", 5, 6, "", ""))), [] as [&str; 0]);
+}
+
+#[test]
+fn a_snapshot_the_stream_never_reaches_is_asked_for_again() {
+    let mut talk = Talk::new();
+    talk.hear(&diff("BTCUSDT", 1, 2, "", ""));
+    assert_eq!(words(&talk.fetched(BTC, &snapshot(u64::MAX))), [] as [&str; 0]);
+    talk.now = talk.now + Nanos::from_ms(10_001);
+    talk.hear(&diff("BTCUSDT", 3, 4, "", ""));
+    let mut said = Vec::new();
+    talk.venue.on_time(talk.now, &mut said);
+    assert_eq!(words(&said)[..2], ["resync", "fetch after 250 ms"]);
+    assert_eq!(words(&talk.fetched(BTC, &snapshot(4))), [] as [&str; 0]);
+    assert_eq!(words(&talk.hear(&diff("BTCUSDT", 5, 6, "", ""))), ["snapshot 4", "delta 6", "live"]);
 }
 
 #[test]
@@ -374,6 +392,13 @@ fn case_15_a_halt_is_passed_on_without_a_resync() {
     talk.venue.on_rules(BTC, &rules, &mut said);
     assert_eq!(words(&said), ["status CancelOnly"]);
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 101, 102, "", ""))), ["delta 102"]);
+    // Orders may cross while nothing trades; when trading starts again they may not.
+    assert_eq!(words(&talk.hear(&diff("BTCUSDT", 103, 104, "101.50 1", ""))), ["delta 104"]);
+    assert_eq!(words(&talk.wait_ms(4_000)), [] as [&str; 0]);
+    said.clear();
+    talk.venue.on_rules(BTC, &instrument("BTCUSDT", "0.01", "0.00001"), &mut said);
+    assert_eq!(words(&said), ["status Trading"]);
+    assert_eq!(words(&talk.wait_ms(1_750))[1..], ["gap 105 104", "resync", "fetch after 0 ms"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Venue conversations told frame by frame, and recordings of real ones.
 
 mod conversation;
+mod faults;
 mod golden;
 mod recordings;
 mod timers;

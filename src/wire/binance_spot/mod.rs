@@ -102,7 +102,15 @@ pub struct BinanceSpot {
     desks: Vec<Desk>,
     scratch: Scratch,
     counts: Counts,
-    open: bool,
+    socket: Socket,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Socket {
+    Closed,
+    Open,
+    /// We wished to reconnect: books and timers are at rest, prints and quotes still count.
+    GivenUp,
 }
 
 /// What is known of one instrument.
@@ -116,6 +124,8 @@ struct Desk {
     /// Id and time of the last print, and whether it was heard on this socket.
     last_trade: Option<(u64, VenueTime, bool)>,
     live: bool,
+    /// The venue does not know this symbol: we stop asking.
+    refused: bool,
 }
 
 impl BinanceSpot {
@@ -132,10 +142,18 @@ impl BinanceSpot {
                 trade: (settings.trades != Trades::Off).then(|| Channel::new("trade", settings.trade_patience)),
                 last_trade: None,
                 live: false,
+                refused: false,
             }
         };
         let desks = symbols.all().iter().map(desk).collect();
-        Self { settings, symbols, desks, scratch: Scratch::default(), counts: Counts::default(), open: false }
+        Self {
+            settings,
+            symbols,
+            desks,
+            scratch: Scratch::default(),
+            counts: Counts::default(),
+            socket: Socket::Closed,
+        }
     }
 
     /// What was seen on all sockets so far.
@@ -176,6 +194,7 @@ impl BinanceSpot {
             | MarketEventKind::Bbo { .. }
             | MarketEventKind::Gap { .. } => unreachable!("a change of rules is rules or a status"),
         }
+        self.desks[at].sync.set_trading(known.status.may_quote());
         said.push(Said::Market(MarketEvent { instrument, venue_time: None, kind }));
     }
 
@@ -244,15 +263,14 @@ impl BinanceSpot {
         }
     }
 
-    /// After a wish to reconnect this socket says nothing more.
-    fn close_if_given_up(&mut self, said: &[Said]) {
+    fn give_up_if_wished(&mut self, said: &[Said]) {
         if said.iter().any(|s| matches!(s, Said::Do(Action::Reconnect { .. }))) {
-            self.close();
+            self.socket = Socket::GivenUp;
+            self.void_books();
         }
     }
 
-    fn close(&mut self) {
-        self.open = false;
+    fn void_books(&mut self) {
         for desk in &mut self.desks {
             desk.sync.close();
             desk.live = false;
@@ -279,7 +297,7 @@ impl Desk {
                 counts.duplicate_trades += 1;
                 return;
             }
-            if id > last + 1 && same_socket {
+            if id > last.saturating_add(1) && same_socket {
                 let missed = id - last - 1;
                 counts.missed_trades += missed;
                 let detail = format!("trade ids jumped from {last} to {id}: {missed} prints never came");
@@ -330,11 +348,13 @@ impl Protocol for BinanceSpot {
     }
 
     fn on_open(&mut self, at: LocalTime, said: &mut Vec<Said>) {
-        self.open = true;
+        self.socket = Socket::Open;
         said.push(Said::Feed { instrument: None, kind: FeedEventKind::Connected });
         for desk in &mut self.desks {
-            desk.sync.open();
             desk.live = false;
+            if !desk.refused {
+                desk.sync.open();
+            }
             desk.channels().for_each(|channel| channel.open(at));
             if let Some((_, _, same_socket)) = &mut desk.last_trade {
                 *same_socket = false;
@@ -343,7 +363,7 @@ impl Protocol for BinanceSpot {
     }
 
     fn on_text(&mut self, frame: &[u8], at: LocalTime, said: &mut Vec<Said>) {
-        if !self.open {
+        if self.socket == Socket::Closed {
             return;
         }
         self.counts.frames += 1;
@@ -352,7 +372,7 @@ impl Protocol for BinanceSpot {
             Ok(message) => self.hear(message, at, said),
             Err(error) => self.misunderstand(&error, frame, at, said),
         }
-        self.close_if_given_up(&said[from..]);
+        self.give_up_if_wished(&said[from..]);
     }
 
     fn on_fetched(
@@ -362,7 +382,7 @@ impl Protocol for BinanceSpot {
         at: LocalTime,
         said: &mut Vec<Said>,
     ) {
-        let Some(i) = self.symbols.find_id(instrument).filter(|_| self.open) else { return };
+        let Some(i) = self.symbols.find_id(instrument).filter(|_| self.socket == Socket::Open) else { return };
         let from = said.len();
         let desk = &mut self.desks[i];
         let reply = reply.and_then(|body| {
@@ -375,35 +395,42 @@ impl Protocol for BinanceSpot {
                 let reason = format!("HTTP {status}: {body}");
                 said.push(Said::Feed { instrument: Some(instrument), kind: FeedEventKind::Refused { reason } });
                 desk.sync.close();
+                desk.refused = true;
             }
             Err(failure) => desk.sync.on_failure(&failure, at, said),
         }
         desk.settle(said);
-        self.close_if_given_up(&said[from..]);
+        self.give_up_if_wished(&said[from..]);
     }
 
     fn on_time(&mut self, at: LocalTime, said: &mut Vec<Said>) {
-        if !self.open {
+        if self.socket != Socket::Open {
             return;
         }
         let from = said.len();
-        for desk in &mut self.desks {
+        let mut dead = None;
+        for (i, desk) in self.desks.iter_mut().enumerate().filter(|(_, desk)| !desk.refused) {
             let id = desk.id;
+            let trading = self.symbols.get(i).instrument.status.may_quote();
             desk.sync.on_time(at, said);
             for channel in desk.channels() {
                 match channel.on_time(at) {
                     Pulse::Steady => {}
                     Pulse::Complaint(kind) => said.push(Said::Feed { instrument: Some(id), kind }),
-                    Pulse::Dead(reason) => said.push(Said::Do(Action::Reconnect { reason })),
+                    // A halted market is silent by nature.
+                    Pulse::Dead(_) if !trading => {}
+                    Pulse::Dead(reason) => dead = dead.or(Some(reason)),
                 }
             }
             desk.settle(said);
         }
-        self.close_if_given_up(&said[from..]);
+        said.extend(dead.map(|reason| Said::Do(Action::Reconnect { reason })));
+        self.give_up_if_wished(&said[from..]);
     }
 
     fn on_close(&mut self, reason: &str, _at: LocalTime, said: &mut Vec<Said>) {
-        self.close();
+        self.socket = Socket::Closed;
+        self.void_books();
         let kind = FeedEventKind::Disconnected { reason: reason.to_owned() };
         said.push(Said::Feed { instrument: None, kind });
     }
