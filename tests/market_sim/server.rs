@@ -308,6 +308,26 @@ fn who_does_not_read_is_cut_off_and_nobody_else_notices() {
 }
 
 #[test]
+fn who_speaks_nonsense_is_hung_up_on_and_the_venue_lives() {
+    with_exchange(1.0, |at| async move {
+        let upgrade = "GET /nowhere HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n";
+        let keyless = "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+        let frames =
+            format!("GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n{}", "\u{7f}".repeat(30));
+        let endless = "x".repeat(100_000);
+        for nonsense in ["\u{16}\u{3}\u{1}\r\n\r\n", "GET\r\n\r\n", upgrade, keyless, &frames, &endless] {
+            let mut socket = TcpStream::connect(at).await.unwrap();
+            // It may hang up before we have said everything.
+            let _ = socket.write_all(nonsense.as_bytes()).await;
+            let mut reply = Vec::new();
+            let _ = socket.read_to_end(&mut reply).await;
+            assert!(!reply.starts_with(b"HTTP/1.1 200"));
+        }
+        assert_eq!(get(at, "/api/v3/ping").await, (200, json!({})));
+    });
+}
+
+#[test]
 fn microseconds_are_given_to_those_who_ask() {
     with_exchange(5.0, |at| async move {
         let mut socket = listen(at, "/ws/btcusdt@depth@100ms?timeUnit=MICROSECOND").await;
