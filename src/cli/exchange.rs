@@ -1,0 +1,40 @@
+//! `exchange`: the simulated exchange as a server of its own.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::{Failure, Globals, Outcome, span};
+
+/// Serve a simulated exchange: a seeded market with a real matching engine, in a real venue's protocol
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  papermaker exchange --listen 127.0.0.1:9001 --seed 7\n  \
+                        papermaker run --profile live --set venues.binance-spot.ws_url=ws://127.0.0.1:9001 \\\n      \
+                        --set venues.binance-spot.rest_url=http://127.0.0.1:9001")]
+pub struct ExchangeArgs {
+    /// Where to listen; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9001")]
+    pub listen: SocketAddr,
+    /// Seed of the market: the same seed gives the same order flow
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Whose language to speak
+    #[arg(long, value_enum, default_value_t = ProtocolName::BinanceSpot)]
+    pub protocol: ProtocolName,
+    /// Stop after this long (60s, 5m, 2h); without it, at Ctrl-C
+    #[arg(long = "for", value_name = "TIME", value_parser = span::parse)]
+    pub lasting: Option<Duration>,
+}
+
+/// The protocols it speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProtocolName {
+    /// Binance spot's websocket and REST.
+    BinanceSpot,
+}
+
+/// Calls [`crate::sim`]'s server.
+pub fn exchange(_args: &ExchangeArgs, _globals: &Globals) -> Outcome {
+    Err(Failure::not_connected("exchange"))
+}
