@@ -87,7 +87,7 @@ async fn converse(
 ) {
     let born = Instant::now();
     let mut ping = tokio::time::interval_at(born + PING_EVERY, PING_EVERY);
-    let (mut heard, mut beat) = (born, 0u64);
+    let (mut unanswered, mut beat) = (None, 0u64);
     let (mut second, mut messages) = (born, 0);
     let (code, reason) = loop {
         tokio::select! {
@@ -114,7 +114,7 @@ async fn converse(
                             return;
                         }
                     }
-                    Message::Pong(payload) if payload.as_ref() == beat.to_be_bytes() => heard = Instant::now(),
+                    Message::Pong(payload) if payload.as_ref() == beat.to_be_bytes() => unanswered = None,
                     Message::Close(_) => return,
                     Message::Binary(_) => break (CloseCode::Unsupported, "text only"),
                     // The library answers pings; unasked pongs keep nobody alive.
@@ -122,7 +122,7 @@ async fn converse(
                 }
             }
             now = ping.tick() => {
-                if now - heard > PONG_WITHIN + PING_EVERY {
+                if now - *unanswered.get_or_insert(now) >= PONG_WITHIN {
                     break (CloseCode::Policy, "no pong within 60 s");
                 }
                 if now - born > LIFE {
