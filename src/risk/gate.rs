@@ -184,10 +184,16 @@ impl Gate {
         self.limits.loss_max.is_some_and(|max| -equity > max)
     }
 
-    /// How much more may be bought or sold before the position limit, if nothing rested.
+    /// How much more may be bought or sold before the position limit, if nothing rested; what would bring the
+    /// position to zero while reducing, and nothing while halted.
     pub fn room(&self, instrument: InstrumentId, position: Lots, side: Side) -> Lots {
-        let max = self.limits.position_max[instrument.index()];
-        (max - Lots(position.0 * side.sign())).max(Lots::ZERO)
+        let held = Lots(position.0 * side.sign());
+        let room = match self.state {
+            RiskState::Active => self.limits.position_max[instrument.index()] - held,
+            RiskState::Reducing => -held,
+            RiskState::Halted => Lots::ZERO,
+        };
+        room.max(Lots::ZERO)
     }
 
     /// Judges a request; the first broken rule refuses it.
