@@ -4,6 +4,7 @@
 //! that it sees what a newcomer sees.
 
 mod api;
+mod observer;
 mod usage;
 
 use std::path::Path;
