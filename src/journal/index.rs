@@ -1,0 +1,288 @@
+//! What one looks up: `index.sled`.
+//!
+//! Every entry follows from the segments ([`Entries`] is the only place that says how), so the index may be behind,
+//! missing or broken without harm: it is compared with the recording and made anew. Values are a few bytes, far
+//! below the page above which sled 0.34 loses data.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use super::error::JournalError;
+use super::frame::FrameHeader;
+use super::segment::Place;
+use crate::engine::Output;
+use crate::order::{OrderId, ReportKind, Request};
+use crate::units::LocalTime;
+
+/// sled keeps this much in memory.
+const CACHE_BYTES: u64 = 16 << 20;
+
+/// What is looked up. Closed on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tree {
+    /// First sequence of a block → its place.
+    Blocks,
+    /// First time of a block, its first sequence → its place.
+    Times,
+    /// Sequence → place of a checkpoint.
+    Checkpoints,
+    /// Order id, sequence: steps in which something was asked or heard of an order.
+    Orders,
+    /// Order id, sequence: steps in which it traded.
+    Fills,
+    /// Sequence: steps in which a strategy decided something new.
+    Decisions,
+    /// Sequence: the risk audit: refusals, changes of state, commands.
+    Risk,
+}
+
+impl Tree {
+    /// All of them.
+    pub const ALL: [Tree; 7] =
+        [Tree::Blocks, Tree::Times, Tree::Checkpoints, Tree::Orders, Tree::Fills, Tree::Decisions, Tree::Risk];
+
+    /// Its name in sled.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tree::Blocks => "blocks",
+            Tree::Times => "times",
+            Tree::Checkpoints => "checkpoints",
+            Tree::Orders => "orders",
+            Tree::Fills => "fills",
+            Tree::Decisions => "decisions",
+            Tree::Risk => "risk",
+        }
+    }
+}
+
+/// Index entries of some part of a recording.
+#[derive(Debug, Default)]
+pub struct Entries(Vec<(Tree, Vec<u8>, Vec<u8>)>);
+
+impl Entries {
+    /// Of a block that begins (with its outputs, if any) at `place`.
+    pub fn add_block(&mut self, place: Place, inputs: &FrameHeader) {
+        let value = place_bytes(place);
+        self.0.push((Tree::Blocks, inputs.first_seq.to_be_bytes().to_vec(), value.clone()));
+        self.0.push((Tree::Times, [time_key(inputs.first_at), inputs.first_seq.to_be_bytes()].concat(), value));
+    }
+
+    /// Of a checkpoint.
+    pub fn add_checkpoint(&mut self, seq: u64, place: Place) {
+        self.0.push((Tree::Checkpoints, seq.to_be_bytes().to_vec(), place_bytes(place)));
+    }
+
+    /// Of what was said to input `seq`.
+    pub fn add_output(&mut self, seq: u64, output: &Output) {
+        let mut set = |tree, key: Vec<u8>| self.0.push((tree, key, Vec::new()));
+        let order_key = |id: OrderId| [id.0.to_be_bytes(), seq.to_be_bytes()].concat();
+        match output {
+            Output::Decided { .. } => set(Tree::Decisions, seq.to_be_bytes().to_vec()),
+            Output::Sent(request) => {
+                orders_of(request).into_iter().flatten().for_each(|id| set(Tree::Orders, order_key(id)))
+            }
+            Output::Refused { request, .. } => {
+                orders_of(request).into_iter().flatten().for_each(|id| set(Tree::Orders, order_key(id)));
+                set(Tree::Risk, seq.to_be_bytes().to_vec());
+            }
+            Output::Heard(report) => {
+                set(Tree::Orders, order_key(report.id));
+                match &report.kind {
+                    ReportKind::Filled(_) => set(Tree::Fills, order_key(report.id)),
+                    ReportKind::Replaced { old, .. } => set(Tree::Orders, order_key(*old)),
+                    ReportKind::Accepted { .. }
+                    | ReportKind::Rejected(_)
+                    | ReportKind::Cancelled { .. }
+                    | ReportKind::CancelRejected(_) => {}
+                }
+            }
+            Output::Risk { .. } | Output::Commanded { .. } => set(Tree::Risk, seq.to_be_bytes().to_vec()),
+            Output::Book { .. } | Output::Equity(_) => {}
+        }
+    }
+
+    /// One by one: tree, key, value.
+    pub fn iter(&self) -> impl Iterator<Item = (Tree, &[u8], &[u8])> {
+        self.0.iter().map(|(tree, key, value)| (*tree, key.as_slice(), value.as_slice()))
+    }
+}
+
+/// An open index.
+#[derive(Debug)]
+pub struct Index {
+    path: PathBuf,
+    db: sled::Db,
+    trees: Vec<sled::Tree>,
+}
+
+impl Index {
+    /// Where a session's index is.
+    pub fn path_of(folder: &Path) -> PathBuf {
+        folder.join("index.sled")
+    }
+
+    /// A new, empty one in the place of whatever is there.
+    pub(super) fn create(folder: &Path) -> Result<Self, JournalError> {
+        let path = Self::path_of(folder);
+        match fs::remove_dir_all(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(JournalError::io(&path, "remove the old index")(e));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        Self::open(folder)
+    }
+
+    /// The one that is there; an error if another process has it open or it is damaged.
+    pub(super) fn open(folder: &Path) -> Result<Self, JournalError> {
+        let path = Self::path_of(folder);
+        let failed = |what: String| JournalError::Index { path: path.clone(), what };
+        let (db, trees) =
+            open_sled(&path, |db| Tree::ALL.iter().map(|t| db.open_tree(t.name())).collect()).map_err(failed)?;
+        Ok(Self { path, db, trees })
+    }
+
+    pub(super) fn add(&self, entries: &Entries) -> Result<(), JournalError> {
+        for tree in Tree::ALL {
+            let mut batch = sled::Batch::default();
+            for (_, key, value) in entries.iter().filter(|(t, ..)| *t == tree) {
+                batch.insert(key, value);
+            }
+            self.tree(tree).apply_batch(batch).map_err(|e| self.failed(e))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_checkpoint(&self, seq: u64, place: Place) -> Result<(), JournalError> {
+        let mut entries = Entries::default();
+        entries.add_checkpoint(seq, place);
+        self.add(&entries)
+    }
+
+    /// Everything written so far to the file.
+    pub(super) fn flush(&self) -> Result<(), JournalError> {
+        self.db.flush().map(|_| ()).map_err(|e| self.failed(e))
+    }
+
+    /// Whether exactly this entry is there.
+    pub(super) fn holds(&self, tree: Tree, key: &[u8], value: &[u8]) -> Result<bool, JournalError> {
+        let found = self.tree(tree).get(key).map_err(|e| self.failed(e))?;
+        Ok(found.is_some_and(|found| &*found == value))
+    }
+
+    /// How many entries a tree has.
+    pub fn len(&self, tree: Tree) -> usize {
+        self.tree(tree).len()
+    }
+
+    /// Whether it knows nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len(Tree::Blocks) == 0
+    }
+
+    /// Where the block that holds input `seq` begins.
+    pub fn block_of(&self, seq: u64) -> Result<Option<Place>, JournalError> {
+        self.last_until(Tree::Blocks, &seq.to_be_bytes())
+    }
+
+    /// Where the last block that begins at or before `at` begins.
+    pub fn block_at(&self, at: LocalTime) -> Result<Option<Place>, JournalError> {
+        self.last_until(Tree::Times, &[time_key(at.0), [0xff; 8]].concat())
+    }
+
+    /// Sequence and place of every checkpoint.
+    pub fn checkpoints(&self) -> Result<Vec<(u64, Place)>, JournalError> {
+        let entries = self.tree(Tree::Checkpoints).iter();
+        entries
+            .map(|entry| {
+                let (key, value) = entry.map_err(|e| self.failed(e))?;
+                Ok((self.seq_of(&key)?, self.place_of(&value)?))
+            })
+            .collect()
+    }
+
+    /// Steps in which something was asked or heard of an order, in order.
+    pub fn order(&self, id: OrderId) -> Result<Vec<u64>, JournalError> {
+        self.steps(Tree::Orders, &id.0.to_be_bytes())
+    }
+
+    /// Steps in which an order traded.
+    pub fn fills(&self, id: OrderId) -> Result<Vec<u64>, JournalError> {
+        self.steps(Tree::Fills, &id.0.to_be_bytes())
+    }
+
+    /// Steps in which a strategy decided something new.
+    pub fn decisions(&self) -> Result<Vec<u64>, JournalError> {
+        self.steps(Tree::Decisions, &[])
+    }
+
+    /// Steps of the risk audit.
+    pub fn risk(&self) -> Result<Vec<u64>, JournalError> {
+        self.steps(Tree::Risk, &[])
+    }
+
+    fn steps(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<u64>, JournalError> {
+        let keys = self.tree(tree).scan_prefix(prefix).keys();
+        keys.map(|key| self.seq_of(&key.map_err(|e| self.failed(e))?)).collect()
+    }
+
+    fn last_until(&self, tree: Tree, key: &[u8]) -> Result<Option<Place>, JournalError> {
+        match self.tree(tree).range(..=key).next_back() {
+            Some(entry) => self.place_of(&entry.map_err(|e| self.failed(e))?.1).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Keys end in a sequence.
+    fn seq_of(&self, key: &[u8]) -> Result<u64, JournalError> {
+        let seq = key.last_chunk::<8>().ok_or_else(|| self.failed("a key without a sequence"))?;
+        Ok(u64::from_be_bytes(*seq))
+    }
+
+    fn place_of(&self, value: &[u8]) -> Result<Place, JournalError> {
+        postcard::from_bytes(value).map_err(|_| self.failed("an entry that is not a place"))
+    }
+
+    fn tree(&self, tree: Tree) -> &sled::Tree {
+        &self.trees[tree as usize]
+    }
+
+    fn failed(&self, what: impl ToString) -> JournalError {
+        JournalError::Index { path: self.path.clone(), what: what.to_string() }
+    }
+}
+
+/// Opens a sled database and what is wanted of it; sled 0.34 may panic on damaged files, which is an error like any
+/// other here.
+pub(super) fn open_sled<T>(
+    path: &Path,
+    then: impl FnOnce(&sled::Db) -> Result<T, sled::Error>,
+) -> Result<(sled::Db, T), String> {
+    let open = || {
+        let db = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(Some(1000)).open()?;
+        let rest = then(&db)?;
+        Ok::<_, sled::Error>((db, rest))
+    };
+    match catch_unwind(AssertUnwindSafe(open)) {
+        Ok(opened) => opened.map_err(|e| e.to_string()),
+        Err(_) => Err("sled cannot read it".to_owned()),
+    }
+}
+
+/// Orders a request concerns: the one it makes or ends, and the one it replaces.
+fn orders_of(request: &Request) -> [Option<OrderId>; 2] {
+    match request {
+        Request::Place { id, .. } | Request::Cancel { id, .. } => [Some(*id), None],
+        Request::Replace { old, new, .. } => [Some(*new), Some(*old)],
+    }
+}
+
+fn place_bytes(place: Place) -> Vec<u8> {
+    crate::digest::canonical_bytes(&place)
+}
+
+/// Sorts as the number does, also below zero.
+fn time_key(at: i64) -> [u8; 8] {
+    ((at as u64) ^ (1 << 63)).to_be_bytes()
+}
