@@ -21,6 +21,7 @@ mod account;
 mod block;
 pub mod disk;
 mod error;
+pub mod export;
 mod frame;
 mod index;
 mod lock;
