@@ -223,7 +223,9 @@ fn verify(args: &VerifyArgs, globals: &Globals) -> Outcome {
         IndexCheck::Rebuilt => "rebuilt".to_owned(),
         IndexCheck::Missing => "missing, made when needed".to_owned(),
         IndexCheck::InUse => "in use by the bot that writes it".to_owned(),
-        IndexCheck::Differs(how) => format!("differs: {how}; `papermaker sessions verify {id} --rebuild` makes it anew"),
+        IndexCheck::Differs(how) => {
+            format!("differs: {how}; `papermaker sessions verify {id} --rebuild` makes it anew")
+        }
     };
     let damage: Vec<String> = found.damage.iter().map(ToString::to_string).collect();
     let mut notes = found.notes.clone();
