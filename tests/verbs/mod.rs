@@ -5,6 +5,7 @@
 
 mod api;
 mod observer;
+mod recordings;
 mod usage;
 
 use std::path::Path;
