@@ -3,4 +3,5 @@
 mod journal;
 mod market_data;
 
-criterion::criterion_main!(journal::benches, market_data::benches);
+criterion::criterion_group!(all, journal::benches, market_data::depth);
+criterion::criterion_main!(all);
