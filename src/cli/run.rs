@@ -97,12 +97,12 @@ fn as_json(summary: &Summary) -> serde_json::Value {
         "inputs": manifest.counts.inputs,
         "outputs": manifest.counts.outputs,
         "trades": manifest.counts.trades,
-        "fills": summary.counts.fills,
-        "refusals": summary.counts.refusals,
+        "fills": summary.picture.fills,
+        "refusals": summary.picture.refusals,
         "gaps": manifest.counts.gaps,
         "output_digest": digest(&manifest.output_digest),
         "state_digest": digest(&manifest.state_digest),
-        "status": summary.picture,
+        "status": *summary.picture,
     })
 }
 
@@ -111,7 +111,7 @@ fn as_text(summary: &Summary, globals: &Globals) -> String {
     let counts = &manifest.counts;
     let mut text = format!(
         "PAPER session {} ended: {} inputs, {} trades, {} gaps, {} fills\n",
-        manifest.id, counts.inputs, counts.trades, counts.gaps, summary.counts.fills
+        manifest.id, counts.inputs, counts.trades, counts.gaps, summary.picture.fills
     );
     for (rules, mark) in &summary.marks {
         let equity = mark.realised + mark.unrealised - mark.fees - mark.funding;

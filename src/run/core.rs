@@ -1,6 +1,10 @@
 //! The innermost loop of everything that records: append the input, let the session obey it, append what it said.
 
-use crate::digest::{Digest, canonical_bytes};
+use std::sync::Arc;
+
+use crate::dashboard::status::{FeedStatus, JournalStatus};
+use crate::dashboard::{Observer, StatusSnapshot};
+use crate::digest::canonical_bytes;
 use crate::engine::{Input, Output, Session, SessionSpec, Stamped};
 use crate::journal::{Account, AccountState, Checkpoint, Ending, JournalError, Manifest, Writer};
 use crate::order::ReportKind;
@@ -16,21 +20,11 @@ pub struct Core {
     account: Option<Account>,
     last: Stamped,
     out: Vec<Output>,
-    counts: Counts,
+    observer: Observer,
     checkpoint_every: u64,
-    last_state_digest: Option<Digest>,
     risk_reason: String,
     /// The oldest input not known to be on disk: its number and time.
     unsaved: (u64, LocalTime),
-}
-
-/// What status shows of what was said.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Trades of ours.
-    pub fills: u64,
-    /// Requests the gate refused.
-    pub refusals: u64,
 }
 
 impl Core {
@@ -42,16 +36,16 @@ impl Core {
         account: Option<Account>,
         checkpoint_every: u64,
     ) -> Self {
+        let rules: Vec<_> = spec.desks.iter().map(|d| d.rules.clone()).collect();
         Self {
+            observer: Observer::new(&writer.manifest().id, &rules, &strategies),
             session: Session::new(spec),
             strategies,
             writer,
             account,
             last: Stamped { seq: 0, at: LocalTime::default(), input: Input::Tick },
             out: Vec::new(),
-            counts: Counts::default(),
             checkpoint_every: checkpoint_every.max(1),
-            last_state_digest: None,
             risk_reason: String::new(),
             unsaved: (0, LocalTime::default()),
         }
@@ -64,14 +58,11 @@ impl Core {
         self.writer.input(&self.last)?;
         self.session.step(&self.last, &mut self.strategies, &mut self.out);
         self.writer.outputs(self.last.seq, &self.out)?;
+        self.observer.hear(&self.out, self.last.at);
         let mut account_changed = false;
         for output in self.out.drain(..) {
             match &output {
-                Output::Heard(report) if matches!(report.kind, ReportKind::Filled(_)) => {
-                    self.counts.fills += 1;
-                    account_changed = true;
-                }
-                Output::Refused { .. } => self.counts.refusals += 1,
+                Output::Heard(report) => account_changed |= matches!(report.kind, ReportKind::Filled(_)),
                 Output::Risk { reason, .. } => {
                     self.risk_reason.clone_from(reason);
                     account_changed = true;
@@ -80,7 +71,7 @@ impl Core {
                 Output::Book { .. }
                 | Output::Decided { .. }
                 | Output::Sent(_)
-                | Output::Heard(_)
+                | Output::Refused { .. }
                 | Output::Equity(_) => {}
             }
         }
@@ -92,7 +83,7 @@ impl Core {
         }
         if self.last.seq.is_multiple_of(self.checkpoint_every) {
             let checkpoint = checkpoint(&self.session, &self.strategies);
-            self.last_state_digest = Some(checkpoint.state_digest);
+            self.observer.checkpointed(checkpoint.state_digest);
             self.writer.checkpoint(checkpoint)?;
         }
         if self.writer.durable_seq() >= self.unsaved.0 {
@@ -120,14 +111,11 @@ impl Core {
         &self.session
     }
 
-    /// The strategies' names, per instrument.
-    pub fn strategy_name(&self, index: usize) -> &'static str {
-        self.strategies[index].as_ref().map_or("", |s| s.name())
-    }
-
-    /// What was said so far, by kind.
-    pub fn counts(&self) -> Counts {
-        self.counts
+    /// The picture of it all, at `now`.
+    pub fn picture(&mut self, now: LocalTime, feeds: Vec<FeedStatus>) -> Arc<StatusSnapshot> {
+        let unsaved = self.session.seq().saturating_sub(self.writer.durable_seq());
+        let journal = JournalStatus { lag_ms: self.journal_lag().ms(), waiting: unsaved, bytes: self.writer.bytes() };
+        self.observer.picture(&self.session, now, feeds, journal)
     }
 
     /// The recording.
@@ -135,18 +123,8 @@ impl Core {
         &self.writer
     }
 
-    /// Fingerprint of the state at the last checkpoint.
-    pub fn last_state_digest(&self) -> Option<Digest> {
-        self.last_state_digest
-    }
-
-    /// Why the risk book is in the state it is in; empty if it never changed.
-    pub fn risk_reason(&self) -> &str {
-        &self.risk_reason
-    }
-
     /// Age of the oldest input that a power cut would take, within one block.
-    pub fn journal_lag(&self) -> Nanos {
+    fn journal_lag(&self) -> Nanos {
         if self.writer.durable_seq() >= self.unsaved.0 { Nanos::ZERO } else { self.last.at.since(self.unsaved.1) }
     }
 

@@ -13,12 +13,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
-use super::core::{Core, Counts};
+use super::core::Core;
 use super::prepare::{self, PrepareError};
 use super::simulated::{self, SimulatedError};
-use super::status::{FeedHealth, snapshot};
 use crate::config::Loaded;
 use crate::dashboard::contact::fresh_token;
+use crate::dashboard::status::FeedStatus;
 use crate::dashboard::{self, Contact, ContactError, Handle, ServeError, StatusSnapshot};
 use crate::engine::{Carried, Command, EquityMark, Input, Session, SessionSpec};
 use crate::feed::{self, Ended, Endpoint, FeedError, Health, Heard, wall_clock};
@@ -92,10 +92,8 @@ pub struct Summary {
     pub folder: PathBuf,
     /// Where each instrument ended, and its rules.
     pub marks: Vec<(Instrument, EquityMark)>,
-    /// Of what was said.
-    pub counts: Counts,
     /// Last picture.
-    pub picture: StatusSnapshot,
+    pub picture: Arc<StatusSnapshot>,
 }
 
 /// Runs until told to stop: by the clock, a signal, or an operator.
@@ -192,13 +190,13 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
     if let Some(exchange) = exchange {
         exchange.finished().await;
     }
-    let (session, manifest, counts, picture) = kept.unwrap_or(Err(LiveError::Broken))?;
+    let (session, manifest, picture) = kept.unwrap_or(Err(LiveError::Broken))?;
     if let Some(refused) = refused {
         return Err(refused);
     }
     let marks = (0..session.len()).map(|i| InstrumentId(i as u16));
     let marks = marks.map(|id| (session.rules(id).clone(), session.equity(id))).collect();
-    Ok(Summary { folder: store.folder(&manifest.id), manifest, marks, counts, picture })
+    Ok(Summary { folder: store.folder(&manifest.id), manifest, marks, picture })
 }
 
 fn rules_of(spec: &SessionSpec) -> Vec<Instrument> {
@@ -366,7 +364,21 @@ fn carry(state: &AccountState, spec: &SessionSpec) -> Option<Carried> {
     (!nothing).then_some(carried)
 }
 
-type Kept = Result<(Session, Manifest, Counts, StatusSnapshot), LiveError>;
+type Kept = Result<(Session, Manifest, Arc<StatusSnapshot>), LiveError>;
+
+/// One connection's counters and whose they are.
+type FeedHealth = (VenueId, Arc<Health>);
+
+fn feed_status((venue, health): &FeedHealth, now: LocalTime) -> FeedStatus {
+    FeedStatus {
+        venue: venue.name().to_owned(),
+        connected: health.connected(),
+        age_ms: health.data_age(now).map(|age| age.ms()),
+        frames: health.frames(),
+        gaps: health.gaps(),
+        reconnects: health.connects().saturating_sub(1),
+    }
+}
 
 /// The session's thread.
 struct Keeper {
@@ -406,17 +418,22 @@ impl Keeper {
             self.core.take(at, input)?;
             if is_tick {
                 self.guard_disk(at)?;
-                self.show.send_replace(Arc::new(snapshot(&self.core, &self.health, at)));
+                self.draw(at);
             }
             if self.may_end(at) {
                 break;
             }
         }
-        let counts = self.core.counts();
-        let picture = snapshot(&self.core, &self.health, self.core.session().now());
-        self.show.send_replace(Arc::new(picture.clone()));
+        let picture = self.draw(self.core.session().now());
         let (session, manifest) = self.core.finish()?;
-        Ok((session, manifest, counts, picture))
+        Ok((session, manifest, picture))
+    }
+
+    fn draw(&mut self, now: LocalTime) -> Arc<StatusSnapshot> {
+        let feeds = self.health.iter().map(|health| feed_status(health, now)).collect();
+        let picture = self.core.picture(now, feeds);
+        self.show.send_replace(Arc::clone(&picture));
+        picture
     }
 
     /// After Stop, once every cancellation is confirmed.

@@ -10,4 +10,3 @@ pub mod live;
 pub mod prepare;
 pub mod replay;
 pub mod simulated;
-pub mod status;
