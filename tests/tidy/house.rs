@@ -43,7 +43,7 @@ pub const CRATES: &[(&str, &[&str])] = &[
     ("rand_chacha", &["rng"]),
     ("blake3", &["digest", "rng", "dashboard"]),
     ("config", &["config"]),
-    ("strsim", &["config", "cli", "strategy"]),
+    ("strsim", &["config", "cli", "feed", "strategy"]),
     ("jiff", &["cli", "run", "journal", "metrics"]),
 ];
 
