@@ -328,6 +328,20 @@ fn who_speaks_nonsense_is_hung_up_on_and_the_venue_lives() {
 }
 
 #[test]
+fn a_goodbye_is_answered() {
+    with_exchange(5.0, |at| async move {
+        let mut socket = listen(at, "/ws/btcusdt@bookTicker").await;
+        next(&mut socket).await;
+        socket.close(None).await.unwrap();
+        let mut answered = false;
+        while let Some(message) = socket.next().await {
+            answered |= message.expect("a closing handshake, not a broken line").is_close();
+        }
+        assert!(answered);
+    });
+}
+
+#[test]
 fn microseconds_are_given_to_those_who_ask() {
     with_exchange(5.0, |at| async move {
         let mut socket = listen(at, "/ws/btcusdt@depth@100ms?timeUnit=MICROSECOND").await;

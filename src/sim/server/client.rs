@@ -115,10 +115,10 @@ async fn converse(
                         }
                     }
                     Message::Pong(payload) if payload.as_ref() == beat.to_be_bytes() => unanswered = None,
-                    Message::Close(_) => return,
                     Message::Binary(_) => break (CloseCode::Unsupported, "text only"),
-                    // The library answers pings; unasked pongs keep nobody alive.
-                    Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+                    // The library answers pings and goodbyes, and ends the stream after those; unasked pongs keep
+                    // nobody alive.
+                    Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
                 }
             }
             now = ping.tick() => {
