@@ -113,8 +113,9 @@ pub struct Glft {
     ladder: Ladder,
     beliefs: BeliefSettings,
     solution: Solution,
-    /// The last exact solution and what it was solved for. A memo, not state: it depends on nothing but its key.
+    /// The last answers and what they were asked for. Memos, not state: they depend on nothing but their keys.
     solved: Option<(Beliefs, i64, Exact)>,
+    closed: Option<(Beliefs, (f64, f64))>,
 }
 
 /// A finite horizon is solved at this many moments.
@@ -143,7 +144,7 @@ impl Glft {
         if let Some(rules) = rules {
             ladder.fit(rules)?;
         }
-        Ok(Self { ladder, beliefs, solution, solved: None })
+        Ok(Self { ladder, beliefs, solution, solved: None, closed: None })
     }
 
     fn answer(&mut self, view: &View<'_>) -> Result<(Target, Why), Idle> {
@@ -152,7 +153,11 @@ impl Glft {
         let (mid, q) = (view.top.mid(), self.ladder.inventory(view));
         let target = match self.solution {
             Solution::ClosedForm => {
-                let (half, skew) = closed_form(b.gamma, b.sigma, b.a, b.k, 1.0);
+                let (half, skew) = match self.closed {
+                    Some((beliefs, terms)) if beliefs == b => terms,
+                    Some(_) | None => closed_form(b.gamma, b.sigma, b.a, b.k, 1.0),
+                };
+                self.closed = Some((b, (half, skew)));
                 Target { reservation: mid - q * skew, bid_distance: Some(half), ask_distance: Some(half) }
             }
             Solution::Stationary { limit } => self.exact(b, limit, None, mid, q, view),
