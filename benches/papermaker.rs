@@ -1,6 +1,7 @@
-//! Criterion benches, one module per floor.
+//! What things cost. `taskset -c 1 cargo bench --no-default-features -- NAME`; figures are quoted as ratios in README.
 
 mod journal;
+mod market_data;
 
-criterion::criterion_group!(all, journal::benches);
+criterion::criterion_group!(all, journal::benches, market_data::depth);
 criterion::criterion_main!(all);

@@ -1,1 +1,189 @@
-//! The verbs.
+//! The verbs: parse, call a driver, print, exit code.
+//!
+//! Three promises hold for every verb. Text for people goes to stdout, logs and progress to stderr, and `--json`
+//! makes stdout one JSON document. The exit code is 0 for fine, 1 for "the answer is no", 2 for "could not run". And
+//! everything says PAPER.
+//!
+//! One file per family of verbs; each verb is its arguments and one function that calls its driver. [`Failure`] is
+//! how a verb says no.
+
+pub mod configure;
+pub mod doctor;
+pub mod exchange;
+pub mod failure;
+pub mod operate;
+pub mod replay;
+pub mod run;
+pub mod sessions;
+pub mod span;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Loaded, Sources};
+
+pub use failure::{Failure, Outcome};
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "papermaker",
+    version,
+    about = "PAPER market making: quotes on live markets with simulated fills, records everything, replays it bit for bit",
+    after_help = "Without a verb: `papermaker run`, the demo against the embedded simulated exchange.\n\
+                  Exit codes: 0 fine · 1 the answer is no · 2 could not run. No order ever leaves this program."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    globals: Globals,
+}
+
+/// Accepted by every verb.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Globals {
+    /// Set one configuration value, above every file: `--set dashboard.port=8081` (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
+    pub set: Vec<String>,
+    /// Read configuration files from this folder
+    #[arg(long = "config", value_name = "DIR", global = true)]
+    pub config: Option<PathBuf>,
+    /// Configuration profile: demo, live, or NAME.toml in the configuration folder
+    #[arg(long, value_name = "NAME", global = true, default_value = "demo")]
+    pub profile: String,
+}
+
+impl Globals {
+    /// Where the configuration of this call comes from.
+    pub fn sources(&self) -> Sources {
+        let (dir, profile, sets) = (self.config.clone(), self.profile.clone(), self.set.clone());
+        Sources { dir, profile, env: std::env::vars().collect(), sets }
+    }
+
+    /// The configuration in force, or every problem of it.
+    pub fn load(&self) -> Result<Loaded, Failure> {
+        crate::config::load(&self.sources()).map_err(|errors| {
+            Failure::could_not_run(errors)
+                .context("the configuration cannot be used")
+                .hint("`papermaker config show` prints what is in force, config/default.toml explains every key")
+        })
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Run(run::RunArgs),
+    Replay(replay::ReplayArgs),
+    #[command(subcommand)]
+    Sessions(sessions::SessionsVerb),
+    Status(operate::StatusArgs),
+    /// End the running session: cancel everything, close the recording, exit
+    Stop(operate::CommandArgs),
+    /// Take the quotes out; the session keeps recording
+    Pause(operate::CommandArgs),
+    /// Quote again (also out of Reducing and Halted)
+    Resume(operate::CommandArgs),
+    /// Cancel everything and send nothing more
+    Halt(operate::CommandArgs),
+    /// Bring every position to zero by crossing the spread, then stay paused
+    Flatten(operate::CommandArgs),
+    #[command(subcommand)]
+    Config(configure::ConfigVerb),
+    Doctor(doctor::DoctorArgs),
+    Exchange(exchange::ExchangeArgs),
+}
+
+/// Everything `main` does after installing the TLS provider.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr();
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprint!("{failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Outcome {
+    let globals = &cli.globals;
+    match cli.verb.unwrap_or_else(|| Verb::Run(run::RunArgs::default())) {
+        Verb::Run(args) => run::run(&args, globals),
+        Verb::Replay(args) => replay::replay(&args, globals),
+        Verb::Sessions(verb) => sessions::sessions(&verb, globals),
+        Verb::Status(args) => operate::status(&args, globals),
+        Verb::Stop(args) => operate::command("stop", &args, globals),
+        Verb::Pause(args) => operate::command("pause", &args, globals),
+        Verb::Resume(args) => operate::command("resume", &args, globals),
+        Verb::Halt(args) => operate::command("halt", &args, globals),
+        Verb::Flatten(args) => operate::command("flatten", &args, globals),
+        Verb::Config(verb) => configure::config(&verb, globals),
+        Verb::Doctor(args) => doctor::doctor(&args, globals),
+        Verb::Exchange(args) => exchange::exchange(&args, globals),
+    }
+}
+
+/// `PAPERMAKER_LOG` (or `RUST_LOG`) filters, for example `papermaker=debug`; `info` of our own without it.
+fn log_to_stderr() {
+    use std::io::IsTerminal;
+    let filter = std::env::var("PAPERMAKER_LOG").or_else(|_| std::env::var("RUST_LOG"));
+    let filter = tracing_subscriber::EnvFilter::new(filter.as_deref().unwrap_or("warn,papermaker=info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}
+
+/// Says something to people and pipes. A reader that has seen enough (`| head`) is no failure; a full disk is.
+pub(crate) fn say(text: impl std::fmt::Display) -> Outcome {
+    use std::io::{ErrorKind, Write};
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::could_not_run(e).context("cannot write to stdout")),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Runs a verb that talks: sockets or files, on a small runtime of its own.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.map_err(|e| Failure::could_not_run(e).context("the runtime did not start"))?.block_on(work))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_every_verb_shows_an_example() {
+        let mut cli = Cli::command();
+        cli.build();
+        cli.clone().debug_assert();
+        let mut families = vec![cli];
+        while let Some(family) = families.pop() {
+            for verb in family.get_subcommands().filter(|v| v.get_name() != "help") {
+                if verb.has_subcommands() {
+                    families.push(verb.clone());
+                    continue;
+                }
+                let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Example"), "{} {} shows no example", family.get_name(), verb.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn set_and_config_are_understood_before_and_after_the_verb() {
+        for line in ["papermaker --set a.b=1 --config x status", "papermaker status --set a.b=1 --config x"] {
+            let cli = Cli::try_parse_from(line.split(' ')).expect(line);
+            assert_eq!(cli.globals.set.len(), 1, "{line}");
+            assert_eq!(cli.globals.config.as_deref(), Some(std::path::Path::new("x")), "{line}");
+        }
+    }
+}

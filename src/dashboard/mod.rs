@@ -1,1 +1,25 @@
-//! The local API and page.
+//! The local API: what an operator, a browser and a Prometheus server see of a running session.
+//!
+//! It believes that a page on this machine is not a friend by default. Reading is free to whoever can reach the
+//! address; a write needs the bearer token of the running bot (in `<store>/api.json`, readable by its owner only),
+//! and no write is taken from a page of another origin. A request whose `Host` is a name other than `localhost` is
+//! refused altogether, so that a web page cannot reach us by pointing its own name at 127.0.0.1.
+//!
+//! The session is not here. It hands over [`StatusSnapshot`]s and receives commands, which it records as inputs.
+//!
+//! Reading order: [`status`] is what is shown, [`Observer`] draws it, [`serve`] the door, [`contact`] how the verbs find it, [`client`] the
+//! verbs' side of the conversation.
+
+pub mod client;
+pub mod contact;
+mod metrics;
+pub mod observer;
+mod server;
+pub mod status;
+mod terminal;
+
+pub use client::{Client, ClientError};
+pub use contact::{Contact, ContactError};
+pub use observer::Observer;
+pub use server::{Handle, ServeError, serve};
+pub use status::StatusSnapshot;

@@ -1,5 +1,6 @@
 //! One door: stamped inputs in, outputs out, every output chained.
 
+mod desk;
 pub mod input;
 pub mod output;
 pub mod session;
@@ -8,5 +9,5 @@ pub mod working;
 
 pub use input::{Carried, Command, Input, Stamped};
 pub use output::{BookState, EquityMark, Output};
-pub use session::Session;
+pub use session::{Mode, Session};
 pub use spec::{DeskSpec, QuotingSpec, SessionSpec};

@@ -1,4 +1,663 @@
 //! The one door.
-/// PLACEHOLDER
-#[derive(Debug)]
-pub struct Session;
+//!
+//! [`Session::step`] takes one stamped input and says what came of it. Nothing else changes a session, and nothing
+//! in it looks at a clock, a file or a socket: hand the same inputs to the same session and it says the same, bit
+//! for bit, which [`Session::digest`] proves. The paper exchange lives inside, so recorded inputs are enough to
+//! reproduce every fill.
+//!
+//! Reading order: [`Session::take_in`] listens (exchange, book, signals, marks), [`Session::decision_due`] asks for a
+//! decision, [`Session::carry_out`] acts. [`Session::step`] is the three in a row.
+
+use serde::{Deserialize, Serialize};
+
+use super::desk::Desk;
+use super::input::{Carried, Command, Input, Stamped};
+use super::output::{BookState, EquityMark, Output};
+use super::spec::SessionSpec;
+use super::working::{Context, reconcile};
+use crate::digest::{Chain, Digest, of_state};
+use crate::exchange::Venue;
+use crate::market::{Book, Instrument, InstrumentId, MarketEvent, MarketEventKind};
+use crate::order::{Order, OrderId, OrderKind, OrderState, Report, ReportKind, Request};
+use crate::portfolio::{Balance, Ledger};
+use crate::risk::{Exposure, Gate, RiskLimits, RiskState};
+use crate::signal::{Signals, Top};
+use crate::strategy::{Decision, Idle, Quote, Strategies, View, Wanted, Why};
+use crate::units::{LocalTime, Lots, Money, Nanos, Side, Ticks};
+
+/// A deterministic trading session over many instruments under one risk book.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Session {
+    desks: Vec<Desk>,
+    gate: Gate,
+    mode: Mode,
+    chain: Chain,
+    seq: u64,
+    now: LocalTime,
+    started: Option<LocalTime>,
+    equity_every: Nanos,
+    next_equity: LocalTime,
+    orders_made: u64,
+    #[serde(skip)]
+    scratch: Scratch,
+}
+
+/// Buffers that live longer than one input; never part of the state.
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    heard: Vec<Report>,
+    requests: Vec<Request>,
+    bytes: Vec<u8>,
+}
+
+/// What the operator wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// Quote.
+    Quoting,
+    /// Rest nothing.
+    Paused,
+    /// Rest nothing and bring positions to zero, then pause.
+    Flattening,
+    /// The end.
+    Stopped,
+}
+
+impl Mode {
+    /// The word in status.
+    pub fn word(self) -> &'static str {
+        match self {
+            Mode::Quoting => "quoting",
+            Mode::Paused => "paused",
+            Mode::Flattening => "flattening",
+            Mode::Stopped => "stopped",
+        }
+    }
+}
+
+impl Session {
+    /// A session before its first input.
+    pub fn new(spec: &SessionSpec) -> Self {
+        let desk =
+            |(i, desk): (usize, &super::spec::DeskSpec)| Desk::new(InstrumentId(i as u16), desk.clone(), spec.seed);
+        Self {
+            desks: spec.desks.iter().enumerate().map(desk).collect(),
+            gate: Gate::new(spec.risk.clone()),
+            mode: Mode::Quoting,
+            chain: Chain::default(),
+            seq: 0,
+            now: LocalTime::default(),
+            started: None,
+            equity_every: spec.equity_every,
+            next_equity: LocalTime::default(),
+            orders_made: 0,
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Takes one input all the way: listen, decide, act. Appends what it says to `out`.
+    ///
+    /// Panics on a broken invariant of our own (a venue report that cannot follow, a strategy list of another
+    /// length); never on anything a venue or an operator says.
+    pub fn step(&mut self, input: &Stamped, strategies: &mut Strategies, out: &mut Vec<Output>) {
+        assert_eq!(strategies.len(), self.desks.len(), "one strategy (or none) per instrument");
+        self.take_in(input, out);
+        while let Some(id) = self.decision_due() {
+            match &mut strategies[id.index()] {
+                Some(strategy) => {
+                    let decision = strategy.decide(&self.view(id));
+                    self.carry_out(decision, out);
+                }
+                // Nobody to ask: wait for the next news.
+                None => self.desks[id.index()].fresh = false,
+            }
+        }
+    }
+
+    /// First half: listen.
+    pub fn take_in(&mut self, input: &Stamped, out: &mut Vec<Output>) {
+        self.seq = input.seq;
+        // Clocks leap; time inside a session does not go back.
+        self.now = self.now.max(input.at);
+        if self.started.is_none() {
+            self.started = Some(self.now);
+            self.next_equity = self.now + self.equity_every;
+            self.desks.iter_mut().for_each(|d| d.last_news = self.now);
+        }
+        match &input.input {
+            Input::Market(event) => self.hear_market(event, out),
+            Input::Feed(event) => {
+                self.hear_venues(out);
+                let concerned = |d: &&mut Desk| event.instrument.map_or(d.rules.venue == event.venue, |i| i == d.id);
+                self.desks.iter_mut().filter(concerned).for_each(|d| d.apply_feed(&event.kind));
+            }
+            Input::Tick => {
+                self.hear_venues(out);
+                let stale_book_ms = self.gate.limits().stale_book_ms;
+                for desk in &mut self.desks {
+                    desk.age(self.now, stale_book_ms);
+                    desk.signals.on_time(self.now);
+                }
+            }
+            Input::Command { by, command } => {
+                self.hear_venues(out);
+                self.obey(by, command, out);
+            }
+        }
+        for i in 0..self.desks.len() {
+            self.judge_book(i, out);
+        }
+        self.guard_loss(out);
+        self.pull_where_nothing_may_rest(out);
+        if self.mode == Mode::Flattening {
+            self.flatten(out);
+        }
+        if self.now >= self.next_equity {
+            self.next_equity = self.now + self.equity_every;
+            self.say_equity(out);
+        }
+    }
+
+    /// The instrument whose strategy should be asked now, if any.
+    pub fn decision_due(&self) -> Option<InstrumentId> {
+        if self.mode != Mode::Quoting || self.gate.state() == RiskState::Halted {
+            return None;
+        }
+        let due =
+            |d: &&Desk| d.fresh && d.state == BookState::Live && self.now >= d.decide_at && d.spec.strategy.is_some();
+        self.desks.iter().find(due).map(|d| d.id)
+    }
+
+    /// What a strategy may know of an instrument. Panics unless its book is live.
+    pub fn view(&self, id: InstrumentId) -> View<'_> {
+        let desk = &self.desks[id.index()];
+        let position = desk.ledger.position();
+        View {
+            now: self.now,
+            elapsed: self.now.since(self.started.unwrap_or(self.now)),
+            instrument: id,
+            rules: &desk.rules,
+            book: &desk.book,
+            top: desk.top.expect("a view is asked for only while the book is live"),
+            signals: &desk.signals,
+            position,
+            orders: &desk.orders,
+            room_to_buy: self.gate.room(id, position, Side::Bid),
+            room_to_sell: self.gate.room(id, position, Side::Ask),
+            maker_fee: desk.spec.paper.maker_fee,
+            taker_fee: desk.spec.paper.taker_fee,
+        }
+    }
+
+    /// Second half: act.
+    pub fn carry_out(&mut self, decision: Decision, out: &mut Vec<Output>) {
+        let id = decision.instrument;
+        let desk = &mut self.desks[id.index()];
+        desk.fresh = false;
+        desk.decide_at = self.now + desk.spec.quoting.decide_every;
+        desk.why = decision.why;
+        let top = desk.top.expect("a decision is carried out only while the book is live");
+        if desk.wanted.as_ref().is_none_or(|before| is_news(before, &decision.wanted)) {
+            let position = desk.ledger.position();
+            desk.wanted = Some(decision.wanted.clone());
+            let said = Output::Decided { decision: Box::new(decision.clone()), top, position };
+            self.say(said, out);
+        } else {
+            desk.wanted = Some(decision.wanted.clone());
+        }
+        match &decision.wanted {
+            Wanted::Keep => {}
+            Wanted::Quotes(quotes) => self.work(id, quotes, top, out),
+            Wanted::Nothing(_) => self.work(id, &[], top, out),
+            Wanted::Flatten => {
+                self.work(id, &[], top, out);
+                self.flatten_desk(id, top, out);
+            }
+        }
+    }
+
+    fn work(&mut self, id: InstrumentId, quotes: &[Quote], top: Top, out: &mut Vec<Output>) {
+        let mut requests = std::mem::take(&mut self.scratch.requests);
+        let desk = &self.desks[id.index()];
+        let context =
+            Context { instrument: id, now: self.now, twice_mid: top.twice_mid(), quoting: &desk.spec.quoting };
+        let made = &mut self.orders_made;
+        let mut next_id = || {
+            *made += 1;
+            OrderId(*made)
+        };
+        reconcile(&context, &desk.orders, quotes, &mut next_id, &mut requests);
+        for request in requests.drain(..) {
+            self.send(request, false, out);
+        }
+        self.scratch.requests = requests;
+    }
+
+    /// Through the gate and to the venue, or not.
+    fn send(&mut self, request: Request, flattening: bool, out: &mut Vec<Output>) {
+        let id = request.instrument();
+        let desk = &self.desks[id.index()];
+        let replaced = match &request {
+            Request::Replace { old, .. } => desk.orders.iter().find(|o| o.id == *old),
+            Request::Place { .. } | Request::Cancel { .. } => None,
+        };
+        let exposure = Exposure {
+            now: self.now,
+            instrument: id,
+            rules: &desk.rules,
+            position: desk.ledger.position(),
+            buying: desk.resting(Side::Bid),
+            selling: desk.resting(Side::Ask),
+            // A replacement ends the order it replaces, so it does not add to their number.
+            alive: desk.orders.len() as u32 - u32::from(replaced.is_some()),
+            replaced_side: replaced.map(|o| o.side),
+            top: if desk.state == BookState::Live { desk.top } else { None },
+            news_age: self.now.since(desk.last_news),
+            flattening,
+        };
+        let side = match &request {
+            Request::Place { side, .. } => Some(*side),
+            Request::Replace { .. } => exposure.replaced_side,
+            Request::Cancel { .. } => None,
+        };
+        match self.gate.approve(request.clone(), &exposure) {
+            Ok(approved) => {
+                let now = self.now;
+                let desk = &mut self.desks[id.index()];
+                if let Some(side) = side {
+                    desk.refused[side as usize] = None;
+                }
+                note_sent(&mut desk.orders, &request, now);
+                desk.venue.submit(approved, now);
+                self.say(Output::Sent(request), out);
+            }
+            Err(refusal) => {
+                let side = side.expect("the gate lets every cancellation pass");
+                let standing = &mut self.desks[id.index()].refused[side as usize];
+                // A refusal that stands is said once, not at every decision.
+                if standing.replace(refusal.code) != Some(refusal.code) {
+                    self.say(Output::Refused { request, refusal }, out);
+                }
+            }
+        }
+    }
+
+    fn hear_market(&mut self, event: &MarketEvent, out: &mut Vec<Output>) {
+        let now = self.now;
+        let index = event.instrument.index();
+        // The venue's time first, then ours: an order already in flight must meet this news at the venue before we
+        // are allowed to react to it.
+        let (venue, market) = self.desks[index].venue_and_market();
+        venue.observe(event, &market, now);
+        self.hear_venues(out);
+        if let MarketEventKind::Rules(rules) = &event.kind {
+            self.rescale_limits(index, rules);
+        }
+        let desk = &mut self.desks[index];
+        desk.apply(event, now);
+    }
+
+    /// Limits are in lots; when lots become finer their numbers grow.
+    fn rescale_limits(&mut self, index: usize, rules: &Instrument) {
+        if let Some(ratio) = self.desks[index].lot_ratio(rules).filter(|r| *r != 1) {
+            let mut limits = self.gate.limits().clone();
+            for limit in [&mut limits.position_max[index], &mut limits.order_qty_max[index]] {
+                *limit = Lots(limit.0.saturating_mul(ratio));
+            }
+            self.gate.set_limits(limits);
+        }
+    }
+
+    /// Every report we have heard of by now.
+    fn hear_venues(&mut self, out: &mut Vec<Output>) {
+        let mut heard = std::mem::take(&mut self.scratch.heard);
+        for i in 0..self.desks.len() {
+            let now = self.now;
+            let (venue, market) = self.desks[i].venue_and_market();
+            venue.advance(now, &market, &mut heard);
+            for report in heard.drain(..) {
+                self.hear(i, &report);
+                self.say(Output::Heard(report), out);
+            }
+        }
+        self.scratch.heard = heard;
+    }
+
+    fn hear(&mut self, index: usize, report: &Report) {
+        let desk = &mut self.desks[index];
+        if let ReportKind::Replaced { old, .. } = &report.kind {
+            desk.orders.retain(|o| o.id != *old);
+        }
+        match desk.orders.iter_mut().find(|o| o.id == report.id) {
+            Some(order) => order.hear(report),
+            // It traded or ended while our cancellation was on its way: the race is lost, nothing else.
+            None if matches!(report.kind, ReportKind::CancelRejected(_)) => {}
+            None => panic!("the venue reports on an order that is not alive: {report:?}"),
+        }
+        if let ReportKind::Filled(fill) = &report.kind {
+            desk.ledger.fill(&desk.rules, fill);
+            desk.fresh = true;
+        }
+        desk.orders.retain(Order::is_alive);
+    }
+
+    fn judge_book(&mut self, index: usize, out: &mut Vec<Output>) {
+        let desk = &mut self.desks[index];
+        let state = desk.judge();
+        if state != desk.state {
+            if desk.state == BookState::Live {
+                desk.signals.on_gap();
+                desk.wanted = None;
+            }
+            desk.state = state;
+            let instrument = desk.id;
+            self.say(Output::Book { instrument, state }, out);
+        }
+        let desk = &mut self.desks[index];
+        if let (BookState::Live, Some(top)) = (desk.state, desk.top) {
+            desk.signals.on_top(&top, self.now);
+            desk.ledger.mark(&desk.rules, top.twice_mid());
+        }
+    }
+
+    fn guard_loss(&mut self, out: &mut Vec<Output>) {
+        let equity: Money = self.desks.iter().map(|d| d.ledger.equity()).sum();
+        if self.gate.state() != RiskState::Halted && self.gate.loss_is_too_large(equity) {
+            let limit = self.gate.limits().loss_max.unwrap_or_default();
+            let reason = format!("LOSS_EXCEEDED value={:.2} limit={limit:.2} unit=quote", -equity);
+            self.change_state(RiskState::Halted, &reason, "risk", out);
+        }
+    }
+
+    fn change_state(&mut self, state: RiskState, reason: &str, by: &str, out: &mut Vec<Output>) {
+        self.gate.set_state(state);
+        self.say(Output::Risk { state, reason: reason.to_owned(), by: by.to_owned() }, out);
+    }
+
+    /// Nothing rests while the book cannot be trusted, while halted, or when the operator wants nothing to; while
+    /// reducing, nothing that could make a position larger.
+    fn pull_where_nothing_may_rest(&mut self, out: &mut Vec<Output>) {
+        let may_quote = self.mode == Mode::Quoting && self.gate.state() != RiskState::Halted;
+        let reducing = self.gate.state() == RiskState::Reducing;
+        for i in 0..self.desks.len() {
+            let desk = &self.desks[i];
+            let all = !may_quote || desk.state != BookState::Live;
+            if desk.orders.is_empty() || !(all || reducing) {
+                continue;
+            }
+            let leaving: Vec<_> = desk.to_pull(!all).map(|o| (o.id, o.instrument)).collect();
+            for (id, instrument) in leaving {
+                self.send(Request::Cancel { id, instrument }, false, out);
+            }
+        }
+    }
+
+    fn flatten(&mut self, out: &mut Vec<Output>) {
+        for i in 0..self.desks.len() {
+            let desk = &self.desks[i];
+            if let (BookState::Live, Some(top), true) = (desk.state, desk.top, desk.orders.is_empty()) {
+                self.flatten_desk(desk.id, top, out);
+            }
+        }
+        if self.desks.iter().all(|d| d.orders.is_empty() && d.is_flat_or_dust(d.top)) {
+            self.mode = Mode::Paused;
+            self.say(Output::Commanded { by: "session".to_owned(), command: Command::Pause }, out);
+        }
+    }
+
+    /// One order towards zero: across the spread, no farther than the collar, no larger than a single order may be.
+    fn flatten_desk(&mut self, id: InstrumentId, top: Top, out: &mut Vec<Output>) {
+        let desk = &self.desks[id.index()];
+        let position = desk.ledger.position();
+        if !desk.orders.is_empty() || desk.is_flat_or_dust(Some(top)) {
+            return;
+        }
+        let side = if position.0 > 0 { Side::Ask } else { Side::Bid };
+        let touch = top.price(side.opposite());
+        // Half the collar beyond the mid leaves room for the mid to move before the gate judges again.
+        let reach = (top.twice_mid() / 2).saturating_mul(i64::from(self.gate.limits().collar_centibps)) / 2_000_000;
+        let price = Ticks((touch.0 - side.sign() * -reach).max(1));
+        let limits = self.gate.limits();
+        let affordable = limits.order_notional_max.0 / desk.rules.notional(price, Lots(1)).0.max(1);
+        let qty =
+            position.abs().0.min(limits.order_qty_max[id.index()].0).min(i64::try_from(affordable).unwrap_or(i64::MAX));
+        if qty <= 0 {
+            return;
+        }
+        self.orders_made += 1;
+        let order = Request::Place {
+            id: OrderId(self.orders_made),
+            instrument: id,
+            side,
+            price,
+            qty: Lots(qty),
+            kind: OrderKind::Ioc,
+        };
+        self.send(order, true, out);
+    }
+
+    fn obey(&mut self, by: &str, command: &Command, out: &mut Vec<Output>) {
+        self.say(Output::Commanded { by: by.to_owned(), command: command.clone() }, out);
+        match command {
+            Command::Restore(carried) => self.restore(carried, out),
+            Command::Pause => self.mode = Mode::Paused,
+            Command::Resume => {
+                self.mode = Mode::Quoting;
+                self.desks.iter_mut().for_each(|d| d.fresh = true);
+                if self.gate.state() != RiskState::Active {
+                    self.change_state(RiskState::Active, "resumed", by, out);
+                }
+            }
+            Command::Halt { reason } => self.change_state(RiskState::Halted, reason, by, out),
+            Command::Reduce { reason } => self.change_state(RiskState::Reducing, reason, by, out),
+            Command::Flatten => self.mode = Mode::Flattening,
+            Command::SetLimits(limits) => self.gate.set_limits((**limits).clone()),
+            Command::Stop => {
+                self.mode = Mode::Stopped;
+                self.say_equity(out);
+            }
+        }
+    }
+
+    fn restore(&mut self, carried: &Carried, out: &mut Vec<Output>) {
+        for (desk, (position, cost)) in self.desks.iter_mut().zip(carried.positions.iter().zip(&carried.costs)) {
+            desk.ledger = Ledger::carried(*position, *cost);
+        }
+        if carried.state != RiskState::Active {
+            let reason = format!("carried over from {}", carried.from);
+            self.change_state(carried.state, &reason, "account", out);
+        }
+    }
+
+    fn say_equity(&mut self, out: &mut Vec<Output>) {
+        for i in 0..self.desks.len() {
+            let mark = self.desks[i].equity_mark();
+            if mark.twice_mid != 0 {
+                self.say(Output::Equity(mark), out);
+            }
+        }
+    }
+
+    /// Nothing leaves without being chained.
+    fn say(&mut self, output: Output, out: &mut Vec<Output>) {
+        let mut bytes = std::mem::take(&mut self.scratch.bytes);
+        bytes.clear();
+        self.scratch.bytes = postcard::to_extend(&output, bytes).expect("outputs serialise");
+        self.chain.extend(self.seq, &self.scratch.bytes);
+        out.push(output);
+    }
+}
+
+/// What drivers, tests and status may look at.
+impl Session {
+    /// The chain of everything said so far.
+    pub fn digest(&self) -> Chain {
+        self.chain
+    }
+
+    /// The fingerprint of everything the session is.
+    pub fn state_digest(&self) -> Digest {
+        of_state(self)
+    }
+
+    /// Sequence of the last input.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Time of the last input.
+    pub fn now(&self) -> LocalTime {
+        self.now
+    }
+
+    /// Time of the first input.
+    pub fn started(&self) -> Option<LocalTime> {
+        self.started
+    }
+
+    /// What the operator wants.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What the risk book lets through.
+    pub fn risk_state(&self) -> RiskState {
+        self.gate.state()
+    }
+
+    /// Limits in force.
+    pub fn limits(&self) -> &RiskLimits {
+        self.gate.limits()
+    }
+
+    /// How many instruments.
+    pub fn len(&self) -> usize {
+        self.desks.len()
+    }
+
+    /// Whether there is no instrument at all.
+    pub fn is_empty(&self) -> bool {
+        self.desks.is_empty()
+    }
+
+    /// An instrument's rules in force.
+    pub fn rules(&self, id: InstrumentId) -> &Instrument {
+        &self.desks[id.index()].rules
+    }
+
+    /// An instrument's book, trusted or not.
+    pub fn book(&self, id: InstrumentId) -> &Book {
+        &self.desks[id.index()].book
+    }
+
+    /// Whether an instrument's book can be traded on.
+    pub fn book_state(&self, id: InstrumentId) -> BookState {
+        self.desks[id.index()].state
+    }
+
+    /// Best bid and ask of an instrument.
+    pub fn top(&self, id: InstrumentId) -> Option<Top> {
+        self.desks[id.index()].top
+    }
+
+    /// Running estimates of an instrument.
+    pub fn signals(&self, id: InstrumentId) -> &Signals {
+        &self.desks[id.index()].signals
+    }
+
+    /// Our orders of an instrument that may still trade.
+    pub fn orders(&self, id: InstrumentId) -> &[Order] {
+        &self.desks[id.index()].orders
+    }
+
+    /// Our orders of every instrument that may still trade.
+    pub fn all_orders(&self) -> impl Iterator<Item = &Order> {
+        self.desks.iter().flat_map(|d| &d.orders)
+    }
+
+    /// Since the last decision on an instrument, if there was one.
+    pub fn decision_age(&self, id: InstrumentId) -> Option<Nanos> {
+        let desk = &self.desks[id.index()];
+        desk.wanted.as_ref().map(|_| self.now.since(desk.decide_at - desk.spec.quoting.decide_every))
+    }
+
+    /// An instrument's paper venue.
+    pub fn venue(&self, id: InstrumentId) -> &crate::exchange::paper::Paper {
+        &self.desks[id.index()].venue
+    }
+
+    /// What was last wanted of an instrument, and why.
+    pub fn last_decision(&self, id: InstrumentId) -> (Option<&Wanted>, Why) {
+        let desk = &self.desks[id.index()];
+        (desk.wanted.as_ref(), desk.why)
+    }
+
+    /// Since the last news of an instrument's market.
+    pub fn news_age(&self, id: InstrumentId) -> Nanos {
+        self.now.since(self.desks[id.index()].last_news)
+    }
+
+    /// Where an instrument stands.
+    pub fn equity(&self, id: InstrumentId) -> EquityMark {
+        self.desks[id.index()].equity_mark()
+    }
+
+    /// Both sides of an instrument's accounts; all zero.
+    pub fn balance(&self, id: InstrumentId) -> Balance {
+        self.desks[id.index()].ledger.balance()
+    }
+
+    /// What the next session of this account starts from.
+    pub fn carried(&self, from: &str) -> Carried {
+        Carried {
+            from: from.to_owned(),
+            positions: self.desks.iter().map(|d| d.ledger.position()).collect(),
+            costs: self.desks.iter().map(|d| d.ledger.cost()).collect(),
+            state: self.gate.state(),
+        }
+    }
+}
+
+/// Books a request that is on its way.
+fn note_sent(orders: &mut Vec<Order>, request: &Request, now: LocalTime) {
+    let leave = |orders: &mut Vec<Order>, id: OrderId| {
+        let order = orders.iter_mut().find(|o| o.id == id).expect("only living orders are cancelled or replaced");
+        order.state = OrderState::Leaving;
+        order.side
+    };
+    let enter = |orders: &mut Vec<Order>, id, instrument, side, price, qty, kind| {
+        let state = OrderState::Pending;
+        orders.push(Order {
+            id,
+            instrument,
+            side,
+            price,
+            qty,
+            remaining: qty,
+            kind,
+            state,
+            sent: now,
+            joined_behind: None,
+        });
+    };
+    match *request {
+        Request::Place { id, instrument, side, price, qty, kind } => {
+            enter(orders, id, instrument, side, price, qty, kind)
+        }
+        Request::Cancel { id, .. } => {
+            leave(orders, id);
+        }
+        Request::Replace { old, new, instrument, price, qty } => {
+            let side = leave(orders, old);
+            enter(orders, new, instrument, side, price, qty, OrderKind::PostOnly);
+        }
+    }
+}
+
+/// Whether `now` says something that `before` did not. Warm-up progress alone is not news.
+fn is_news(before: &Wanted, now: &Wanted) -> bool {
+    match (before, now) {
+        (Wanted::Nothing(Idle::WarmingUp { what: a, .. }), Wanted::Nothing(Idle::WarmingUp { what: b, .. })) => a != b,
+        _ => before != now,
+    }
+}

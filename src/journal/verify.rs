@@ -33,7 +33,7 @@ impl Tally {
         self.last_at = step.at.0;
         self.counts.inputs += 1;
         self.counts.outputs += outputs.len() as u64;
-        outputs.iter().for_each(|output| self.chain.extend(output));
+        outputs.iter().for_each(|output| self.chain.extend(step.seq, output));
         if let Input::Market(event) = &step.input {
             match &event.kind {
                 MarketEventKind::Trade { .. } => self.counts.trades += 1,

@@ -115,6 +115,7 @@ enum Job {
 struct Shared {
     durable: AtomicU64,
     fills: AtomicU64,
+    bytes: AtomicU64,
     failed: AtomicBool,
     failure: Mutex<Option<JournalError>>,
 }
@@ -263,6 +264,11 @@ impl Writer {
     /// The last input that would survive a power cut.
     pub fn durable_seq(&self) -> u64 {
         self.shared.durable.load(Ordering::Acquire)
+    }
+
+    /// Bytes on disk so far, all segments.
+    pub fn bytes(&self) -> u64 {
+        self.shared.bytes.load(Ordering::Acquire)
     }
 
     /// What has been handed over so far; `fills` lags by the blocks on their way.
@@ -518,6 +524,7 @@ impl Roll {
         let path = || segment_path(&self.folder, self.segment);
         self.tape.append(&self.frames).map_err(|e| JournalError::io(&path(), "append to the recording")(e))?;
         self.length += self.frames.len() as u64;
+        self.shared.bytes.fetch_add(self.frames.len() as u64, Ordering::AcqRel);
         Ok(())
     }
 

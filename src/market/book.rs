@@ -1,20 +1,37 @@
 //! What rests at every price.
+//!
+//! Nearly all that happens in a book happens near its touch, so that is where it is fast: around the best price a
+//! side keeps a ring of [`WINDOW`] ticks with one bit per occupied tick, and everything further away in an ordered
+//! map. The window follows the best price. How levels are split between the two is nobody's business: equality,
+//! serialisation and every answer depend on the content only.
+//!
+//! Memory is bounded: a side keeps its [`LEVELS_MAX`] best levels. What is dropped beyond that is unknown, so the
+//! side's horizon then ends at the worst level kept.
+//!
+//! Reading order: [`Book`] is the public face, `Half` one side, in which the greatest key is the best price.
 
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::collections::btree_map;
+use std::iter::{FusedIterator, Rev};
+
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::event::Level;
 use crate::units::{Lots, Side, Ticks};
 
+/// Ticks a side holds in its ring; 16,384 cents are 164 USD of BTCUSDT. A power of two, at least 256.
+pub const WINDOW: usize = 1 << 14;
+
+/// Levels kept per side, four times the deepest snapshot a venue gives (Binance: 5,000).
+pub const LEVELS_MAX: usize = 20_000;
+
 /// Price levels of both sides.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Content")]
 pub struct Book {
     seq: u64,
-    bids: BTreeMap<Ticks, Lots>,
-    asks: BTreeMap<Ticks, Lots>,
-    /// Worst price of the last snapshot; deeper levels are unknown, not empty. `None`: complete, or no snapshot.
-    bid_horizon: Option<Ticks>,
-    ask_horizon: Option<Ticks>,
+    bids: Half,
+    asks: Half,
 }
 
 impl Book {
@@ -25,40 +42,37 @@ impl Book {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        *self = Self::new();
+        self.seq = 0;
+        self.bids.clear();
+        self.asks.clear();
     }
 
     /// Replaces everything. Levels best first; zero quantities are skipped.
     pub fn apply_snapshot(&mut self, seq: u64, bids: &[Level], asks: &[Level], complete: bool) {
         self.clear();
-        self.apply_delta(seq, bids, asks);
         if !complete {
-            self.bid_horizon = bids.last().map(|l| l.price);
-            self.ask_horizon = asks.last().map(|l| l.price);
+            self.bids.horizon = bids.iter().map(|l| key(Side::Bid, l.price)).min();
+            self.asks.horizon = asks.iter().map(|l| key(Side::Ask, l.price)).min();
         }
+        self.apply_delta(seq, bids, asks);
     }
 
     /// Applies one atomic message of absolute quantities.
     pub fn apply_delta(&mut self, seq: u64, bids: &[Level], asks: &[Level]) {
         self.seq = seq;
         for l in bids {
-            self.set(Side::Bid, l.price, l.qty);
+            self.bids.set(key(Side::Bid, l.price), l.qty.0);
         }
         for l in asks {
-            self.set(Side::Ask, l.price, l.qty);
+            self.asks.set(key(Side::Ask, l.price), l.qty.0);
         }
     }
 
-    /// What now rests at `price`; zero empties the level.
+    /// What now rests at `price`; zero (or less) empties the level.
     pub fn set(&mut self, side: Side, price: Ticks, qty: Lots) {
-        let levels = match side {
-            Side::Bid => &mut self.bids,
-            Side::Ask => &mut self.asks,
-        };
-        if qty.0 > 0 {
-            levels.insert(price, qty);
-        } else {
-            levels.remove(&price);
+        match side {
+            Side::Bid => self.bids.set(key(side, price), qty.0),
+            Side::Ask => self.asks.set(key(side, price), qty.0),
         }
     }
 
@@ -69,54 +83,337 @@ impl Book {
 
     /// Best level of a side.
     pub fn best(&self, side: Side) -> Option<Level> {
-        self.levels(side).next()
+        let half = self.half(side);
+        half.best.map(|best| Level { price: price(side, best), qty: Lots(half.qty[slot(best)]) })
     }
 
     /// What rests at a price.
     pub fn qty_at(&self, side: Side, price: Ticks) -> Lots {
-        let levels = match side {
-            Side::Bid => &self.bids,
-            Side::Ask => &self.asks,
-        };
-        levels.get(&price).copied().unwrap_or(Lots::ZERO)
+        Lots(self.half(side).qty_at(key(side, price)))
     }
 
     /// Levels of a side, best first.
-    pub fn levels(&self, side: Side) -> Box<dyn Iterator<Item = Level> + '_> {
-        let level = |(&price, &qty): (&Ticks, &Lots)| Level { price, qty };
-        match side {
-            Side::Bid => Box::new(self.bids.iter().rev().map(level)),
-            Side::Ask => Box::new(self.asks.iter().map(level)),
-        }
+    pub fn levels(&self, side: Side) -> Levels<'_> {
+        Levels::of(side, self.half(side))
     }
 
     /// How many levels a side has.
     pub fn depth(&self, side: Side) -> usize {
-        match side {
-            Side::Bid => self.bids.len(),
-            Side::Ask => self.asks.len(),
-        }
+        self.half(side).len()
     }
 
     /// Whether the best bid is at or above the best ask.
     pub fn is_crossed(&self) -> bool {
-        matches!((self.best(Side::Bid), self.best(Side::Ask)), (Some(b), Some(a)) if b.price >= a.price)
+        matches!((self.bids.best, self.asks.best), (Some(b), Some(a)) if price(Side::Bid, b) >= price(Side::Ask, a))
     }
 
     /// The worst price up to which a side is known; `None` if all of it is.
     pub fn horizon(&self, side: Side) -> Option<Ticks> {
-        match side {
-            Side::Bid => self.bid_horizon,
-            Side::Ask => self.ask_horizon,
-        }
+        self.half(side).horizon.map(|h| price(side, h))
     }
 
     /// Whether a side's best level is beyond what the snapshot covered, so that better levels may exist unseen.
     pub fn best_is_beyond_horizon(&self, side: Side) -> bool {
-        match (self.best(side), self.horizon(side)) {
-            (Some(best), Some(horizon)) => side.is_better(horizon, best.price),
+        match (self.half(side).best, self.half(side).horizon) {
+            (Some(best), Some(horizon)) => best < horizon,
             (None, Some(_)) => true,
             (_, None) => false,
         }
+    }
+
+    fn half(&self, side: Side) -> &Half {
+        match side {
+            Side::Bid => &self.bids,
+            Side::Ask => &self.asks,
+        }
+    }
+}
+
+/// A price as a key of its side: the better the price, the greater the key.
+fn key(side: Side, price: Ticks) -> i64 {
+    match side {
+        Side::Bid => price.0,
+        Side::Ask => !price.0,
+    }
+}
+
+/// The way back from [`key`].
+fn price(side: Side, key: i64) -> Ticks {
+    match side {
+        Side::Bid => Ticks(key),
+        Side::Ask => Ticks(!key),
+    }
+}
+
+const WORDS: usize = WINDOW / 64;
+
+/// Where a key lives in the ring, whatever the window's position.
+fn slot(key: i64) -> usize {
+    key as usize & (WINDOW - 1)
+}
+
+/// Where 64 neighbouring keys, `64·word ..`, have their bits.
+fn word_slot(word: i64) -> usize {
+    word as usize & (WORDS - 1)
+}
+
+/// One side; the greatest key is the best.
+///
+/// Always: `best` lies in the window `low .. low + WINDOW`, every key of `far` is below `low`, and `low` is a
+/// multiple of 64. A slot of `qty` means something only while its bit is set.
+#[derive(Clone, Debug, Default)]
+struct Half {
+    best: Option<i64>,
+    low: i64,
+    /// Levels in the ring.
+    near: usize,
+    /// Empty until the first level comes.
+    qty: Vec<i64>,
+    occupied: Vec<u64>,
+    far: BTreeMap<i64, i64>,
+    horizon: Option<i64>,
+}
+
+impl Half {
+    fn len(&self) -> usize {
+        self.near + self.far.len()
+    }
+
+    fn clear(&mut self) {
+        self.best = None;
+        self.near = 0;
+        self.occupied.fill(0);
+        self.far.clear();
+        self.horizon = None;
+    }
+
+    fn in_window(&self, key: i64) -> bool {
+        (key.wrapping_sub(self.low) as u64) < WINDOW as u64
+    }
+
+    fn qty_at(&self, key: i64) -> i64 {
+        if self.best.is_none() {
+            0
+        } else if !self.in_window(key) {
+            self.far.get(&key).copied().unwrap_or(0)
+        } else if self.is_occupied(key) {
+            self.qty[slot(key)]
+        } else {
+            0
+        }
+    }
+
+    fn is_occupied(&self, key: i64) -> bool {
+        self.occupied[word_slot(key >> 6)] >> (key & 63) & 1 == 1
+    }
+
+    fn set(&mut self, key: i64, qty: i64) {
+        if qty > 0 {
+            self.put(key, qty);
+        } else if let Some(best) = self.best {
+            self.empty(key, best);
+        }
+    }
+
+    fn put(&mut self, key: i64, qty: i64) {
+        match self.best {
+            Some(best) if key <= best => {
+                if key < self.low {
+                    self.far.insert(key, qty);
+                } else {
+                    self.put_near(key, qty);
+                }
+            }
+            Some(_) => {
+                if !self.in_window(key) {
+                    self.move_window(low_for(key));
+                }
+                self.best = Some(key);
+                self.put_near(key, qty);
+            }
+            None => {
+                self.qty.resize(WINDOW, 0);
+                self.occupied.resize(WORDS, 0);
+                self.low = low_for(key);
+                self.best = Some(key);
+                self.put_near(key, qty);
+            }
+        }
+        if self.len() > LEVELS_MAX {
+            self.drop_worst();
+        }
+    }
+
+    fn put_near(&mut self, key: i64, qty: i64) {
+        let word = &mut self.occupied[word_slot(key >> 6)];
+        let bit = 1u64 << (key & 63);
+        self.near += usize::from(*word & bit == 0);
+        *word |= bit;
+        self.qty[slot(key)] = qty;
+    }
+
+    fn empty(&mut self, key: i64, best: i64) {
+        if !self.in_window(key) {
+            self.far.remove(&key);
+        } else if self.is_occupied(key) {
+            self.occupied[word_slot(key >> 6)] &= !(1u64 << (key & 63));
+            self.near -= 1;
+            if key == best {
+                self.find_best_below(best);
+            }
+        }
+    }
+
+    /// The best is gone; the next one is below it.
+    fn find_best_below(&mut self, gone: i64) {
+        self.best = if self.near > 0 {
+            let mut word = gone >> 6;
+            while self.occupied[word_slot(word)] == 0 {
+                word -= 1;
+            }
+            Some(top_key(word, self.occupied[word_slot(word)]))
+        } else {
+            self.far.last_key_value().map(|(&key, _)| key)
+        };
+        if let Some(best) = self.best
+            && (best < self.low || best - self.low < WINDOW as i64 / 2)
+        {
+            self.move_window(low_for(best));
+        }
+    }
+
+    /// Levels that leave the window at its low end go to the map, levels it now covers come from there. Nothing
+    /// ever leaves at the high end: the best lies in the new window too.
+    fn move_window(&mut self, low: i64) {
+        if low > self.low {
+            let mut word = self.low >> 6;
+            let end = (low >> 6).min(word + WORDS as i64);
+            while word < end {
+                let mut bits = std::mem::take(&mut self.occupied[word_slot(word)]);
+                while bits != 0 {
+                    let key = word << 6 | i64::from(bits.trailing_zeros());
+                    bits &= bits - 1;
+                    self.near -= 1;
+                    self.far.insert(key, self.qty[slot(key)]);
+                }
+                word += 1;
+            }
+        }
+        self.low = low;
+        while let Some(entry) = self.far.last_entry() {
+            if *entry.key() < low {
+                break;
+            }
+            let (key, qty) = entry.remove_entry();
+            self.put_near(key, qty);
+        }
+    }
+
+    /// Forgets the worst level; what is beyond the worst one kept is unknown from now on.
+    fn drop_worst(&mut self) {
+        self.far.pop_first();
+        self.horizon = self.horizon.max(self.far.first_key_value().map(|(&key, _)| key));
+    }
+}
+
+// So that the worst of too many levels is always in the map.
+const _: () = assert!(LEVELS_MAX > WINDOW + 1);
+
+/// The low end of a window in which `best` has a quarter of the room above it and three quarters below.
+fn low_for(best: i64) -> i64 {
+    (best.saturating_sub(WINDOW as i64 / 4 * 3) & !63).min(i64::MAX - WINDOW as i64 + 1)
+}
+
+fn top_key(word: i64, bits: u64) -> i64 {
+    word << 6 | i64::from(63 - bits.leading_zeros())
+}
+
+/// By content: where the window stands does not matter.
+impl PartialEq for Half {
+    fn eq(&self, other: &Self) -> bool {
+        self.horizon == other.horizon
+            && self.len() == other.len()
+            && Levels::of(Side::Bid, self).eq(Levels::of(Side::Bid, other))
+    }
+}
+
+impl Eq for Half {}
+
+/// Levels of one side, best first.
+#[derive(Clone, Debug)]
+pub struct Levels<'a> {
+    side: Side,
+    half: &'a Half,
+    near_left: usize,
+    word: i64,
+    bits: u64,
+    far: Rev<btree_map::Iter<'a, i64, i64>>,
+}
+
+impl<'a> Levels<'a> {
+    fn of(side: Side, half: &'a Half) -> Self {
+        let word = half.best.unwrap_or(0) >> 6;
+        let bits = if half.near > 0 { half.occupied[word_slot(word)] } else { 0 };
+        Self { side, half, near_left: half.near, word, bits, far: half.far.iter().rev() }
+    }
+}
+
+impl Iterator for Levels<'_> {
+    type Item = Level;
+
+    fn next(&mut self) -> Option<Level> {
+        if self.near_left == 0 {
+            return self.far.next().map(|(&key, &qty)| Level { price: price(self.side, key), qty: Lots(qty) });
+        }
+        while self.bits == 0 {
+            self.word -= 1;
+            self.bits = self.half.occupied[word_slot(self.word)];
+        }
+        let key = top_key(self.word, self.bits);
+        self.bits &= !(1u64 << (key & 63));
+        self.near_left -= 1;
+        Some(Level { price: price(self.side, key), qty: Lots(self.half.qty[slot(key)]) })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.near_left + self.far.len();
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Levels<'_> {}
+impl FusedIterator for Levels<'_> {}
+
+/// A book as it is written down.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "Book")]
+struct Content {
+    seq: u64,
+    bids: Vec<Level>,
+    asks: Vec<Level>,
+    bid_horizon: Option<Ticks>,
+    ask_horizon: Option<Ticks>,
+}
+
+impl Serialize for Book {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Content {
+            seq: self.seq,
+            bids: self.levels(Side::Bid).collect(),
+            asks: self.levels(Side::Ask).collect(),
+            bid_horizon: self.horizon(Side::Bid),
+            ask_horizon: self.horizon(Side::Ask),
+        }
+        .serialize(serializer)
+    }
+}
+
+impl From<Content> for Book {
+    fn from(content: Content) -> Self {
+        let mut book = Book::new();
+        book.apply_delta(content.seq, &content.bids, &content.asks);
+        book.bids.horizon = content.bid_horizon.map(|p| key(Side::Bid, p));
+        book.asks.horizon = content.ask_horizon.map(|p| key(Side::Ask, p));
+        book
     }
 }

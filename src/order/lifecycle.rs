@@ -67,6 +67,10 @@ impl Order {
     /// Takes in a report about this order. Panics on a report that cannot follow: the (paper) venue is ours, so
     /// that is a broken invariant, not an event.
     pub fn hear(&mut self, report: &Report) {
+        if matches!(report.kind, ReportKind::CancelRejected(_)) && !self.is_alive() {
+            // The cancellation lost its race: the order was over when it arrived, and still is.
+            return;
+        }
         assert!(self.is_alive(), "order {:?} is over, yet the venue reports {:?}", self.id, report.kind);
         match &report.kind {
             ReportKind::Accepted { queue_ahead } => {

@@ -1,1 +1,5 @@
-//! From fills to money.
+//! From fills to money: an integer ledger that balances to zero.
+
+pub mod ledger;
+
+pub use ledger::{Balance, Ledger};

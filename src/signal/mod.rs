@@ -1,43 +1,30 @@
 //! What the market's news adds up to: volatility, fill intensity, imbalance, flow.
+//!
+//! One door, [`Signals`]: it is told of every top of book, every print and the passing of time, and stands in the
+//! path of every update, so nothing but a comparison happens unless the top changed or something is due. All of it
+//! is state of the session: it serialises, and resumes to the same bits.
+//!
+//! Time not seen is not time without news: after [`HOLE`] of silence, or a gap, no return is measured across and no
+//! second counts as observed.
+
+mod exposure;
+mod flow;
+mod intensity;
+mod top;
+mod volatility;
 
 use serde::{Deserialize, Serialize};
 
-use crate::market::Level;
-use crate::units::{LocalTime, Lots, Side, Ticks};
+pub use exposure::{ExposureBin, fit_least_squares, fit_poisson, rate_from_hit_share};
+pub use flow::Flow;
+pub use intensity::ReachDepth;
+pub use top::{Top, book_imbalance};
+pub use volatility::{Volatility, two_scales_variance};
 
-/// Best bid and ask, both present, not crossed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Top {
-    /// Best bid.
-    pub bid: Level,
-    /// Best ask.
-    pub ask: Level,
-}
+use crate::units::{LocalTime, Lots, Nanos, Side, Ticks};
 
-impl Top {
-    /// Mid price in ticks (a multiple of one half).
-    pub fn mid(&self) -> f64 {
-        self.twice_mid() as f64 * 0.5
-    }
-
-    /// `bid + ask`, in ticks: twice the mid, an integer.
-    pub fn twice_mid(&self) -> i64 {
-        self.bid.price.0 + self.ask.price.0
-    }
-
-    /// Best price of a side.
-    pub fn price(&self, side: Side) -> Ticks {
-        match side {
-            Side::Bid => self.bid.price,
-            Side::Ask => self.ask.price,
-        }
-    }
-
-    /// `ask - bid`.
-    pub fn spread(&self) -> Ticks {
-        self.ask.price - self.bid.price
-    }
-}
+/// Silence after which we have not been watching.
+pub const HOLE: Nanos = Nanos::from_s(30);
 
 /// An estimate that says how much it rests on.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,41 +82,133 @@ pub struct Intensity {
 }
 
 /// All running estimates of one instrument.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Signals {
     spec: SignalSpec,
+    grid: Nanos,
+    top: Option<Top>,
+    last: LocalTime,
+    next_grid: LocalTime,
+    /// When anything is due next: until then time may pass unnoticed.
+    wake: LocalTime,
+    volatility: Volatility,
+    intensity: ReachDepth,
+    flow: Flow,
 }
 
 impl Signals {
     /// Nothing seen yet.
     pub fn new(spec: SignalSpec) -> Self {
-        Self { spec }
+        let grid = Nanos::from_ms(i64::from(spec.volatility_grid_ms.max(1)));
+        Self {
+            grid,
+            top: None,
+            last: LocalTime(0),
+            next_grid: LocalTime(i64::MAX),
+            wake: LocalTime(i64::MIN),
+            volatility: Volatility::new(grid, spec.volatility_half_life_s, spec.volatility_samples_min),
+            intensity: ReachDepth::new(&spec),
+            flow: Flow::new(grid),
+            spec,
+        }
+    }
+
+    /// The settings.
+    pub fn spec(&self) -> &SignalSpec {
+        &self.spec
     }
 
     /// A (possibly unchanged) top of book at `at`. Called after every message that may move it, while trusted.
-    pub fn on_top(&mut self, _top: &Top, _at: LocalTime) {}
+    #[inline]
+    pub fn on_top(&mut self, top: &Top, at: LocalTime) {
+        self.on_time(at);
+        match &self.top {
+            Some(before) if before == top => {}
+            Some(before) => {
+                self.flow.on_change(before, top);
+                self.top = Some(*top);
+            }
+            None => self.start(top, at),
+        }
+    }
 
     /// A print, with the top just before it.
-    pub fn on_trade(&mut self, _taker: Side, _price: Ticks, _qty: Lots, _before: &Top, _at: LocalTime) {}
+    pub fn on_trade(&mut self, taker: Side, price: Ticks, qty: Lots, before: &Top, at: LocalTime) {
+        self.on_time(at);
+        if self.top.is_some() {
+            self.intensity.on_trade(taker, price, before, at);
+            self.flow.on_trade(taker, qty);
+        }
+    }
 
     /// Time passed.
-    pub fn on_time(&mut self, _at: LocalTime) {}
+    #[inline]
+    pub fn on_time(&mut self, at: LocalTime) {
+        if at >= self.wake {
+            self.catch_up(at);
+        }
+        self.last = self.last.max(at);
+    }
 
     /// The book was lost: no return may be measured across the hole.
-    pub fn on_gap(&mut self) {}
+    pub fn on_gap(&mut self) {
+        self.volatility.on_gap();
+        self.intensity.on_gap(self.last);
+        self.top = None;
+        self.wake = LocalTime(i64::MAX);
+    }
+
+    #[cold]
+    fn start(&mut self, top: &Top, at: LocalTime) {
+        self.top = Some(*top);
+        self.volatility.on_grid(top.twice_mid(), 1);
+        self.intensity.start(at);
+        self.next_grid = at + self.grid;
+        self.wake = self.next_grid.min(self.intensity.due());
+    }
+
+    #[cold]
+    fn catch_up(&mut self, at: LocalTime) {
+        let Some(top) = self.top else { return };
+        if at.since(self.last) > HOLE {
+            self.on_gap();
+            return;
+        }
+        if at >= self.next_grid {
+            let points = 1 + at.since(self.next_grid).0 / self.grid.0;
+            self.volatility.on_grid(top.twice_mid(), points as u32);
+            self.flow.on_grid(points as u32);
+            self.next_grid = self.next_grid + Nanos(points * self.grid.0);
+        }
+        self.intensity.on_time(at);
+        self.wake = self.next_grid.min(self.intensity.due());
+    }
 
     /// Volatility of the mid, ticks per √second.
     pub fn volatility(&self) -> Estimate {
-        Estimate::WarmingUp { have: 0, need: self.spec.volatility_samples_min }
+        self.volatility.estimate()
     }
 
-    /// Fill intensity, both sides pooled.
+    /// Fill intensity of one side's quotes, estimated from both sides pooled.
     pub fn intensity(&self) -> Result<Intensity, Estimate> {
-        Err(Estimate::WarmingUp { have: 0, need: self.spec.intensity_orders_min })
+        self.intensity.pooled()
     }
 
     /// Fill intensity of orders on `side` (hit by takers of the other side).
-    pub fn intensity_of(&self, _side: Side) -> Result<Intensity, Estimate> {
-        self.intensity()
+    pub fn intensity_of(&self, side: Side) -> Result<Intensity, Estimate> {
+        self.intensity.of(side)
+    }
+
+    /// Order-flow imbalance and the sign of trades.
+    pub fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// The last top told, while the book is trusted.
+    pub fn top(&self) -> Option<Top> {
+        self.top
     }
 }
+
+#[cfg(test)]
+mod tests;

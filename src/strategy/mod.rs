@@ -3,6 +3,14 @@
 //! A strategy is a guest of the session, not an organ: it sees everything it may know through the view, says what
 //! should rest and why, and owns nothing else. Prices are ticks, quantities lots, time seconds; γ is 1/(tick·lot).
 
+mod beliefs;
+mod ladder;
+mod settings;
+
+pub mod avellaneda_stoikov;
+pub mod fixed_spread;
+pub mod glft;
+
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +18,41 @@ use crate::market::{Book, Instrument, InstrumentId};
 use crate::order::Order;
 use crate::signal::{Signals, Top};
 use crate::units::{LocalTime, Lots, Nanos, Rate, Side, Ticks};
+
+pub use avellaneda_stoikov::AvellanedaStoikov;
+pub use beliefs::Beliefs;
+pub use fixed_spread::FixedSpread;
+pub use glft::Glft;
+pub use settings::StrategyError;
+
+/// The strategies that come with the program: name and complete, commented settings.
+pub const BUILT_IN: [(&str, &str); 3] = [
+    (AvellanedaStoikov::NAME, include_str!("../../strategies/avellaneda_stoikov.toml")),
+    (Glft::NAME, include_str!("../../strategies/glft.toml")),
+    (FixedSpread::NAME, include_str!("../../strategies/fixed_spread.toml")),
+];
+
+/// The strategy a TOML text describes, for an instrument.
+pub fn build(toml_text: &str, rules: &Instrument) -> Result<Box<dyn Strategy>, StrategyError> {
+    read(toml_text, Some(rules))
+}
+
+/// Whether a TOML text describes a strategy; amounts are not yet held against an instrument's lot.
+pub fn check(toml_text: &str) -> Result<(), StrategyError> {
+    read(toml_text, None).map(drop)
+}
+
+fn read(toml_text: &str, rules: Option<&Instrument>) -> Result<Box<dyn Strategy>, StrategyError> {
+    let mut settings = settings::Settings::parse(toml_text)?;
+    let names = BUILT_IN.map(|(name, _)| name);
+    let kind = settings.word("kind", "", &names)?;
+    match kind.as_str() {
+        AvellanedaStoikov::NAME => Ok(Box::new(AvellanedaStoikov::take(settings, rules)?)),
+        Glft::NAME => Ok(Box::new(Glft::take(settings, rules)?)),
+        FixedSpread::NAME => Ok(Box::new(FixedSpread::take(settings, rules)?)),
+        _ => Err(StrategyError::Missing { key: "kind", meaning: "avellaneda-stoikov, glft or fixed-spread" }),
+    }
+}
 
 /// Most quotes one decision can hold (ten levels a side).
 pub const QUOTES_MAX: usize = 20;
@@ -58,6 +101,7 @@ pub struct Quote {
 
 /// What should rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "quotes without an allocation on the hot path; decisions are not stored")]
 pub enum Wanted {
     /// Exactly these, best first per side. Nothing else.
     Quotes(ArrayVec<Quote, QUOTES_MAX>),

@@ -4,6 +4,11 @@
 //! events, and wishes the driver must carry out, come out. [`crate::feed`] drives it over real sockets and knows
 //! no venue by name; tests drive it by hand.
 
+pub mod binance_spot;
+pub mod depth_sync;
+pub mod liveness;
+mod scan;
+
 use std::fmt;
 
 use crate::market::{FeedEventKind, InstrumentId, MarketEvent, VenueId};
@@ -80,6 +85,34 @@ impl fmt::Display for FetchFailure {
             FetchFailure::Unreachable(why) => f.write_str(why),
         }
     }
+}
+
+/// Why a venue's bytes could not be understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// Not the JSON we know.
+    #[error("{what}: {why}")]
+    Shape {
+        /// Which message or field.
+        what: &'static str,
+        /// In the parser's words.
+        why: String,
+    },
+    /// A price or quantity that is not a non-negative whole number of the instrument's steps.
+    #[error("{symbol}: {field} {value:?}: {why}")]
+    Number {
+        /// Whose.
+        symbol: String,
+        /// Which.
+        field: &'static str,
+        /// As it came.
+        value: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A message about an instrument that is not on this connection.
+    #[error("{0:?} is not an instrument of this connection")]
+    UnknownSymbol(String),
 }
 
 /// One connection's conversation with a venue.

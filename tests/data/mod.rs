@@ -1,1 +1,4 @@
-//! (to come)
+//! Recordings by others, played through real sockets.
+
+mod binance_faults;
+mod binance_spot;

@@ -1,1 +1,6 @@
-//! (to come)
+//! The session, told as stories and shaken by storms.
+
+pub mod story;
+
+mod invariants;
+mod stories;

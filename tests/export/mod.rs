@@ -1,1 +1,4 @@
-//! (to come)
+//! Sessions out to tables, other programs' recordings in.
+
+mod imports;
+mod tables;

@@ -1,1 +1,7 @@
-//! (to come)
+//! The simulated market: its engine against a naive one, its statistics, and its server over real sockets.
+
+mod crowd;
+mod engine;
+mod feed;
+mod server;
+mod world;

@@ -1,0 +1,61 @@
+//! `status`, `stop`, `pause`, `resume`, `halt`, `flatten`: speak to a running bot.
+
+use clap::Args;
+
+use super::{Failure, Globals, Outcome, block_on, say};
+use crate::dashboard::{Client, ClientError};
+
+/// What the running bot is doing
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  papermaker status --json\n\nExit code 2 if no bot runs on the store.")]
+pub struct StatusArgs {
+    /// One JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Ask the running bot for something; recorded as an input of its session
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:\n  papermaker pause       take the quotes out, keep recording\n  \
+    papermaker resume      quote again\n  \
+    papermaker flatten     bring every position to zero by crossing the spread, then stay paused\n  \
+    papermaker halt --reason \"strange fills\"\n                         cancel everything, send nothing more\n  \
+    papermaker stop        cancel everything, close the recording, exit")]
+pub struct CommandArgs {
+    /// Why; recorded with `halt`
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// One JSON document on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Prints the running bot's status.
+pub fn status(args: &StatusArgs, globals: &Globals) -> Outcome {
+    let client = running(globals)?;
+    let picture = block_on(client.status())?.map_err(no_answer)?;
+    if args.json {
+        return say(serde_json::to_string_pretty(&picture).expect("a picture is plain data"));
+    }
+    say(picture.block())
+}
+
+/// Sends a command to the running bot.
+pub fn command(verb: &str, args: &CommandArgs, globals: &Globals) -> Outcome {
+    let client = running(globals)?;
+    block_on(client.command(verb, "operator", args.reason.as_deref()))?.map_err(no_answer)?;
+    let session = &client.contact().session;
+    if args.json {
+        return say(serde_json::json!({ "paper": true, "session": session, "accepted": verb }));
+    }
+    say(format_args!("PAPER {session}: {verb} accepted"))
+}
+
+fn running(globals: &Globals) -> Result<Client, Failure> {
+    Client::of_store(&globals.load()?.settings.store.path).map_err(no_answer)
+}
+
+fn no_answer(error: ClientError) -> Failure {
+    let hint = error.hint();
+    Failure::could_not_run(error).hint(hint)
+}

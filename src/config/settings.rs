@@ -1,0 +1,149 @@
+//! The checked values, by section. What each means, with unit and range, stands in `config/default.toml`.
+#![expect(missing_docs, reason = "config/default.toml documents every key, once")]
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use rust_decimal::Decimal;
+use serde::Deserialize;
+
+use crate::signal::SignalSpec;
+
+/// Everything.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub session: SessionSettings,
+    pub strategy: StrategySettings,
+    pub quoting: QuotingSettings,
+    pub signals: SignalSpec,
+    pub paper: PaperSettings,
+    pub risk: RiskSettings,
+    /// By venue name; all nine are there.
+    pub venues: BTreeMap<String, VenueSettings>,
+    pub store: StoreSettings,
+    pub dashboard: DashboardSettings,
+    pub simulator: SimulatorSettings,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionSettings {
+    pub seed: u64,
+    pub tick_ms: u32,
+    pub equity_ms: u32,
+    pub checkpoint_inputs: u64,
+    /// `VENUE:SYMBOL`, checked, no two alike.
+    pub instruments: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrategySettings {
+    pub file: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotingSettings {
+    pub decide_every_ms: u32,
+    pub refresh_tolerance_bps: Decimal,
+    pub order_age_max_ms: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaperSettings {
+    pub feed_latency_us: u32,
+    pub entry_latency_us: u32,
+    pub response_latency_us: u32,
+    pub entry_jitter: f64,
+    pub queue_model: QueueChoice,
+    pub queue_power: f64,
+    pub maker_fee_bps: Decimal,
+    pub taker_fee_bps: Decimal,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueChoice {
+    RiskAverse,
+    Power,
+    Log,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RiskSettings {
+    pub position_max_base: Decimal,
+    pub order_qty_max_base: Decimal,
+    pub order_notional_max_quote: Decimal,
+    pub open_orders_max: u32,
+    pub order_rate_max_per_s: u32,
+    pub collar_bps: Decimal,
+    pub stale_book_ms: u32,
+    pub loss_max_quote: Decimal,
+    /// By `VENUE:SYMBOL`.
+    #[serde(default)]
+    pub instruments: BTreeMap<String, InstrumentRisk>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstrumentRisk {
+    pub position_max_base: Option<Decimal>,
+    pub order_qty_max_base: Option<Decimal>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VenueSettings {
+    pub ws_url: String,
+    pub rest_url: String,
+    pub depth_limit: u32,
+    pub first_data_ms: u32,
+    pub stale_depth_ms: u32,
+    pub stale_bbo_ms: u32,
+    pub stale_trade_ms: u32,
+    pub reconnect_base_ms: u32,
+    pub reconnect_cap_ms: u32,
+    pub rest_weight_max_per_min: u32,
+    pub maker_fee_bps: Option<Decimal>,
+    pub taker_fee_bps: Option<Decimal>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreSettings {
+    pub path: PathBuf,
+    pub block_ms: u32,
+    pub segment_mib: u32,
+    pub raw_frames: bool,
+    pub disk_free_min_mib: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DashboardSettings {
+    pub enabled: bool,
+    pub bind: IpAddr,
+    pub port: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SimulatorSettings {
+    pub embedded: bool,
+    pub listen: SocketAddr,
+    pub seed: u64,
+    pub base: String,
+    pub quote: String,
+    pub start_price_quote: Decimal,
+    pub tick_quote: Decimal,
+    pub lot_base: Decimal,
+    pub limit_rate_per_s: f64,
+    pub market_rate_per_s: f64,
+    pub cancel_rate_per_s: f64,
+    pub volatility_bps: f64,
+}

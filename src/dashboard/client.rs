@@ -1,0 +1,117 @@
+//! The verbs' side of the local API: ask the running bot, say clearly when there is none.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::contact::{Contact, ContactError};
+use super::status::StatusSnapshot;
+
+/// A bot on this machine answers within this or is stuck.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A bot that wrote its contact into a store.
+#[derive(Debug)]
+pub struct Client {
+    contact: Contact,
+    http: reqwest::Client,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No bot, or no readable trace of one.
+    #[error(transparent)]
+    Contact(#[from] ContactError),
+    /// A contact file is there, nobody answers at its address.
+    #[error("the bot of session {session} (pid {pid}) does not answer at {address}")]
+    Silent {
+        /// What it ran.
+        session: String,
+        /// Its process, if it still lives.
+        pid: u32,
+        /// Where it listened.
+        address: std::net::SocketAddr,
+        /// What happened instead.
+        source: reqwest::Error,
+    },
+    /// Somebody answered, not with what was asked for.
+    #[error("{address} answered {status}: {body}")]
+    Refused {
+        /// Who.
+        address: std::net::SocketAddr,
+        /// HTTP status.
+        status: u16,
+        /// What it said.
+        body: String,
+    },
+}
+
+impl ClientError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            ClientError::Contact(ContactError::NotRunning { .. }) => {
+                "start one with `papermaker run`; a bot on another store is found with `--set store.path=DIR`"
+            }
+            ClientError::Contact(ContactError::Io { .. }) => "the contact file belongs to whoever started the bot",
+            ClientError::Contact(ContactError::NotAContact { .. }) => "remove the file and start the bot again",
+            ClientError::Silent { .. } => {
+                "if that process is gone it was killed: `papermaker sessions verify SESSION` shows what it left"
+            }
+            ClientError::Refused { .. } => "another program may listen there now; `papermaker doctor` looks closer",
+        }
+    }
+}
+
+impl Client {
+    /// The bot running on `store`. It is not asked anything yet.
+    pub fn of_store(store: &Path) -> Result<Self, ClientError> {
+        let contact = Contact::read(store)?;
+        let silent = |source| silent(&contact, source);
+        // A proxy from the environment has no business between two processes of one machine.
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().map_err(silent)?;
+        Ok(Self { contact, http })
+    }
+
+    /// Who is at the other end.
+    pub fn contact(&self) -> &Contact {
+        &self.contact
+    }
+
+    /// The picture now.
+    pub async fn status(&self) -> Result<StatusSnapshot, ClientError> {
+        let answer = self.http.get(self.url("status")).send().await;
+        let body = self.body(answer).await?;
+        serde_json::from_str(&body).map_err(|e| ClientError::Refused {
+            address: self.contact.address,
+            status: 200,
+            body: format!("not a status of this version: {e}"),
+        })
+    }
+
+    /// Sends a command: `pause`, `resume`, `halt`, `flatten` or `stop`.
+    pub async fn command(&self, verb: &str, by: &str, reason: Option<&str>) -> Result<(), ClientError> {
+        let words = serde_json::json!({ "by": by, "reason": reason });
+        let request = self.http.post(self.url(verb)).bearer_auth(&self.contact.token).json(&words);
+        self.body(request.send().await).await.map(drop)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}/api/{path}", self.contact.address)
+    }
+
+    async fn body(&self, answer: reqwest::Result<reqwest::Response>) -> Result<String, ClientError> {
+        let silent = |source| silent(&self.contact, source);
+        let answer = answer.map_err(silent)?;
+        let status = answer.status();
+        let body = answer.text().await.map_err(silent)?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(ClientError::Refused { address: self.contact.address, status: status.as_u16(), body })
+    }
+}
+
+fn silent(contact: &Contact, source: reqwest::Error) -> ClientError {
+    ClientError::Silent { session: contact.session.clone(), pid: contact.pid, address: contact.address, source }
+}

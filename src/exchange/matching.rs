@@ -1,1 +1,0 @@
-//! A matching engine with price-time priority.

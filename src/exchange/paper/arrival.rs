@@ -1,0 +1,189 @@
+//! What the venue does with a request that arrives.
+//!
+//! | request | the venue says |
+//! |---|---|
+//! | place, broken rule | `Rejected` with the venue's reason |
+//! | place, post-only that would trade | `Rejected(WouldTake)` |
+//! | place, rests | `Accepted` |
+//! | place, trades | `Accepted`, `Filled` per level; the rest stays (limit) or is `Cancelled` (IOC, market) |
+//! | place, IOC or market with nothing left on the other side, or no book we trust | `Rejected(NoLiquidity)` |
+//! | cancel | `Cancelled`, or `CancelRejected(UnknownOrder)` if a fill won the race |
+//! | replace | `Replaced` for the new order, which ends the old one; then as for place |
+//! | replace, old one gone | `CancelRejected(UnknownOrder)` for the old, `Rejected(UnknownOrder)` for the new |
+//! | replace, broken rule | the same two with the rule's reason: rules are checked first, the old order stays |
+//! | replace, post-only that would trade | `Cancelled` for the old, `Rejected(WouldTake)` for the new |
+//!
+//! (Binance `cancelReplace`, `STOP_ON_FAILURE`: filters before anything, then the cancellation, then the order.)
+//!
+//! While the book is not trusted nobody knows what a taker would meet, so takers are refused; orders that rest are
+//! taken in behind everything that will show at their price. Our own orders on the other side are not in the
+//! displayed book, so we never trade with ourselves.
+
+use super::super::queue::Place;
+use super::super::{Visible, fee};
+use super::filters::refusal;
+use super::own::Resting;
+use super::{Paper, Travelling};
+use crate::market::Level;
+use crate::order::{Fill, FillWhy, Liquidity, OrderId, OrderKind, RejectReason, ReportKind, Request};
+use crate::units::{LocalTime, Lots, Side, Ticks};
+
+/// An order at the venue's door.
+pub(super) struct Entering {
+    pub(super) id: OrderId,
+    pub(super) side: Side,
+    pub(super) price: Ticks,
+    pub(super) qty: Lots,
+    pub(super) kind: OrderKind,
+}
+
+impl Entering {
+    /// Whether it trades with what rests at `price` on the other side.
+    fn reaches(&self, price: Ticks) -> bool {
+        self.kind == OrderKind::Market || !self.side.is_better(price, self.price)
+    }
+}
+
+impl Paper {
+    pub(super) fn carry_out(&mut self, travelling: Travelling, market: &Visible<'_>) {
+        let Travelling { arrives: now, in_old_steps, request } = travelling;
+        match request {
+            Request::Place { id, side, price, qty, kind, .. } => {
+                let order = Entering { id, side, price, qty, kind };
+                match in_old_steps.then_some(RejectReason::PriceFilter).or_else(|| self.refuses(&order, market)) {
+                    Some(reason) => self.said.say(now, id, ReportKind::Rejected(reason)),
+                    None => self.enter(order, None, now, market),
+                }
+            }
+            Request::Cancel { id, .. } => {
+                let word = match self.own.remove(id) {
+                    Some(order) => ReportKind::Cancelled { remaining: order.remaining },
+                    None => ReportKind::CancelRejected(RejectReason::UnknownOrder),
+                };
+                self.said.say(now, id, word);
+            }
+            Request::Replace { old, new, price, qty, .. } => {
+                let Some(Resting { side, kind, remaining, .. }) = self.own.get(old).cloned() else {
+                    return self.refuse_replacement(now, old, new, RejectReason::UnknownOrder);
+                };
+                let order = Entering { id: new, side, price, qty, kind };
+                if let Some(reason) = refusal(&order, market) {
+                    return self.refuse_replacement(now, old, new, reason);
+                }
+                self.own.remove(old);
+                if self.would_take(&order, market) {
+                    self.said.say(now, old, ReportKind::Cancelled { remaining });
+                    self.said.say(now, new, ReportKind::Rejected(RejectReason::WouldTake));
+                } else {
+                    self.enter(order, Some((old, remaining)), now, market);
+                }
+            }
+        }
+    }
+
+    fn refuse_replacement(&mut self, now: LocalTime, old: OrderId, new: OrderId, reason: RejectReason) {
+        self.said.say(now, old, ReportKind::CancelRejected(reason));
+        self.said.say(now, new, ReportKind::Rejected(reason));
+    }
+
+    /// Why a new order does not live.
+    fn refuses(&self, order: &Entering, market: &Visible<'_>) -> Option<RejectReason> {
+        refusal(order, market).or_else(|| match order.kind {
+            OrderKind::Limit => None,
+            OrderKind::PostOnly => self.would_take(order, market).then_some(RejectReason::WouldTake),
+            OrderKind::Ioc | OrderKind::Market => {
+                let other = order.side.opposite();
+                let something = facing(other, market).any(|level| self.eaten.left_of(other, level) > Lots::ZERO);
+                (!something).then_some(RejectReason::NoLiquidity)
+            }
+        })
+    }
+
+    fn would_take(&self, order: &Entering, market: &Visible<'_>) -> bool {
+        order.kind == OrderKind::PostOnly
+            && facing(order.side.opposite(), market).next().is_some_and(|best| order.reaches(best.price))
+    }
+
+    /// Takes what it can, then rests or leaves.
+    fn enter(&mut self, order: Entering, replaces: Option<(OrderId, Lots)>, now: LocalTime, market: &Visible<'_>) {
+        let (place, displayed) = self.place_in_line(&order, market);
+        let queue_ahead = if order.kind.may_rest() { displayed } else { Lots::ZERO };
+        let word = match replaces {
+            None => ReportKind::Accepted { queue_ahead },
+            Some((old, remaining)) => ReportKind::Replaced { old, remaining, queue_ahead },
+        };
+        self.said.say(now, order.id, word);
+        let remaining = self.take(&order, now, market);
+        let Entering { id, side, price, kind, .. } = order;
+        if remaining > Lots::ZERO && kind.may_rest() {
+            self.own.add(Resting { id, side, price, remaining, kind, place, since: self.depth_time });
+        } else if remaining > Lots::ZERO {
+            self.said.say(now, id, ReportKind::Cancelled { remaining });
+        }
+    }
+
+    /// Walks the displayed levels, each at its own price; says what is left of the order.
+    fn take(&mut self, order: &Entering, now: LocalTime, market: &Visible<'_>) -> Lots {
+        let other = order.side.opposite();
+        let as_of = self.newest(market);
+        let mut remaining = order.qty;
+        for level in facing(other, market).take_while(|level| order.reaches(level.price)) {
+            let qty = self.eaten.left_of(other, level).min(remaining);
+            if qty > Lots::ZERO {
+                remaining -= qty;
+                self.eaten.eat(other, level.price, qty, as_of);
+                let fill = Fill {
+                    side: order.side,
+                    price: level.price,
+                    qty,
+                    remaining,
+                    fee: fee::of(market.rules, level.price, qty, self.spec.taker_fee),
+                    liquidity: Liquidity::Taker,
+                    why: FillWhy::Took,
+                    queue_ahead: Lots::ZERO,
+                };
+                self.said.say(now, order.id, ReportKind::Filled(fill));
+            }
+            if remaining == Lots::ZERO {
+                break;
+            }
+        }
+        remaining
+    }
+
+    /// Behind everything displayed at its price, and how much that is.
+    fn place_in_line(&self, order: &Entering, market: &Visible<'_>) -> (Place, Lots) {
+        let (side, price) = (order.side, order.price);
+        let shown = market.book.qty_at(side, price);
+        if !market.trusted {
+            return (Place::join_unseen(shown), shown);
+        }
+        if let Some(top) = market.top {
+            let best = match side {
+                Side::Bid => top.bid,
+                Side::Ask => top.ask,
+            };
+            if price == best.price {
+                return (Place::join(best.qty, self.newest(market)), best.qty);
+            }
+            if side.is_better(price, best.price) {
+                return (Place::join(Lots::ZERO, self.newest(market)), Lots::ZERO);
+            }
+        }
+        let is_unseen = shown == Lots::ZERO && market.book.horizon(side).is_some_and(|h| side.is_better(h, price));
+        let place = if is_unseen { Place::join_unseen(shown) } else { Place::join(shown, market.book.seq()) };
+        (place, shown)
+    }
+}
+
+/// What an order from the other side meets, best first: the best from whichever channel is ahead, then the levels
+/// of the book behind it. Nothing while the book is not trusted.
+fn facing<'a>(side: Side, market: &Visible<'a>) -> impl Iterator<Item = Level> + use<'a> {
+    let ahead = market.top.map(|top| match side {
+        Side::Bid => top.bid,
+        Side::Ask => top.ask,
+    });
+    let book = market.trusted.then(|| market.book.levels(side)).into_iter().flatten();
+    let best = ahead.filter(|_| market.trusted);
+    best.into_iter().chain(book.filter(move |level| best.is_none_or(|best| side.is_better(best.price, level.price))))
+}

@@ -1,0 +1,192 @@
+//! What the market's news does to our resting orders.
+
+use super::super::{PaperSpec, Visible, fee};
+use super::own::Resting;
+use super::{Paper, Said};
+use crate::market::{Instrument, Level};
+use crate::order::{Fill, FillWhy, Liquidity, ReportKind};
+use crate::units::{LocalTime, Lots, Side, Ticks, VenueTime};
+
+impl Paper {
+    /// A print that took from the book, `stamped` by the venue.
+    pub(super) fn printed(
+        &mut self,
+        taker: Side,
+        price: Ticks,
+        qty: Lots,
+        stamped: Option<VenueTime>,
+        market: &Visible<'_>,
+        happened: LocalTime,
+    ) {
+        let is_before = |depth: Option<VenueTime>| matches!((stamped, depth), (Some(t), Some(depth)) if t < depth);
+        let is_in_depth = is_before(self.depth_time);
+        let side = taker.opposite();
+        let mut passing = qty;
+        for order in self.own.side_mut(side) {
+            if side.is_better(price, order.price) {
+                break;
+            }
+            let at_our_price = order.price == price;
+            if is_before(order.since) || (at_our_price && is_in_depth) {
+                continue;
+            }
+            let ahead = order.place.ahead();
+            let (why, reaching) = if at_our_price {
+                (FillWhy::QueueFront, order.place.traded(qty, passing))
+            } else {
+                (FillWhy::TradedThrough, passing)
+            };
+            let got = reaching.min(order.remaining);
+            if got > Lots::ZERO {
+                passing -= got;
+                make(order, got, why, ahead, market.rules, &self.spec, &mut self.said, happened);
+            }
+        }
+        self.own.drop_filled(side);
+    }
+
+    /// Whether any of these levels is one of ours, faces one of ours, or is one we ate from. Two comparisons and a
+    /// scan, because this is asked of every level of every message.
+    pub(super) fn concerns(&self, side: Side, levels: &[Level]) -> bool {
+        if self.own.is_empty() && self.eaten.is_empty() {
+            return false;
+        }
+        let ours = self.own.side(side).last().map(|order| order.price);
+        let faced = self.own.side(side.opposite()).first().map(|order| order.price);
+        let prices = [ours, faced, self.eaten.worst(side)];
+        let Some(farthest) = prices.into_iter().flatten().min_by_key(|price| price.0 * side.sign()) else {
+            return false;
+        };
+        match side {
+            Side::Bid => levels.iter().any(|level| level.price >= farthest),
+            Side::Ask => levels.iter().any(|level| level.price <= farthest),
+        }
+    }
+
+    /// Levels changed, as one message.
+    pub(super) fn changed(
+        &mut self,
+        seq: u64,
+        bids: &[Level],
+        asks: &[Level],
+        market: &Visible<'_>,
+        happened: LocalTime,
+    ) {
+        let model = self.spec.queue;
+        for (side, levels) in [(Side::Bid, bids), (Side::Ask, asks)] {
+            for order in self.own.side_mut(side) {
+                if let Some(now) = final_qty(levels, order.price) {
+                    order.place.depth(model, now, seq);
+                }
+            }
+            self.eaten.changed(side, levels, seq);
+        }
+        // If a newer best price is known, a better level in this older message is gone already.
+        let newer = market.top.filter(|_| self.bbo_seq > seq);
+        for (side, levels) in [(Side::Bid, asks), (Side::Ask, bids)] {
+            let other = side.opposite();
+            let is_there = |price| newer.is_none_or(|top| !other.is_better(price, top.price(other)));
+            let now = levels.iter().filter(|level| {
+                let is_final = || final_qty(levels, level.price) == Some(level.qty);
+                self.own.is_met(side, level.price) && is_there(level.price) && is_final()
+            });
+            let now: Vec<Level> = now.copied().collect();
+            self.cross(side, &now, seq.max(self.bbo_seq), market.rules, happened);
+        }
+    }
+
+    /// Best bid or offer changed.
+    pub(super) fn best_changed(
+        &mut self,
+        seq: u64,
+        bid: Option<Level>,
+        ask: Option<Level>,
+        market: &Visible<'_>,
+        happened: LocalTime,
+    ) {
+        for (side, best) in [(Side::Bid, bid), (Side::Ask, ask)] {
+            if let Some(best) = best {
+                if !self.eaten.is_empty() {
+                    self.eaten.best_is(side, best, seq);
+                }
+                self.cross(side.opposite(), &[best], seq, market.rules, happened);
+            }
+        }
+    }
+
+    /// The whole visible book, after a hole or at the start.
+    pub(super) fn seen_anew(
+        &mut self,
+        seq: u64,
+        bids: &[Level],
+        asks: &[Level],
+        complete: bool,
+        market: &Visible<'_>,
+        happened: LocalTime,
+    ) {
+        for (side, levels) in [(Side::Bid, bids), (Side::Ask, asks)] {
+            for order in self.own.side_mut(side) {
+                match final_qty(levels, order.price) {
+                    Some(now) => order.place.after_gap(now, seq),
+                    // Deeper than what is shown is unknown, not empty.
+                    None if !complete && levels.last().is_none_or(|last| side.is_better(last.price, order.price)) => {}
+                    None => order.place.after_gap(Lots::ZERO, seq),
+                }
+            }
+            self.eaten.all_is(side, levels, seq);
+        }
+        self.cross(Side::Bid, asks, seq, market.rules, happened);
+        self.cross(Side::Ask, bids, seq, market.rules, happened);
+    }
+
+    /// The other side rests at `levels`; where that is at or through our orders on `side`, they had to trade first.
+    fn cross(&mut self, side: Side, levels: &[Level], as_of: u64, rules: &Instrument, happened: LocalTime) {
+        if !levels.iter().any(|level| self.own.is_met(side, level.price)) {
+            return;
+        }
+        let Self { own, eaten, said, spec, .. } = self;
+        for order in own.side_mut(side) {
+            let price = order.price;
+            for level in levels.iter().filter(|level| !side.is_better(level.price, price)) {
+                let got = eaten.left_of(side.opposite(), *level).min(order.remaining);
+                if got > Lots::ZERO {
+                    eaten.eat(side.opposite(), level.price, got, as_of);
+                    let ahead = order.place.ahead();
+                    make(order, got, FillWhy::Crossed, ahead, rules, spec, said, happened);
+                }
+            }
+        }
+        own.drop_filled(side);
+    }
+}
+
+/// What a message says last of a price.
+fn final_qty(levels: &[Level], price: Ticks) -> Option<Lots> {
+    levels.iter().rev().find(|level| level.price == price).map(|level| level.qty)
+}
+
+/// A resting order trades, at its own price.
+#[expect(clippy::too_many_arguments, reason = "a fill is put together here and nowhere else")]
+fn make(
+    order: &mut Resting,
+    qty: Lots,
+    why: FillWhy,
+    queue_ahead: Lots,
+    rules: &Instrument,
+    spec: &PaperSpec,
+    said: &mut Said,
+    happened: LocalTime,
+) {
+    order.remaining -= qty;
+    let fill = Fill {
+        side: order.side,
+        price: order.price,
+        qty,
+        remaining: order.remaining,
+        fee: fee::of(rules, order.price, qty, spec.maker_fee),
+        liquidity: Liquidity::Maker,
+        why,
+        queue_ahead,
+    };
+    said.say(happened, order.id, ReportKind::Filled(fill));
+}

@@ -1,0 +1,299 @@
+//! A session as tables, for other programs.
+//!
+//! An export is a fold over what was recorded: inputs with the outputs they led to, in order, one pass, memory
+//! bounded by the books and the living orders. Nothing is recomputed that the session has already said; only the
+//! book and the best bid and offer are added up again, from the same market events.
+//!
+//! Times are integer nanoseconds: `recv_ns` is our clock ([`Stamped::at`]), `venue_ns` the venue's. Prices and
+//! quantities are plain decimals in the venue's precision; in jsonl they are JSON numbers written digit for digit.
+//!
+//! Reading order: [`Exporter::step`] is the fold, one function per kind below it; [`table`] writes rows.
+
+pub mod table;
+
+mod book;
+mod rows;
+
+use std::io::Write;
+use std::str::FromStr;
+
+use crate::engine::{Output, Stamped};
+use crate::market::{Instrument, InstrumentId};
+use crate::risk::RiskLimits;
+use crate::units::LocalTime;
+use table::Table;
+
+pub use table::Format;
+
+/// What can be exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Every print.
+    Trades,
+    /// The book at one moment.
+    Book,
+    /// Best bid and offer, a row per change.
+    Bbo,
+    /// The life of the connections and books.
+    Feed,
+    /// Every step in the life of every order, refusals included.
+    Orders,
+    /// Our trades.
+    Fills,
+    /// What the strategies wanted, and why.
+    Decisions,
+    /// Where we stood.
+    Equity,
+    /// Limits, states, refusals, commands.
+    Risk,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 9] = [
+        Kind::Trades,
+        Kind::Book,
+        Kind::Bbo,
+        Kind::Feed,
+        Kind::Orders,
+        Kind::Fills,
+        Kind::Decisions,
+        Kind::Equity,
+        Kind::Risk,
+    ];
+
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Trades => "trades",
+            Kind::Book => "book",
+            Kind::Bbo => "bbo",
+            Kind::Feed => "feed",
+            Kind::Orders => "orders",
+            Kind::Fills => "fills",
+            Kind::Decisions => "decisions",
+            Kind::Equity => "equity",
+            Kind::Risk => "risk",
+        }
+    }
+
+    /// The columns, those of the contract first.
+    pub fn columns(self) -> &'static [&'static str] {
+        match self {
+            Kind::Trades => &["seq", "recv_ns", "venue_ns", "venue", "symbol", "trade_id", "price", "qty", "aggressor"],
+            Kind::Book => &["venue", "symbol", "side", "level", "price", "qty"],
+            Kind::Bbo => &["seq", "recv_ns", "venue", "symbol", "bid_price", "bid_qty", "ask_price", "ask_qty"],
+            Kind::Feed => &["seq", "recv_ns", "venue", "symbol", "event", "detail"],
+            Kind::Orders => &["seq", "recv_ns", "order_id", "symbol", "side", "price", "qty", "event", "reason"],
+            Kind::Fills => &[
+                "seq",
+                "venue_ns",
+                "recv_ns",
+                "order_id",
+                "symbol",
+                "side",
+                "price",
+                "qty",
+                "fee_quote",
+                "liquidity",
+                "why",
+                "queue_ahead",
+            ],
+            Kind::Decisions => &[
+                "seq",
+                "recv_ns",
+                "symbol",
+                "strategy",
+                "mid",
+                "reservation",
+                "bid",
+                "ask",
+                "inventory",
+                "bid_qty",
+                "ask_qty",
+                "wanted",
+                "reason",
+                "sigma",
+                "a",
+                "k",
+                "gamma",
+                "action",
+                "logp",
+            ],
+            Kind::Equity => &[
+                "recv_ns",
+                "equity_quote",
+                "cash_quote",
+                "position",
+                "mid",
+                "realised",
+                "unrealised",
+                "fees",
+                "funding",
+                "drawdown",
+                "seq",
+                "symbol",
+                "spread",
+                "inventory",
+            ],
+            Kind::Risk => &["seq", "recv_ns", "event", "limit", "old", "new", "value", "by"],
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        Kind::ALL.into_iter().find(|k| k.word() == s).ok_or_else(|| {
+            let words: Vec<_> = Kind::ALL.iter().map(|k| k.word()).collect();
+            format!("{s:?} cannot be exported; known are {}", words.join(", "))
+        })
+    }
+}
+
+/// Which moment a book is taken at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// After the last input.
+    End,
+    /// After the last input received at or before this.
+    Time(LocalTime),
+}
+
+impl FromStr for At {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        if s == "end" {
+            return Ok(At::End);
+        }
+        let ns = s.parse().map_err(|_| format!("{s:?} is neither `end` nor whole nanoseconds since the epoch"))?;
+        Ok(At::Time(LocalTime(ns)))
+    }
+}
+
+/// What to export, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    /// What.
+    pub kind: Kind,
+    /// How.
+    pub format: Format,
+    /// When, for a book.
+    pub at: At,
+    /// How many levels a side, for a book.
+    pub depth: usize,
+}
+
+/// What the recording does not say in its inputs and outputs, but in its manifest.
+#[derive(Clone, Debug)]
+pub struct Cast {
+    /// The instruments as they were at the start, in session order.
+    pub instruments: Vec<Instrument>,
+    /// The name of each instrument's strategy; empty where none quotes.
+    pub strategies: Vec<String>,
+    /// The limits in force at the start.
+    pub limits: RiskLimits,
+}
+
+/// Why an export stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The file cannot be written.
+    #[error("the export cannot be written: {0}")]
+    Write(#[from] std::io::Error),
+    /// The recording cannot be read.
+    #[error("{0}")]
+    Read(String),
+}
+
+/// The fold.
+pub struct Exporter<W: Write> {
+    wish: Wish,
+    cast: Cast,
+    table: Table<W>,
+    books: book::Books,
+    orders: rows::Orders,
+    risk: rows::RiskBook,
+}
+
+/// What an export came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// Rows written, without the header.
+    pub rows: u64,
+    /// What the reader of the table should know besides.
+    pub notes: Vec<String>,
+}
+
+/// Exports a whole recording.
+pub fn export<W, E>(
+    wish: Wish,
+    cast: Cast,
+    records: impl IntoIterator<Item = Result<(Stamped, Vec<Output>), E>>,
+    out: W,
+) -> Result<Exported, ExportError>
+where
+    W: Write,
+    E: std::fmt::Display,
+{
+    let mut exporter = Exporter::new(wish, cast, out)?;
+    for record in records {
+        let (input, outputs) = record.map_err(|e| ExportError::Read(e.to_string()))?;
+        if !exporter.wants(&input) {
+            break;
+        }
+        exporter.step(&input, &outputs)?;
+    }
+    exporter.finish()
+}
+
+impl<W: Write> Exporter<W> {
+    /// Writes the header, if the format has one.
+    pub fn new(wish: Wish, cast: Cast, out: W) -> Result<Self, ExportError> {
+        let table = Table::new(out, wish.format, wish.kind.columns())?;
+        let books = book::Books::new(&cast.instruments);
+        let risk = rows::RiskBook::new(cast.limits.clone());
+        Ok(Self { wish, cast, table, books, orders: rows::Orders::default(), risk })
+    }
+
+    /// Whether this input can still matter; inputs come in order, so after a `false` none will.
+    pub fn wants(&self, input: &Stamped) -> bool {
+        match (self.wish.kind, self.wish.at) {
+            (Kind::Book, At::Time(at)) => input.at <= at,
+            _ => true,
+        }
+    }
+
+    /// Takes in one input with the outputs it led to.
+    pub fn step(&mut self, input: &Stamped, outputs: &[Output]) -> Result<(), ExportError> {
+        match self.wish.kind {
+            Kind::Trades => self.trades(input)?,
+            Kind::Book => self.books.hear(&input.input),
+            Kind::Bbo => self.bbo(input)?,
+            Kind::Feed => self.feed(input)?,
+            Kind::Orders => self.orders(input, outputs)?,
+            Kind::Fills => self.fills(input, outputs)?,
+            Kind::Decisions => self.decisions(input, outputs)?,
+            Kind::Equity => self.equity(input, outputs)?,
+            Kind::Risk => self.risk(input, outputs)?,
+        }
+        // Prices after a change of rules are in new ticks; what was said before stays as it was written.
+        if let Some((id, rules)) = rows::new_rules(&input.input) {
+            self.cast.instruments[id.index()] = rules.clone();
+        }
+        Ok(())
+    }
+
+    /// Writes what is only known at the end, and flushes.
+    pub fn finish(mut self) -> Result<Exported, ExportError> {
+        let mut notes = Vec::new();
+        if self.wish.kind == Kind::Book {
+            notes = self.book()?;
+        }
+        Ok(Exported { rows: self.table.finish()?, notes })
+    }
+
+    fn rules(&self, id: InstrumentId) -> &Instrument {
+        &self.cast.instruments[id.index()]
+    }
+}

@@ -1,0 +1,435 @@
+//! One function per kind: from an input and what it led to, to rows.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use rust_decimal::Decimal;
+
+use super::table::Cell;
+use super::{ExportError, Exporter};
+use crate::engine::{Command, Input, Output, Stamped};
+use crate::market::{FeedEventKind, Instrument, InstrumentId, MarketEvent, MarketEventKind};
+use crate::order::{OrderId, OrderKind, Report, ReportKind, Request};
+use crate::risk::{RiskLimits, RiskState};
+use crate::strategy::{Estimator, Idle, Quote, Wanted};
+use crate::units::{Lots, Side, Ticks};
+
+/// The rules an instrument has from this input on.
+pub fn new_rules(input: &Input) -> Option<(InstrumentId, &Instrument)> {
+    match input {
+        Input::Market(MarketEvent { instrument, kind: MarketEventKind::Rules(rules), .. }) => {
+            Some((*instrument, rules))
+        }
+        Input::Market(_) | Input::Feed(_) | Input::Tick | Input::Command { .. } => None,
+    }
+}
+
+/// Side, price and quantity of the orders that live, which reports do not repeat.
+#[derive(Clone, Debug, Default)]
+pub struct Orders(BTreeMap<OrderId, Terms>);
+
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    side: Option<Side>,
+    price: Ticks,
+    qty: Lots,
+}
+
+/// State and limits in force, to say what a change changed.
+#[derive(Clone, Debug)]
+pub struct RiskBook {
+    state: RiskState,
+    limits: RiskLimits,
+}
+
+impl RiskBook {
+    pub fn new(limits: RiskLimits) -> Self {
+        Self { state: RiskState::default(), limits }
+    }
+}
+
+impl<W: Write> Exporter<W> {
+    pub(super) fn trades(&mut self, input: &Stamped) -> Result<(), ExportError> {
+        let Input::Market(MarketEvent { instrument, venue_time, kind }) = &input.input else { return Ok(()) };
+        let MarketEventKind::Trade { id, taker, price, qty, flags: _ } = kind else { return Ok(()) };
+        let rules = self.rules(*instrument);
+        let row = [
+            input.seq.into(),
+            input.at.0.into(),
+            venue_time.map_or(Cell::Nothing, |time| time.0.into()),
+            Cell::text(rules.venue.name()),
+            Cell::text(&rules.symbol),
+            (*id).into(),
+            Cell::Decimal(rules.price_text(*price)),
+            Cell::Decimal(rules.qty_text(*qty)),
+            Cell::text(taker.word()),
+        ];
+        Ok(self.table.row(row)?)
+    }
+
+    pub(super) fn feed(&mut self, input: &Stamped) -> Result<(), ExportError> {
+        let (venue, symbol, event, detail) = match &input.input {
+            Input::Feed(event) => {
+                let symbol = event.instrument.map_or(Cell::Nothing, |id| Cell::text(&self.rules(id).symbol));
+                let detail = feed_detail(&event.kind, event.generation);
+                (event.venue, symbol, event.kind.word(), detail)
+            }
+            Input::Market(event) => {
+                let Some((word, detail)) = market_news(&event.kind) else { return Ok(()) };
+                let rules = self.rules(event.instrument);
+                (rules.venue, Cell::text(&rules.symbol), word, detail)
+            }
+            Input::Tick | Input::Command { .. } => return Ok(()),
+        };
+        let (venue, event, detail) = (Cell::text(venue.name()), Cell::text(event), Cell::text(detail));
+        Ok(self.table.row([input.seq.into(), input.at.0.into(), venue, symbol, event, detail])?)
+    }
+
+    pub(super) fn orders(&mut self, input: &Stamped, outputs: &[Output]) -> Result<(), ExportError> {
+        for output in outputs {
+            match output {
+                Output::Sent(request) => self.sent(input, request)?,
+                Output::Refused { request, refusal } => {
+                    let terms = self.orders.terms(request);
+                    self.order_row(input, request.id(), request.instrument(), terms, "refused", refusal.to_string())?;
+                }
+                Output::Heard(report) => self.heard(input, report)?,
+                Output::Book { .. }
+                | Output::Decided { .. }
+                | Output::Risk { .. }
+                | Output::Commanded { .. }
+                | Output::Equity(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn sent(&mut self, input: &Stamped, request: &Request) -> Result<(), ExportError> {
+        let terms = self.orders.terms(request);
+        let (event, reason) = match request {
+            Request::Place { kind, .. } => ("sent", order_kind(*kind).to_owned()),
+            Request::Cancel { .. } => ("cancel_sent", String::new()),
+            Request::Replace { old, .. } => ("sent", format!("replaces {}", old.0)),
+        };
+        match request {
+            Request::Place { id, .. } | Request::Replace { new: id, .. } => {
+                self.orders.0.insert(*id, terms.expect("a placement has its terms"));
+            }
+            Request::Cancel { .. } => {}
+        }
+        self.order_row(input, request.id(), request.instrument(), terms, event, reason)
+    }
+
+    fn heard(&mut self, input: &Stamped, report: &Report) -> Result<(), ExportError> {
+        let Report { id, instrument, kind, .. } = report;
+        let known = self.orders.0.get(id).copied();
+        let with = |qty: Lots| known.map(|terms| Terms { qty, ..terms });
+        let (terms, event, reason, is_over) = match kind {
+            ReportKind::Accepted { queue_ahead } => (known, "accepted", self.behind(*instrument, *queue_ahead), false),
+            ReportKind::Rejected(reason) => (known, "rejected", reason.to_string(), true),
+            ReportKind::Cancelled { remaining } => (with(*remaining), "cancelled", String::new(), true),
+            ReportKind::CancelRejected(reason) => (known, "cancel_rejected", reason.to_string(), false),
+            ReportKind::Replaced { old, remaining, queue_ahead } => {
+                // Two orders: one ends, one rests.
+                let ended = self.orders.0.remove(old).map(|terms| Terms { qty: *remaining, ..terms });
+                self.order_row(input, *old, *instrument, ended, "cancelled", format!("replaced by {}", id.0))?;
+                (known, "accepted", self.behind(*instrument, *queue_ahead), false)
+            }
+            ReportKind::Filled(fill) => {
+                let terms = Some(Terms { side: Some(fill.side), price: fill.price, qty: fill.qty });
+                let is_over = fill.remaining == Lots::ZERO;
+                let event = if is_over { "filled" } else { "partially_filled" };
+                (terms, event, fill.why.word().to_owned(), is_over)
+            }
+        };
+        if is_over {
+            self.orders.0.remove(id);
+        }
+        self.order_row(input, *id, *instrument, terms, event, reason)
+    }
+
+    fn behind(&self, instrument: InstrumentId, ahead: Lots) -> String {
+        format!("{} ahead", self.rules(instrument).qty_text(ahead))
+    }
+
+    fn order_row(
+        &mut self,
+        input: &Stamped,
+        id: OrderId,
+        instrument: InstrumentId,
+        terms: Option<Terms>,
+        event: &str,
+        reason: String,
+    ) -> Result<(), ExportError> {
+        let rules = self.rules(instrument);
+        let cell = |text: Option<String>| text.map_or(Cell::Nothing, Cell::Decimal);
+        let row = [
+            input.seq.into(),
+            input.at.0.into(),
+            id.0.into(),
+            Cell::text(&rules.symbol),
+            terms.and_then(|t| t.side).map_or(Cell::Nothing, |side| Cell::text(side.word())),
+            cell(terms.map(|t| rules.price_text(t.price))),
+            cell(terms.map(|t| rules.qty_text(t.qty))),
+            Cell::text(event),
+            Cell::Text(reason),
+        ];
+        Ok(self.table.row(row)?)
+    }
+
+    pub(super) fn fills(&mut self, input: &Stamped, outputs: &[Output]) -> Result<(), ExportError> {
+        for output in outputs {
+            let Output::Heard(Report { id, instrument, happened, kind: ReportKind::Filled(fill) }) = output else {
+                continue;
+            };
+            let rules = self.rules(*instrument);
+            let row = [
+                input.seq.into(),
+                happened.0.into(),
+                input.at.0.into(),
+                id.0.into(),
+                Cell::text(&rules.symbol),
+                Cell::text(fill.side.word()),
+                Cell::Decimal(rules.price_text(fill.price)),
+                Cell::Decimal(rules.qty_text(fill.qty)),
+                Cell::decimal(fill.fee),
+                Cell::text(fill.liquidity.word()),
+                Cell::text(fill.why.word()),
+                Cell::Decimal(rules.qty_text(fill.queue_ahead)),
+            ];
+            self.table.row(row)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn decisions(&mut self, input: &Stamped, outputs: &[Output]) -> Result<(), ExportError> {
+        for output in outputs {
+            let Output::Decided { decision, top, position } = output else { continue };
+            let (rules, why) = (self.rules(decision.instrument), &decision.why);
+            let (wanted, reason) = wanted_words(&decision.wanted);
+            let best = |side: Side| match &decision.wanted {
+                Wanted::Quotes(quotes) => quotes.iter().find(|q| q.side == side).copied(),
+                Wanted::Keep | Wanted::Nothing(_) | Wanted::Flatten => None,
+            };
+            let price =
+                |quote: Option<Quote>| quote.map_or(Cell::Nothing, |q| Cell::Decimal(rules.price_text(q.price)));
+            let qty = |quote: Option<Quote>| quote.map_or(Cell::Nothing, |q| Cell::Decimal(rules.qty_text(q.qty)));
+            // Zero means that the strategy has no such term.
+            let term = |value: f64| if value == 0.0 { Cell::Nothing } else { Cell::number(value) };
+            let reservation = match why.reservation {
+                0.0 => Cell::Nothing,
+                ticks => {
+                    let places = rules.tick.decimals() as usize + 4;
+                    Cell::Decimal(format!("{:.places$}", ticks * rules.tick.to_f64()))
+                }
+            };
+            let row = [
+                input.seq.into(),
+                input.at.0.into(),
+                Cell::text(&rules.symbol),
+                Cell::text(self.cast.strategies.get(decision.instrument.index()).map_or("", String::as_str)),
+                Cell::Decimal(mid_text(rules, top.twice_mid())),
+                reservation,
+                price(best(Side::Bid)),
+                price(best(Side::Ask)),
+                Cell::Decimal(rules.qty_text(*position)),
+                qty(best(Side::Bid)),
+                qty(best(Side::Ask)),
+                Cell::text(wanted),
+                Cell::Text(reason),
+                term(why.sigma),
+                term(why.a),
+                term(why.k),
+                term(why.gamma),
+                why.action.map_or(Cell::Nothing, |[first, second]| Cell::Text(format!("{first};{second}"))),
+                why.logp.map_or(Cell::Nothing, Cell::number),
+            ];
+            self.table.row(row)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn equity(&mut self, input: &Stamped, outputs: &[Output]) -> Result<(), ExportError> {
+        for output in outputs {
+            let Output::Equity(mark) = output else { continue };
+            let rules = self.rules(mark.instrument);
+            let equity = mark.realised + mark.unrealised - mark.fees - mark.funding;
+            let mid = match mark.twice_mid {
+                0 => Cell::Nothing,
+                twice_mid => Cell::Decimal(mid_text(rules, twice_mid)),
+            };
+            let row = [
+                input.at.0.into(),
+                Cell::decimal(equity),
+                Cell::decimal(mark.cash),
+                Cell::Decimal(rules.qty_text(mark.position)),
+                mid,
+                Cell::decimal(mark.realised),
+                Cell::decimal(mark.unrealised),
+                Cell::decimal(mark.fees),
+                Cell::decimal(mark.funding),
+                Cell::decimal(mark.drawdown),
+                input.seq.into(),
+                Cell::text(&rules.symbol),
+                Cell::decimal(mark.spread),
+                Cell::decimal(mark.inventory),
+            ];
+            self.table.row(row)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn risk(&mut self, input: &Stamped, outputs: &[Output]) -> Result<(), ExportError> {
+        for output in outputs {
+            match output {
+                Output::Risk { state, reason, by } => {
+                    let old = std::mem::replace(&mut self.risk.state, *state);
+                    let words = [Cell::Nothing, Cell::text(old.word()), Cell::text(state.word()), Cell::text(reason)];
+                    self.risk_row(input, "state", words, by)?;
+                }
+                Output::Refused { refusal, .. } => {
+                    let code = Cell::text(refusal.code.word());
+                    let words = [code, refusal.limit.into(), Cell::Nothing, refusal.value.into()];
+                    self.risk_row(input, "refused", words, "gate")?;
+                }
+                Output::Commanded { by, command } => self.commanded(input, by, command)?,
+                Output::Book { .. }
+                | Output::Decided { .. }
+                | Output::Sent(_)
+                | Output::Heard(_)
+                | Output::Equity(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn commanded(&mut self, input: &Stamped, by: &str, command: &Command) -> Result<(), ExportError> {
+        let (word, value) = match command {
+            Command::Restore(carried) => ("restore", Cell::text(&carried.from)),
+            Command::Pause => ("pause", Cell::Nothing),
+            Command::Resume => ("resume", Cell::Nothing),
+            Command::Halt { reason } => ("halt", Cell::text(reason)),
+            Command::Reduce { reason } => ("reduce", Cell::text(reason)),
+            Command::Flatten => ("flatten", Cell::Nothing),
+            Command::Stop => ("stop", Cell::Nothing),
+            Command::SetLimits(limits) => {
+                let old = std::mem::replace(&mut self.risk.limits, (**limits).clone());
+                let (old, new) =
+                    (limit_texts(&old, &self.cast.instruments), limit_texts(limits, &self.cast.instruments));
+                for ((name, old), (_, new)) in old.into_iter().zip(new).filter(|((_, old), (_, new))| old != new) {
+                    let words = [Cell::Text(name), Cell::Decimal(old), Cell::Decimal(new), Cell::Nothing];
+                    self.risk_row(input, "limit", words, by)?;
+                }
+                return Ok(());
+            }
+        };
+        self.risk_row(input, word, [Cell::Nothing, Cell::Nothing, Cell::Nothing, value], by)
+    }
+
+    fn risk_row(&mut self, input: &Stamped, event: &str, words: [Cell; 4], by: &str) -> Result<(), ExportError> {
+        let [limit, old, new, value] = words;
+        let row = [input.seq.into(), input.at.0.into(), Cell::text(event), limit, old, new, value, Cell::text(by)];
+        Ok(self.table.row(row)?)
+    }
+}
+
+impl Orders {
+    /// The terms a request is about; a replacement keeps its order's side.
+    fn terms(&self, request: &Request) -> Option<Terms> {
+        match request {
+            Request::Place { side, price, qty, .. } => Some(Terms { side: Some(*side), price: *price, qty: *qty }),
+            Request::Cancel { id, .. } => self.0.get(id).copied(),
+            Request::Replace { old, price, qty, .. } => {
+                Some(Terms { side: self.0.get(old).and_then(|t| t.side), price: *price, qty: *qty })
+            }
+        }
+    }
+}
+
+fn order_kind(kind: OrderKind) -> &'static str {
+    match kind {
+        OrderKind::Limit => "limit",
+        OrderKind::PostOnly => "post_only",
+        OrderKind::Ioc => "ioc",
+        OrderKind::Market => "market",
+    }
+}
+
+fn wanted_words(wanted: &Wanted) -> (&'static str, String) {
+    match wanted {
+        Wanted::Quotes(_) => ("quotes", String::new()),
+        Wanted::Keep => ("keep", String::new()),
+        Wanted::Flatten => ("flatten", String::new()),
+        Wanted::Nothing(idle) => {
+            let reason = match idle {
+                Idle::WarmingUp { what, have, need } => {
+                    let what = match what {
+                        Estimator::Volatility => "volatility",
+                        Estimator::Intensity => "intensity",
+                    };
+                    format!("warming up, {what} {have}/{need}")
+                }
+                Idle::NoFiniteQuote => "no finite quote".to_owned(),
+                Idle::AfterFill => "waiting after a fill".to_owned(),
+            };
+            ("nothing", reason)
+        }
+    }
+}
+
+/// Half of twice the mid: one decimal more than the tick.
+fn mid_text(rules: &Instrument, twice_mid: i64) -> String {
+    (rules.tick.value(twice_mid) * Decimal::new(5, 1)).to_string()
+}
+
+/// What of the market's news concerns the state of a book rather than prices.
+fn market_news(kind: &MarketEventKind) -> Option<(&'static str, String)> {
+    Some(match kind {
+        MarketEventKind::Snapshot { seq, bids, asks, complete } => {
+            let known = if *complete { "complete" } else { "deeper levels unknown" };
+            ("snapshot", format!("update {seq}, {} bids and {} asks, {known}", bids.len(), asks.len()))
+        }
+        MarketEventKind::Gap { expected, found } => ("gap", format!("expected update {expected}, found {found}")),
+        MarketEventKind::Rules(rules) => {
+            ("rules", format!("tick {}, lot {}, revision {}", rules.tick, rules.lot, rules.revision))
+        }
+        MarketEventKind::Status(status) => ("status", format!("{status:?}")),
+        MarketEventKind::Trade { .. } | MarketEventKind::Delta { .. } | MarketEventKind::Bbo { .. } => return None,
+    })
+}
+
+fn feed_detail(kind: &FeedEventKind, generation: u32) -> String {
+    match kind {
+        FeedEventKind::Connected => format!("connection {generation}"),
+        FeedEventKind::Disconnected { reason }
+        | FeedEventKind::Resync { reason }
+        | FeedEventKind::Refused { reason } => reason.clone(),
+        FeedEventKind::Live | FeedEventKind::ShutdownAnnounced => String::new(),
+        FeedEventKind::Stale { channel, silent_ms } => format!("{channel} silent for {silent_ms} ms"),
+        FeedEventKind::NoData { channel, waited_ms } => format!("{channel}: nothing came in {waited_ms} ms"),
+        FeedEventKind::ChecksumMismatch { expected, found } => format!("expected {expected}, found {found}"),
+        FeedEventKind::ProtocolError { detail } => detail.clone(),
+        FeedEventKind::RateLimited { code, wait_ms } => format!("code {code}, silent for {wait_ms} ms"),
+    }
+}
+
+/// Limits by the names they have in `config/risk.toml`, in the same order for equal lists of instruments.
+fn limit_texts(limits: &RiskLimits, instruments: &[Instrument]) -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    for (rules, (position, qty)) in instruments.iter().zip(limits.position_max.iter().zip(&limits.order_qty_max)) {
+        let label = rules.label();
+        texts.push((format!("position_max_base {label}"), rules.qty_text(*position)));
+        texts.push((format!("order_qty_max_base {label}"), rules.qty_text(*qty)));
+    }
+    let bps = Decimal::new(i64::from(limits.collar_centibps), 2).normalize();
+    let rest = [
+        ("order_notional_max_quote", limits.order_notional_max.to_string()),
+        ("open_orders_max", limits.open_orders_max.to_string()),
+        ("order_rate_max_per_s", limits.order_rate_max_per_s.to_string()),
+        ("collar_bps", bps.to_string()),
+        ("stale_book_ms", limits.stale_book_ms.to_string()),
+        ("loss_max_quote", limits.loss_max.map_or("0".to_owned(), |loss| loss.to_string())),
+    ];
+    texts.extend(rest.map(|(name, text)| (name.to_owned(), text)));
+    texts
+}

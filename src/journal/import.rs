@@ -1,0 +1,369 @@
+//! Recordings of other programs, as the inputs a live session would have had.
+//!
+//! A recording of raw frames is a connection that already happened. So nothing is converted here: the frames go
+//! through the very [`Protocol`] a live feed uses, its snapshot requests are answered with the snapshots that were
+//! recorded, and out come the same events, gaps included. What cannot be had from a recording is patience: a snapshot
+//! that is not in it will never come, so the timers that would give a live connection up are off, and the book of a
+//! recording without a snapshot simply is never in step.
+//!
+//! Every file is read twice. The first reading ([`survey`]) believes nothing: it refuses what is not a recording of
+//! this venue and symbol, with file and line, before anything is written anywhere, and finds the steps of price and
+//! quantity where nobody says them. The second plays it.
+//!
+//! Receive clocks of recorders step backwards; a session's clock does not. Such a stamp is raised to the one before
+//! it and counted in [`Report::clock_steps_back`].
+//!
+//! Reading order: [`open`] surveys, [`Import`] plays; [`hftbacktest`] and [`cryptofeed`] read lines.
+
+pub mod cryptofeed;
+pub mod hftbacktest;
+
+mod lines;
+mod survey;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::engine::Input;
+use crate::market::{FeedEvent, Instrument, InstrumentId, VenueId};
+use crate::units::{LocalTime, Nanos, Step};
+use crate::wire::binance_spot::{BinanceSpot, Settings};
+use crate::wire::depth_sync::SyncLimits;
+use crate::wire::liveness::Patience;
+use crate::wire::{Action, Protocol, Said};
+
+pub use survey::StepsFrom;
+
+/// Whose recordings we read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Lines `<recv_ts> <json>`, gzipped or plain; nanoseconds (19 digits) or microseconds (16).
+    HftbacktestRaw,
+    /// cryptofeed's raw captures: `.jsonl.zst` (format 2 and 3) and `.txt.gz` (before).
+    Cryptofeed,
+}
+
+impl Format {
+    /// The word on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Format::HftbacktestRaw => "hftbacktest-raw",
+            Format::Cryptofeed => "cryptofeed",
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+    fn from_str(s: &str) -> Result<Self, String> {
+        match s {
+            "hftbacktest-raw" => Ok(Format::HftbacktestRaw),
+            "cryptofeed" => Ok(Format::Cryptofeed),
+            "tardis-csv" | "binance-vision" | "hftbacktest-npz" | "lobster" => {
+                Err(format!("{s} is not read yet; hftbacktest-raw and cryptofeed are"))
+            }
+            _ => Err(format!("unknown format {s:?}; known are hftbacktest-raw and cryptofeed")),
+        }
+    }
+}
+
+/// What to import.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// In the order of time, where they follow each other.
+    pub files: Vec<PathBuf>,
+    /// Whose.
+    pub format: Format,
+    /// Recorded from; only Binance spot so far.
+    pub venue: VenueId,
+    /// The instrument, in the venue's spelling.
+    pub symbol: String,
+    /// Price step, where the recording does not say it; without it the finest power of ten found in its prices.
+    pub tick: Option<Step>,
+    /// As `tick`, of quantities.
+    pub lot: Option<Step>,
+    /// How often time is an input, as `session.tick_ms` of a live session.
+    pub tick_every: Nanos,
+}
+
+/// Why a recording is not imported.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The file cannot be read at all.
+    #[error("{}: cannot be read: {source}", file.display())]
+    Unreadable {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what it is said to be.
+    #[error("{}:{line}: not a {format} recording of {what}: {reason}", file.display())]
+    Refused {
+        /// Which file.
+        file: PathBuf,
+        /// Line, from 1; 0 is the file as a whole.
+        line: u64,
+        /// The format it was said to have.
+        format: &'static str,
+        /// Venue and symbol.
+        what: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// We cannot read that yet.
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+/// What was read and done, complete when the iterator has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Frames handed to the protocol.
+    pub frames: u64,
+    /// Snapshots handed to the protocol.
+    pub snapshots: u64,
+    /// Stamps behind the one before them.
+    pub clock_steps_back: u64,
+    /// The largest such step.
+    pub clock_step_back_max: Nanos,
+}
+
+/// One thing a recorder wrote down.
+#[derive(Clone, Debug)]
+struct Record {
+    at: LocalTime,
+    /// File (index in the wish) and line, for refusals.
+    place: (usize, u64),
+    what: Recorded,
+}
+
+#[derive(Clone, Debug)]
+enum Recorded {
+    /// A socket was opened to this address.
+    Connected(String),
+    /// A text frame came.
+    Frame(Vec<u8>),
+    /// A depth snapshot came over REST; of this symbol, where the address says so.
+    Snapshot(Option<String>, Vec<u8>),
+    /// The venue's rules came over REST.
+    Rules(Vec<u8>),
+}
+
+type Records = Box<dyn Iterator<Item = Result<Record, ImportError>> + Send>;
+
+/// Surveys the files and readies them for play. Nothing is written; an error leaves nothing behind.
+pub fn open(wish: Wish) -> Result<Import, ImportError> {
+    if wish.venue != VenueId::BinanceSpot {
+        let why = format!("{} recordings of {} are not read yet; binance-spot is", wish.format.word(), wish.venue);
+        return Err(ImportError::Unsupported(why));
+    }
+    let survey = survey::survey(&wish, wish.records()?)?;
+    let records = wish.records()?;
+    let patience = |stale_s: i64| Patience { stale: Nanos::from_s(stale_s), ..Patience::ENDLESS };
+    let settings = Settings {
+        depth_patience: patience(5),
+        bbo_patience: patience(5),
+        sync: SyncLimits {
+            fetch_timeout: Nanos(i64::MAX / 4),
+            fetches_max: u32::MAX,
+            resyncs_per_minute: usize::MAX,
+            ..SyncLimits::default()
+        },
+        ..Settings::default()
+    };
+    Ok(Import {
+        protocol: BinanceSpot::new(vec![(ME, survey.instrument.clone())], settings),
+        instrument: survey.instrument,
+        steps_from: survey.steps_from,
+        leave_out_aggregates: survey.has_raw_trades,
+        stream_prefix: format!("{}@", wish.symbol.to_lowercase()),
+        wish,
+        records,
+        upcoming: None,
+        queue: VecDeque::new(),
+        clock: None,
+        next_tick: LocalTime::default(),
+        generation: 0,
+        awaits_snapshot: false,
+        held_snapshot: None,
+        report: Report::default(),
+    })
+}
+
+impl Wish {
+    fn records(&self) -> Result<Records, ImportError> {
+        match self.format {
+            Format::HftbacktestRaw => hftbacktest::records(self),
+            Format::Cryptofeed => cryptofeed::records(self),
+        }
+    }
+
+    fn refused(&self, (file, line): (usize, u64), reason: impl Into<String>) -> ImportError {
+        ImportError::Refused {
+            file: self.files[file].clone(),
+            line,
+            format: self.format.word(),
+            what: format!("{} {}", self.venue, self.symbol),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// The one instrument of an import.
+const ME: InstrumentId = InstrumentId(0);
+
+/// A recording being played: inputs with our time, never running backwards.
+pub struct Import {
+    wish: Wish,
+    instrument: Instrument,
+    steps_from: StepsFrom,
+    protocol: BinanceSpot,
+    records: Records,
+    /// Read, but time has not come to it yet.
+    upcoming: Option<Record>,
+    queue: VecDeque<(LocalTime, Input)>,
+    /// Of the last record; `None` before the first.
+    clock: Option<LocalTime>,
+    next_tick: LocalTime,
+    generation: u32,
+    awaits_snapshot: bool,
+    /// Recorded before the protocol asked for one.
+    held_snapshot: Option<Vec<u8>>,
+    /// Where a recording has single trades its aggregates would say them twice.
+    leave_out_aggregates: bool,
+    stream_prefix: String,
+    report: Report,
+}
+
+impl Import {
+    /// The instrument's rules: the recording's own, the given ones, or inferred.
+    pub fn instrument(&self) -> &Instrument {
+        &self.instrument
+    }
+
+    /// Where the steps of price and quantity come from.
+    pub fn steps_from(&self) -> StepsFrom {
+        self.steps_from
+    }
+
+    /// What was read and done so far.
+    pub fn report(&self) -> Report {
+        self.report
+    }
+
+    /// Lets time pass up to the next record, a tick at a time, then plays it.
+    fn advance(&mut self, record: Record) {
+        let at = match self.clock {
+            Some(clock) if record.at < clock => {
+                self.report.clock_steps_back += 1;
+                self.report.clock_step_back_max = self.report.clock_step_back_max.max(clock.since(record.at));
+                clock
+            }
+            _ => record.at,
+        };
+        if self.clock.is_some() && self.next_tick <= at {
+            let tick = self.next_tick;
+            self.next_tick = tick + self.wish.tick_every;
+            self.converse(tick, |protocol, said| protocol.on_time(tick, said));
+            self.queue.push_back((tick, Input::Tick));
+            self.upcoming = Some(record);
+            return;
+        }
+        if self.clock.is_none() {
+            self.next_tick = at + self.wish.tick_every;
+        }
+        self.clock = Some(at);
+        self.play(record.what, at);
+    }
+
+    fn play(&mut self, what: Recorded, at: LocalTime) {
+        match what {
+            // A recorder with many symbols has many sockets; only ours matters.
+            Recorded::Connected(address) => {
+                if address.contains(&self.stream_prefix) {
+                    self.connect("the recorder connected anew", at);
+                }
+            }
+            Recorded::Frame(frame) => {
+                if self.leave_out_aggregates && survey::is_aggregate(&frame) {
+                    return;
+                }
+                if self.generation == 0 {
+                    self.connect("", at);
+                }
+                self.report.frames += 1;
+                self.converse(at, |protocol, said| protocol.on_text(&frame, at, said));
+            }
+            Recorded::Snapshot(symbol, body) => {
+                if symbol.is_some_and(|symbol| symbol != self.wish.symbol) {
+                    return;
+                }
+                self.held_snapshot = Some(body);
+                self.answer(at);
+            }
+            Recorded::Rules(_) => {}
+        }
+    }
+
+    fn connect(&mut self, reason: &str, at: LocalTime) {
+        if self.generation > 0 {
+            self.awaits_snapshot = false;
+            self.held_snapshot = None;
+            self.converse(at, |protocol, said| protocol.on_close(reason, at, said));
+        }
+        self.generation += 1;
+        self.converse(at, |protocol, said| protocol.on_open(at, said));
+    }
+
+    /// Hands over the recorded snapshot once there is one and it is wanted.
+    fn answer(&mut self, at: LocalTime) {
+        if !self.awaits_snapshot {
+            return;
+        }
+        if let Some(body) = self.held_snapshot.take() {
+            self.awaits_snapshot = false;
+            self.report.snapshots += 1;
+            self.converse(at, |protocol, said| protocol.on_fetched(ME, Ok(&body), at, said));
+        }
+    }
+
+    /// Says something to the protocol and queues what it answers.
+    fn converse(&mut self, at: LocalTime, say: impl FnOnce(&mut BinanceSpot, &mut Vec<Said>)) {
+        let mut said = Vec::new();
+        say(&mut self.protocol, &mut said);
+        for word in said {
+            match word {
+                Said::Market(event) => self.queue.push_back((at, Input::Market(event))),
+                Said::Feed { instrument, kind } => {
+                    let event = FeedEvent { venue: self.wish.venue, instrument, generation: self.generation, kind };
+                    self.queue.push_back((at, Input::Feed(event)));
+                }
+                Said::Do(Action::Fetch { .. }) => {
+                    self.awaits_snapshot = true;
+                    self.answer(at);
+                }
+                Said::Do(Action::Reconnect { reason }) => self.connect(&reason, at),
+                // What the recorder sent, and when it opened its next socket, is in the recording.
+                Said::Do(Action::Send(_) | Action::Rotate) => {}
+            }
+        }
+    }
+}
+
+impl Iterator for Import {
+    type Item = Result<(LocalTime, Input), ImportError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(input) = self.queue.pop_front() {
+                return Some(Ok(input));
+            }
+            match self.upcoming.take().map(Ok).or_else(|| self.records.next())? {
+                Ok(record) => self.advance(record),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}

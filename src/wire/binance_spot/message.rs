@@ -1,0 +1,224 @@
+//! What a Binance spot frame can say, and the fast way to read it.
+//!
+//! [`scan`] knows the exact bytes Binance writes and declines everything else; [`super::json`] understands JSON and
+//! has the last word. Where `scan` answers, both answer the same: that is tested on every recorded frame and on
+//! broken ones.
+
+use super::symbols::Symbols;
+use crate::market::{Level, PrintFlags};
+use crate::units::{Lots, Side, Step, Ticks, VenueTime};
+use crate::wire::depth_sync::Diff;
+use crate::wire::scan::Scan;
+
+/// In which unit the venue writes its times, chosen when the connection is opened (`timeUnit=MICROSECOND`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// The venue's default.
+    Milliseconds,
+    /// On request.
+    Microseconds,
+}
+
+impl TimeUnit {
+    /// The venue's count of units as a time; `None` beyond the year 2262.
+    pub(super) fn time(self, count: u64) -> Option<VenueTime> {
+        let ns = match self {
+            TimeUnit::Milliseconds => 1_000_000,
+            TimeUnit::Microseconds => 1_000,
+        };
+        i64::try_from(count).ok()?.checked_mul(ns).map(VenueTime)
+    }
+}
+
+/// One understood frame. `at` is a position in [`Symbols`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Message {
+    Depth {
+        at: usize,
+        diff: Diff,
+    },
+    Trade {
+        at: usize,
+        time: VenueTime,
+        trade: Trade,
+    },
+    Bbo {
+        at: usize,
+        seq: u64,
+        bid: Option<Level>,
+        ask: Option<Level>,
+    },
+    /// The answer to a request.
+    Acknowledged,
+    /// A request was not obeyed, in the venue's words.
+    RequestRefused(String),
+    ShutdownAnnounced,
+    /// Well-formed and none of our business.
+    Ignored,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Trade {
+    pub id: u64,
+    pub taker: Side,
+    pub price: Ticks,
+    pub qty: Lots,
+    pub flags: PrintFlags,
+}
+
+/// `m` says whether the buyer was the maker; then the taker sold.
+pub(super) fn taker(buyer_is_maker: bool) -> Side {
+    if buyer_is_maker { Side::Ask } else { Side::Bid }
+}
+
+/// Buffers that are kept between frames, so that a frame allocates exactly once per side.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    levels: Vec<Level>,
+}
+
+/// Reads a frame that looks exactly as Binance writes them, alone or in a combined stream.
+pub(super) fn scan(frame: &[u8], symbols: &Symbols, unit: TimeUnit, scratch: &mut Scratch) -> Option<Message> {
+    let mut s = Scan::new(frame);
+    let stream = if s.skip(b"{\"stream\":\"") {
+        let stream = s.text()?;
+        s.expect(b",\"data\":")?;
+        Some(stream)
+    } else {
+        None
+    };
+    let message = if s.skip(b"{\"e\":\"depthUpdate\",\"E\":") {
+        depth(&mut s, symbols, unit, scratch)?
+    } else if s.skip(b"{\"e\":\"trade\",\"E\":") {
+        trade(&mut s, symbols, unit, b"\"t\":")?
+    } else if s.skip(b"{\"e\":\"aggTrade\",\"E\":") {
+        trade(&mut s, symbols, unit, b"\"a\":")?
+    } else {
+        s.expect(b"{\"u\":")?;
+        bbo(&mut s, symbols)?
+    };
+    if let Some(stream) = stream {
+        s.expect(b"}")?;
+        // A stream and its payload that disagree are for the parser to judge.
+        if !symbols.is_stream_of(stream, message.at()?, message.channel()?) {
+            return None;
+        }
+    }
+    s.is_done().then_some(message)
+}
+
+impl Message {
+    fn at(&self) -> Option<usize> {
+        match self {
+            Message::Depth { at, .. } | Message::Trade { at, .. } | Message::Bbo { at, .. } => Some(*at),
+            Message::Acknowledged | Message::RequestRefused(_) | Message::ShutdownAnnounced | Message::Ignored => None,
+        }
+    }
+
+    fn channel(&self) -> Option<&'static [&'static str]> {
+        match self {
+            Message::Depth { .. } => Some(&["depth@100ms", "depth"]),
+            Message::Trade { .. } => Some(&["trade", "aggTrade"]),
+            Message::Bbo { .. } => Some(&["bookTicker"]),
+            Message::Acknowledged | Message::RequestRefused(_) | Message::ShutdownAnnounced | Message::Ignored => None,
+        }
+    }
+}
+
+/// After `"E":`.
+fn depth(s: &mut Scan<'_>, symbols: &Symbols, unit: TimeUnit, scratch: &mut Scratch) -> Option<Message> {
+    let time = unit.time(s.integer()?)?;
+    s.expect(b",\"s\":\"")?;
+    let at = symbols.find(s.text()?)?;
+    s.expect(b",\"U\":")?;
+    let first = s.integer()?;
+    s.expect(b",\"u\":")?;
+    let last = s.integer()?;
+    if first > last {
+        return None;
+    }
+    let (tick, lot) = symbols.steps(at);
+    s.expect(b",\"b\":")?;
+    let bids = levels(s, tick, lot, &mut scratch.levels)?;
+    s.expect(b",\"a\":")?;
+    let asks = levels(s, tick, lot, &mut scratch.levels)?;
+    s.expect(b"}")?;
+    Some(Message::Depth { at, diff: Diff { first, last, venue_time: Some(time), bids, asks } })
+}
+
+fn levels(s: &mut Scan<'_>, tick: Step, lot: Step, scratch: &mut Vec<Level>) -> Option<Vec<Level>> {
+    scratch.clear();
+    s.expect(b"[")?;
+    if s.skip(b"]") {
+        return Some(Vec::new());
+    }
+    loop {
+        s.expect(b"[\"")?;
+        let price = s.decimal(tick).filter(|&p| p > 0)?;
+        s.expect(b",\"")?;
+        let qty = s.decimal(lot)?;
+        s.expect(b"]")?;
+        scratch.push(Level { price: Ticks(price), qty: Lots(qty) });
+        if !s.skip(b",") {
+            s.expect(b"]")?;
+            return Some(scratch.as_slice().to_vec());
+        }
+    }
+}
+
+/// After `"E":`. `id` is the field of the trade's id.
+fn trade(s: &mut Scan<'_>, symbols: &Symbols, unit: TimeUnit, id: &[u8]) -> Option<Message> {
+    s.integer()?;
+    s.expect(b",\"s\":\"")?;
+    let at = symbols.find(s.text()?)?;
+    let (tick, lot) = symbols.steps(at);
+    s.expect(b",")?;
+    s.expect(id)?;
+    let id = s.integer()?;
+    s.expect(b",\"p\":\"")?;
+    let price = Ticks(s.decimal(tick).filter(|&p| p > 0)?);
+    s.expect(b",\"q\":\"")?;
+    let qty = Lots(s.decimal(lot).filter(|&q| q > 0)?);
+    // Of a merged trade its first and last; of a raw one, until 2023, the two orders.
+    if s.skip(b",\"f\":") {
+        s.integer()?;
+        s.expect(b",\"l\":")?;
+        s.integer()?;
+    } else if s.skip(b",\"b\":") {
+        s.integer()?;
+        s.expect(b",\"a\":")?;
+        s.integer()?;
+    }
+    s.expect(b",\"T\":")?;
+    let time = unit.time(s.integer()?)?;
+    s.expect(b",\"m\":")?;
+    let taker = taker(s.boolean()?);
+    if s.skip(b",\"M\":") {
+        s.boolean()?;
+    }
+    s.expect(b"}")?;
+    Some(Message::Trade { at, time, trade: Trade { id, taker, price, qty, flags: PrintFlags::NONE } })
+}
+
+/// After `"u":`.
+fn bbo(s: &mut Scan<'_>, symbols: &Symbols) -> Option<Message> {
+    let seq = s.integer()?;
+    s.expect(b",\"s\":\"")?;
+    let at = symbols.find(s.text()?)?;
+    let (tick, lot) = symbols.steps(at);
+    s.expect(b",\"b\":\"")?;
+    let bid_price = s.decimal(tick)?;
+    s.expect(b",\"B\":\"")?;
+    let bid_qty = s.decimal(lot)?;
+    s.expect(b",\"a\":\"")?;
+    let ask_price = s.decimal(tick)?;
+    s.expect(b",\"A\":\"")?;
+    let ask_qty = s.decimal(lot)?;
+    s.expect(b"}")?;
+    Some(Message::Bbo { at, seq, bid: touch(bid_price, bid_qty), ask: touch(ask_price, ask_qty) })
+}
+
+/// An empty side is written as zeros.
+pub(super) fn touch(price: i64, qty: i64) -> Option<Level> {
+    (price > 0 && qty > 0).then_some(Level { price: Ticks(price), qty: Lots(qty) })
+}

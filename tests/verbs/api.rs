@@ -1,0 +1,178 @@
+//! The local API on a real socket, asked by a client that is not ours.
+
+use std::sync::Arc;
+
+use papermaker::dashboard::{self, Client, Contact, Handle, ServeError, StatusSnapshot};
+use papermaker::engine::Command;
+use papermaker::market::{Instrument, VenueId};
+use papermaker::units::Step;
+use tokio::sync::{mpsc, watch};
+
+const TOKEN: &str = "0123456789abcdef";
+
+/// A server over a picture we hold the pen of.
+struct Desk {
+    handle: Handle,
+    pictures: watch::Sender<Arc<StatusSnapshot>>,
+    heard: mpsc::Receiver<(String, Command)>,
+    stop: watch::Sender<bool>,
+    http: reqwest::Client,
+}
+
+impl Desk {
+    async fn open() -> Self {
+        // Another test of this process may have installed it before.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let step = |text| Step::parse(text).expect("a step");
+        let rules = Instrument::new(VenueId::BinanceSpot, "BTCUSDT", "BTC", "USDT", step("0.01"), step("0.00001"));
+        let first = StatusSnapshot::starting("monday", &[rules.expect("rules")]);
+        let (pictures, seen) = watch::channel(Arc::new(first));
+        let (commands, heard) = mpsc::channel(2);
+        let (stop, stopped) = watch::channel(false);
+        let bind = "127.0.0.1".parse().expect("an address");
+        let handle = dashboard::serve(bind, 0, TOKEN.to_owned(), seen, commands, stopped).await.expect("a free port");
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { handle, pictures, heard, stop, http }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.handle.address())
+    }
+
+    async fn get(&self, path: &str) -> reqwest::Response {
+        self.http.get(self.url(path)).send().await.expect("an answer")
+    }
+
+    fn post(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.post(self.url(path))
+    }
+
+    fn draw(&self, seq: u64) {
+        self.pictures.send_modify(|picture| Arc::make_mut(picture).seq = seq);
+    }
+}
+
+async fn status_of(request: reqwest::RequestBuilder) -> u16 {
+    request.send().await.expect("an answer").status().as_u16()
+}
+
+#[tokio::test]
+async fn everybody_on_this_machine_may_look() {
+    let desk = Desk::open().await;
+    desk.draw(48_213);
+    let status: serde_json::Value = desk.get("/api/status").await.json().await.expect("json");
+    assert_eq!(
+        (&status["paper"], &status["session"], &status["seq"]),
+        (&true.into(), &"monday".into(), &48_213.into())
+    );
+    let page = desk.get("/").await.text().await.expect("a page");
+    assert!(
+        page.contains(">PAPER</span>") && !page.contains("https://"),
+        "the page must not load anything from elsewhere"
+    );
+    let metrics = desk.get("/metrics").await.text().await.expect("metrics");
+    assert!(metrics.contains("\npapermaker_inputs_total 48213\n"), "{metrics}");
+    assert_eq!(desk.get("/healthz").await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_write_needs_the_token_and_becomes_a_command_with_its_author() {
+    let mut desk = Desk::open().await;
+    assert_eq!(status_of(desk.post("/api/pause")).await, 401);
+    assert_eq!(status_of(desk.post("/api/pause").bearer_auth("guess")).await, 401);
+    assert!(desk.heard.try_recv().is_err(), "a refused write reached the session");
+
+    assert_eq!(status_of(desk.post("/api/pause").bearer_auth(TOKEN)).await, 202);
+    assert_eq!(desk.heard.recv().await, Some(("operator".to_owned(), Command::Pause)));
+    let words = r#"{"by":"risk desk","reason":"strange fills"}"#;
+    assert_eq!(status_of(desk.post("/api/halt").bearer_auth(TOKEN).body(words)).await, 202);
+    let halt = Command::Halt { reason: "strange fills".to_owned() };
+    assert_eq!(desk.heard.recv().await, Some(("risk desk".to_owned(), halt)));
+
+    assert_eq!(status_of(desk.post("/api/halt").bearer_auth(TOKEN).body("{\"why\":1}")).await, 400);
+    assert_eq!(status_of(desk.http.get(desk.url("/api/halt")).bearer_auth(TOKEN)).await, 405);
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_cannot_write_even_with_the_token_and_another_name_cannot_even_read() {
+    let mut desk = Desk::open().await;
+    let with_origin = |origin: &str| desk.post("/api/stop").bearer_auth(TOKEN).header("origin", origin);
+    for theirs in ["http://evil.example", "null", "http://127.0.0.1:1", "https://127.0.0.1"] {
+        assert_eq!(status_of(with_origin(theirs)).await, 403, "{theirs}");
+    }
+    let ours = format!("http://{}", desk.handle.address());
+    assert_eq!(status_of(with_origin(&ours)).await, 202);
+    assert_eq!(desk.heard.recv().await.map(|(_, command)| command), Some(Command::Stop));
+    // DNS rebinding: evil.example resolves to 127.0.0.1, the browser sends the name it believes in.
+    let rebound = desk.http.get(desk.url("/api/status")).header("host", "evil.example:8080");
+    assert_eq!(status_of(rebound).await, 403);
+}
+
+#[tokio::test]
+async fn a_session_that_does_not_listen_is_not_said_to_have_obeyed() {
+    let mut desk = Desk::open().await;
+    for expected in [202, 202, 503] {
+        assert_eq!(status_of(desk.post("/api/pause").bearer_auth(TOKEN)).await, expected);
+    }
+    desk.heard.close();
+    assert_eq!(status_of(desk.post("/api/pause").bearer_auth(TOKEN)).await, 503);
+}
+
+#[tokio::test]
+async fn the_stream_shows_the_picture_at_once_then_every_new_one_and_ends_with_the_bot() {
+    let desk = Desk::open().await;
+    let mut stream = desk.get("/api/stream").await;
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    let mut text = String::new();
+    for seq in [0, 1, 2] {
+        desk.draw(seq);
+        while !text.contains(&format!("\"seq\":{seq},")) {
+            let piece = stream.chunk().await.expect("a living stream").expect("one more picture");
+            text.push_str(std::str::from_utf8(&piece).expect("text"));
+        }
+    }
+    // With the stream still open the server must end: an open page may not keep a bot from stopping.
+    desk.stop.send(true).expect("listening");
+    while let Some(piece) = stream.chunk().await.expect("a clean end") {
+        text.push_str(std::str::from_utf8(&piece).expect("text"));
+    }
+    drop(stream);
+    drop(desk.http);
+    desk.handle.finished().await.expect("a clean end");
+}
+
+#[tokio::test]
+async fn a_taken_port_is_an_error_that_names_the_key_and_the_remedy() {
+    let desk = Desk::open().await;
+    let address = desk.handle.address();
+    let (commands, _heard) = mpsc::channel(1);
+    let stopped = desk.stop.subscribe();
+    let again =
+        dashboard::serve(address.ip(), address.port(), String::new(), desk.pictures.subscribe(), commands, stopped);
+    let error = again.await.expect_err("taken");
+    assert!(matches!(error, ServeError::InUse { .. }) && error.to_string().contains("dashboard.port"), "{error}");
+    assert!(error.hint().contains("--set dashboard.port="), "{}", error.hint());
+}
+
+#[tokio::test]
+async fn the_verbs_client_finds_the_bot_through_its_store() {
+    let mut desk = Desk::open().await;
+    let store = tempfile::tempdir().expect("a folder");
+    let contact = Contact {
+        paper: true,
+        address: desk.handle.address(),
+        token: TOKEN.to_owned(),
+        pid: std::process::id(),
+        session: "monday".to_owned(),
+    };
+    contact.write(store.path()).expect("written");
+    let client = Client::of_store(store.path()).expect("found");
+    assert_eq!(client.status().await.expect("a picture").session, "monday");
+    client.command("flatten", "operator", None).await.expect("accepted");
+    assert_eq!(desk.heard.recv().await, Some(("operator".to_owned(), Command::Flatten)));
+    // And the real binary, from a thread: it blocks.
+    let folder = store.path().to_owned();
+    let status = move || super::papermaker(&folder, &["status", "--set", "store.path=."]);
+    let ran = tokio::task::spawn_blocking(status).await.expect("ran").exits(0);
+    assert!(ran.stdout().starts_with("PAPER monday · STARTING"), "{}", ran.stdout());
+}
