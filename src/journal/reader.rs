@@ -6,10 +6,11 @@
 
 use std::path::Path;
 
-use super::block::{InputRows, Records};
+use super::block::InputRows;
 use super::error::JournalError;
 use super::frame::{FrameHeader, FrameKind};
 use super::manifest::{Manifest, SessionState};
+use super::records::Records;
 use super::segment::{Found, Place, Segments, waits_for_inputs};
 use super::writer::{Checkpoint, Ending};
 use crate::engine::{Input, Output, Stamped};

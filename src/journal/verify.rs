@@ -100,7 +100,7 @@ pub enum IndexCheck {
     Rebuilt,
     /// There is none; it will be made when somebody looks something up.
     Missing,
-    /// Not compared, because the bot that writes it has it open.
+    /// Not compared, because the bot that writes it, or another verb, has it open.
     InUse,
     /// It cannot be read or says something else than the recording.
     Differs(String),
@@ -174,7 +174,10 @@ fn open_index(folder: &Path, live: bool, rebuild: bool) -> Result<Result<Index, 
     if !Index::path_of(folder).exists() {
         return Ok(Err(IndexCheck::Missing));
     }
-    Ok(Index::open(folder).map_err(|e| IndexCheck::Differs(e.to_string())))
+    Ok(Index::open(folder).map_err(|error| match error {
+        JournalError::Held { .. } => IndexCheck::InUse,
+        error => IndexCheck::Differs(error.to_string()),
+    }))
 }
 
 /// Pass one: every checksum.

@@ -15,13 +15,14 @@ use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 
-use super::block::{InputBlock, RecordBlock};
+use super::block::InputBlock;
 use super::disk::{Disk, Tape};
 use super::error::JournalError;
 use super::frame::{FrameHeader, FrameKind, SEGMENT_MAGIC};
 use super::index::Index;
 use super::lock::Lock;
 use super::manifest::{Counts, Manifest, SessionState};
+use super::records::{RecordBlock, Records};
 use super::segment::{Place, segment_path};
 use crate::digest::{Digest, canonical_bytes};
 use crate::engine::{Input, Output, Stamped};
@@ -540,7 +541,7 @@ impl Roll {
 
     fn index_block(&mut self, place: Place, header: &FrameHeader, outputs: &RecordBlock) {
         let mut fills = 0;
-        let mut said = super::block::Records::begin(outputs.count());
+        let mut said = Records::begin(outputs.count());
         let mut batch = super::index::Entries::default();
         batch.add_block(place, header);
         while let Ok(Some((seq, range))) = said.next(outputs.bytes()) {

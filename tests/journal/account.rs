@@ -7,6 +7,8 @@ use papermaker::order::{Order, OrderId, OrderKind, OrderState};
 use papermaker::risk::RiskState;
 use papermaker::units::{LocalTime, Lots, Money, Side, Ticks};
 
+use super::fixture::temporary;
+
 fn state(position: i64, orders: u64) -> AccountState {
     let order = |id| Order {
         id: OrderId(id),
@@ -38,7 +40,7 @@ fn state(position: i64, orders: u64) -> AccountState {
 
 #[test]
 fn an_account_survives_from_one_bot_to_the_next() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let mut account = Account::open(folder.path()).unwrap();
     assert_eq!(account.load().unwrap(), None);
     // 2,000 working orders are far more than the 4 KiB one sled value may safely have; then few again.
@@ -53,7 +55,7 @@ fn an_account_survives_from_one_bot_to_the_next() {
 
 #[test]
 fn two_bots_on_one_account_are_refused_and_the_holder_named() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let first = Account::open(folder.path()).unwrap();
     let error = Account::open(folder.path()).unwrap_err();
     assert!(matches!(error, JournalError::Held { holder: Some(pid), .. } if pid == std::process::id()), "{error}");

@@ -7,7 +7,7 @@ use papermaker::journal::{IndexCheck, JournalError, MANIFEST_FILE, SessionState,
 use papermaker::order::OrderId;
 
 use super::faulty_disk::{Fault, FaultyDisk};
-use super::fixture::{Dice, SMALL, begin, read_steps, record, steps};
+use super::fixture::{Dice, SMALL, begin, read_steps, record, steps, temporary};
 
 #[test]
 fn a_power_cut_at_any_of_fifty_moments_loses_nothing_acknowledged_and_leaves_no_hole() {
@@ -15,7 +15,7 @@ fn a_power_cut_at_any_of_fifty_moments_loses_nothing_acknowledged_and_leaves_no_
     let mut dice = Dice::new(11);
     let mut died_early = 0;
     for round in 0..50 {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = temporary();
         let cut = Fault::PowerCut { n: 2 + dice.below(60), survives: dice.below(1500) as usize };
         let store = Store::open_on(folder.path(), FaultyDisk::new(cut));
         let mut writer = begin(&store, "s", SMALL).unwrap();
@@ -48,7 +48,7 @@ fn a_power_cut_at_any_of_fifty_moments_loses_nothing_acknowledged_and_leaves_no_
 
 #[test]
 fn a_tail_torn_at_any_byte_is_dropped_with_a_note() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     let told = steps(45, 3);
     let mut writer = begin(&store, "s", SMALL).unwrap();
@@ -86,7 +86,7 @@ fn a_tail_torn_at_any_byte_is_dropped_with_a_note() {
 #[test]
 fn a_tail_of_zeros_is_a_torn_tail() {
     // Some file systems extend a file before its bytes arrive.
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     let told = steps(40, 3);
     let mut writer = begin(&store, "s", SMALL).unwrap();
@@ -104,7 +104,7 @@ fn a_tail_of_zeros_is_a_torn_tail() {
 
 #[test]
 fn a_writer_that_dies_while_recording_keeps_what_it_was_given() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     let told = steps(33, 6);
     let mut writer = begin(&store, "s", SMALL).unwrap();
@@ -117,7 +117,7 @@ fn a_writer_that_dies_while_recording_keeps_what_it_was_given() {
 
 #[test]
 fn a_full_disk_halts_the_recording_with_a_clear_word_and_leaves_it_readable() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open_on(folder.path(), FaultyDisk::new(Fault::Full { bytes: 5000 }));
     let told = steps(2000, 8);
     let mut writer = begin(&store, "s", SMALL).unwrap();
@@ -139,7 +139,7 @@ fn a_full_disk_halts_the_recording_with_a_clear_word_and_leaves_it_readable() {
 
 #[test]
 fn a_read_only_place_is_refused_at_once_and_nothing_is_left_behind() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open_on(folder.path(), FaultyDisk::new(Fault::ReadOnly));
     let error = begin(&store, "s", SMALL).unwrap_err().to_string();
     assert!(error.contains("manifest.toml") && error.contains("store.path"), "{error}");

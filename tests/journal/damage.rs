@@ -4,11 +4,11 @@ use std::fs;
 
 use papermaker::journal::{JournalError, SCHEMA, Store};
 
-use super::fixture::{Dice, SMALL, read_steps, recorded, steps};
+use super::fixture::{Dice, SMALL, read_steps, recorded, steps, temporary};
 
 #[test]
 fn one_flipped_bit_anywhere_in_a_segment_is_detected_and_named() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     let told = steps(260, 1);
     recorded(&store, "s", &told, SMALL);
@@ -41,7 +41,7 @@ fn one_flipped_bit_anywhere_in_a_segment_is_detected_and_named() {
 
 #[test]
 fn all_damage_is_named_not_only_the_first() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     recorded(&store, "s", &steps(100, 1), SMALL);
     let path = store.folder("s").join("00000001.seg");
@@ -66,7 +66,7 @@ fn all_damage_is_named_not_only_the_first() {
 
 #[test]
 fn a_recording_cut_short_or_with_a_segment_missing_is_not_clean() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     recorded(&store, "s", &steps(700, 1), SMALL);
     let segment = |n: u32| store.folder("s").join(format!("{n:08}.seg"));
@@ -90,7 +90,7 @@ fn a_recording_cut_short_or_with_a_segment_missing_is_not_clean() {
 
 #[test]
 fn a_schema_from_the_future_is_refused_by_name() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     recorded(&store, "s", &steps(50, 1), SMALL);
     let path = store.folder("s").join("00000001.seg");

@@ -225,3 +225,9 @@ pub fn read_steps(reader: &mut papermaker::journal::Reader) -> Result<Vec<Told>,
     }
     Ok(found)
 }
+
+/// A folder in memory where the machine has one: these tests sync a thousand times, and what a sync means is
+/// [`super::faulty_disk`]'s business, not the machine's.
+pub fn temporary() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary folder")
+}

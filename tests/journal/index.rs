@@ -5,11 +5,11 @@ use std::fs;
 use papermaker::journal::{Index, IndexCheck, Store, Tree};
 use papermaker::order::OrderId;
 
-use super::fixture::{SMALL, recorded, steps};
+use super::fixture::{SMALL, recorded, steps, temporary};
 
 #[test]
 fn orders_fills_checkpoints_and_the_risk_audit_are_found_by_key() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     let told = steps(130, 1);
     recorded(&store, "s", &told, SMALL);
@@ -31,7 +31,7 @@ fn orders_fills_checkpoints_and_the_risk_audit_are_found_by_key() {
 
 #[test]
 fn an_index_that_is_missing_or_damaged_is_made_anew_and_no_session_is_lost() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     recorded(&store, "s", &steps(130, 1), SMALL);
     let path = Index::path_of(&store.folder("s"));
@@ -55,7 +55,7 @@ fn an_index_that_is_missing_or_damaged_is_made_anew_and_no_session_is_lost() {
 
 #[test]
 fn an_index_of_another_recording_is_noticed() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     recorded(&store, "a", &steps(100, 1), SMALL);
     recorded(&store, "b", &steps(130, 2), SMALL);

@@ -5,11 +5,11 @@ use papermaker::engine::{Input, Stamped};
 use papermaker::journal::{Encoded, Ending, JournalError, Manifest, Options, Reader, SessionState, Store};
 use papermaker::units::{LocalTime, Nanos};
 
-use super::fixture::{SMALL, START, begin, read_steps, record, recorded, spec, steps};
+use super::fixture::{SMALL, START, begin, read_steps, record, recorded, spec, steps, temporary};
 
 #[test]
 fn what_was_recorded_is_read_back_input_by_input_with_its_outputs() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     let told = steps(700, 1);
     let manifest = recorded(&store, "day", &told, SMALL);
@@ -37,7 +37,7 @@ fn what_was_recorded_is_read_back_input_by_input_with_its_outputs() {
 
 #[test]
 fn a_manifest_gives_back_the_very_spec_down_to_the_last_bit() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     recorded(&store, "day", &steps(5, 1), SMALL);
     let manifest = store.manifest("day").unwrap();
@@ -55,7 +55,7 @@ fn a_manifest_gives_back_the_very_spec_down_to_the_last_bit() {
 
 #[test]
 fn a_checkpoint_stands_right_after_its_input() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     let told = steps(230, 2);
     recorded(&store, "day", &told, SMALL);
@@ -81,7 +81,7 @@ fn a_checkpoint_stands_right_after_its_input() {
 
 #[test]
 fn a_reader_finds_any_input_by_number_and_by_time() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     let told = steps(400, 3);
     recorded(&store, "day", &told, SMALL);
@@ -102,7 +102,7 @@ fn a_reader_finds_any_input_by_number_and_by_time() {
 
 #[test]
 fn a_reader_follows_a_session_that_is_being_written() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     let told = steps(300, 4);
     let mut writer = begin(&store, "live", SMALL).unwrap();
@@ -130,7 +130,7 @@ fn a_reader_follows_a_session_that_is_being_written() {
 
 #[test]
 fn a_block_closes_a_tenth_of_a_second_after_its_first_input_at_the_latest() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     let mut writer = begin(&store, "live", Options::LIVE).unwrap();
     let tick = |seq, ms| Stamped { seq, at: LocalTime(START) + Nanos::from_ms(ms), input: Input::Tick };
@@ -156,7 +156,7 @@ fn a_block_closes_a_tenth_of_a_second_after_its_first_input_at_the_latest() {
 
 #[test]
 fn frames_of_the_wire_are_kept_beside_the_inputs_made_of_them() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     let told = steps(60, 5);
     let mut writer = begin(&store, "raw", SMALL).unwrap();
@@ -177,7 +177,7 @@ fn frames_of_the_wire_are_kept_beside_the_inputs_made_of_them() {
 
 #[test]
 fn a_recording_has_no_holes() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     let mut writer = begin(&store, "day", SMALL).unwrap();
     let told = steps(3, 1);
@@ -188,7 +188,7 @@ fn a_recording_has_no_holes() {
 
 #[test]
 fn two_writers_of_one_session_are_refused_and_the_holder_named() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path());
     let writer = begin(&store, "day", SMALL).unwrap();
     let error = begin(&store, "day", SMALL).unwrap_err();
@@ -205,7 +205,7 @@ fn two_writers_of_one_session_are_refused_and_the_holder_named() {
 
 #[test]
 fn a_list_shows_every_session_and_names_do_not_leave_the_store() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let store = Store::open(folder.path().join("made/when/needed"));
     assert_eq!(store.sessions().unwrap().len(), 0);
     for id in ["../evil", "", ".hidden", "a/b", "ünï"] {
