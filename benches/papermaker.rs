@@ -1,8 +1,7 @@
-//! Benches, one module per floor they measure. `cargo bench --no-default-features -- depth` runs one of them.
+//! What things cost. `taskset -c 1 cargo bench --no-default-features -- NAME`; figures are quoted as ratios in README.
 
+mod journal;
 mod market_data;
 
-use criterion::{criterion_group, criterion_main};
-
-criterion_group!(benches, market_data::depth);
-criterion_main!(benches);
+criterion::criterion_group!(all, journal::benches, market_data::depth);
+criterion::criterion_main!(all);

@@ -1,8 +1,8 @@
 //! Fingerprints: of everything a session said, and of everything it is.
 //!
-//! [`Chain`] is the running fingerprint of outputs: each link is `blake3(previous ‖ bytes)`, so two sessions
-//! with equal chains have said the same things in the same order, and changing, dropping or adding one output
-//! changes every link after it. [`of_state`] fingerprints a value by its canonical bytes (postcard, fixed field
+//! [`Chain`] is the running fingerprint of outputs: each link is `blake3(previous ‖ seq ‖ bytes)`, `seq` being the
+//! input it was said to (64 bits, little endian). Two sessions with equal chains have said the same things to the same
+//! inputs; changing, dropping, adding or moving one output changes every link after it. [`of_state`] fingerprints a value by its canonical bytes (postcard, fixed field
 //! order, floats by their bits); types that go through it hold no hash maps.
 
 use std::fmt;
@@ -57,10 +57,11 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// Extends the chain by one item.
-    pub fn extend(&mut self, item: &[u8]) {
+    /// Extends the chain by one item, said to input `seq`.
+    pub fn extend(&mut self, seq: u64, item: &[u8]) {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.link.0);
+        hasher.update(&seq.to_le_bytes());
         hasher.update(item);
         self.link = Digest(*hasher.finalize().as_bytes());
         self.length += 1;
@@ -94,16 +95,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_notices_change_loss_and_order() {
-        let chain = |items: &[&[u8]]| {
+    fn a_chain_notices_change_loss_order_and_place() {
+        let chain = |items: &str| {
             let mut c = Chain::default();
-            items.iter().for_each(|i| c.extend(i));
+            items.split(' ').for_each(|i| c.extend(i[..1].parse().expect("a seq"), i[1..].as_bytes()));
             c.digest()
         };
-        let honest = chain(&[b"a", b"b", b"c"]);
-        assert_eq!(honest, chain(&[b"a", b"b", b"c"]));
-        for other in [vec![b"a" as &[u8], b"c", b"b"], vec![b"a", b"b"], vec![b"a", b"b", b"d"], vec![b"ab", b"c"]] {
-            assert_ne!(honest, chain(&other));
+        let honest = chain("1a 1b 2c");
+        assert_eq!(honest, chain("1a 1b 2c"));
+        for other in ["1a 2c 1b", "1a 1b", "1a 1b 2d", "1ab 2c", "1a 2b 2c"] {
+            assert_ne!(honest, chain(other), "{other}");
         }
     }
 

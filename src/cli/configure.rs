@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, Globals, Outcome};
+use super::{Failure, Globals, Outcome, say};
 use crate::config::Loaded;
 
 /// The configuration: show, check, schema
@@ -34,10 +34,7 @@ pub fn config(verb: &ConfigVerb, globals: &Globals) -> Outcome {
     match verb {
         ConfigVerb::Show(args) => show(args, &globals.load()?),
         ConfigVerb::Check(args) => check(args, globals),
-        ConfigVerb::Schema => {
-            println!("{:#}", Loaded::schema());
-            Ok(())
-        }
+        ConfigVerb::Schema => say(format_args!("{:#}", Loaded::schema())),
     }
 }
 
@@ -46,24 +43,27 @@ fn show(args: &ReportArgs, loaded: &Loaded) -> Outcome {
         let value = |e: &crate::config::Entry| serde_json::json!({ "key": e.key, "value": e.value.to_string(), "origin": e.origin });
         let values: Vec<_> = loaded.entries().iter().map(value).collect();
         let digest = loaded.digest().to_string();
-        println!("{:#}", serde_json::json!({ "paper": true, "config_digest": digest, "values": values }));
-    } else {
-        println!("# PAPER configuration in force, digest {}", loaded.digest());
-        loaded.show().iter().for_each(|line| println!("{line}"));
+        return say(format_args!(
+            "{:#}",
+            serde_json::json!({ "paper": true, "config_digest": digest, "values": values })
+        ));
     }
-    Ok(())
+    say(format_args!("# PAPER configuration in force, digest {}", loaded.digest()))?;
+    say(loaded.show().join("\n"))
 }
 
 fn check(args: &ReportArgs, globals: &Globals) -> Outcome {
     let found = crate::config::load(&globals.sources());
     if args.json {
         let problems = found.as_ref().err().map_or(&[][..], |errors| &errors.problems);
-        println!("{:#}", serde_json::json!({ "paper": true, "ok": problems.is_empty(), "problems": problems }));
+        say(format_args!(
+            "{:#}",
+            serde_json::json!({ "paper": true, "ok": problems.is_empty(), "problems": problems })
+        ))?;
     }
     match found {
-        Ok(loaded) if !args.json => println!("PAPER configuration is fine: {} values", loaded.entries().len()),
-        Ok(_) => {}
-        Err(errors) => return Err(Failure::answer_is_no(errors).context("the configuration has problems")),
+        Ok(_) if args.json => Ok(()),
+        Ok(loaded) => say(format_args!("PAPER configuration is fine: {} values", loaded.entries().len())),
+        Err(errors) => Err(Failure::answer_is_no(errors).context("the configuration has problems")),
     }
-    Ok(())
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use super::{Failure, Globals, Outcome, block_on};
+use super::{Failure, Globals, Outcome, block_on, say};
 use crate::config::Settings;
 use crate::dashboard::Contact;
 use crate::market::VenueId;
@@ -109,10 +109,10 @@ pub fn doctor(args: &DoctorArgs, globals: &Globals) -> Outcome {
     let failed = checks.iter().filter(|c| c.verdict == Verdict::Fail).count();
     if args.json {
         let report = serde_json::json!({ "paper": true, "ok": failed == 0, "checks": checks });
-        println!("{}", serde_json::to_string_pretty(&report).expect("a report is plain data"));
+        say(serde_json::to_string_pretty(&report).expect("a report is plain data"))?;
     } else {
-        println!("PAPER preflight");
-        checks.iter().for_each(|check| println!("{check}"));
+        say("PAPER preflight")?;
+        checks.iter().try_for_each(say)?;
     }
     match failed {
         0 => Ok(()),
@@ -121,12 +121,16 @@ pub fn doctor(args: &DoctorArgs, globals: &Globals) -> Outcome {
     }
 }
 
-/// Whether a synced file can be made where the recordings go.
+/// The store, or while it is not there yet, the folder it would be made in.
+fn nearest_existing(store: &Path) -> &Path {
+    let above = store.ancestors().find(|path| path.exists());
+    above.filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether a synced file can be made where the recordings go. Leaves nothing behind.
 fn writable(store: &Path) -> Check {
-    let probe = store.join(format!(".doctor-{}", std::process::id()));
-    let tried = fs::create_dir_all(store)
-        .and_then(|()| fs::write(&probe, b"papermaker doctor"))
-        .and_then(|()| fs::File::open(&probe)?.sync_all());
+    let probe = nearest_existing(store).join(format!(".papermaker-doctor-{}", std::process::id()));
+    let tried = fs::write(&probe, b"papermaker doctor").and_then(|()| fs::File::open(&probe)?.sync_all());
     // Best effort: a probe that could not be written is not there to be removed.
     let _ = fs::remove_file(&probe);
     match tried {
@@ -140,8 +144,7 @@ fn writable(store: &Path) -> Check {
 }
 
 fn disk(store: &Path) -> Check {
-    // The store may not exist yet; its nearest existing parent is on the same disk.
-    let there = store.ancestors().find(|p| p.exists()).unwrap_or(Path::new("."));
+    let there = nearest_existing(store);
     match rustix::fs::statvfs(there) {
         Ok(stat) => {
             let free = stat.f_bavail.saturating_mul(stat.f_frsize);

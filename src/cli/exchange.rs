@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::{Failure, Globals, Outcome, span};
+use tokio::sync::watch;
+
+use super::{Failure, Globals, Outcome, block_on, span};
+use crate::run::simulated::open_at;
 
 /// Serve a simulated exchange: a seeded market with a real matching engine, in a real venue's protocol
 #[derive(Clone, Debug, Args)]
@@ -34,7 +37,24 @@ pub enum ProtocolName {
     BinanceSpot,
 }
 
-/// Calls [`crate::sim`]'s server.
-pub fn exchange(_args: &ExchangeArgs, _globals: &Globals) -> Outcome {
-    Err(Failure::not_connected("exchange"))
+/// Serves until the time is over, or Ctrl-C.
+pub fn exchange(args: &ExchangeArgs, globals: &Globals) -> Outcome {
+    let loaded = globals.load()?;
+    block_on(async {
+        let (stop, stopped) = watch::channel(false);
+        let market = &loaded.settings.simulator;
+        let server = open_at(market, args.listen, args.seed, stopped).await.map_err(Failure::could_not_run)?;
+        let at = server.addr;
+        println!("PAPER simulated exchange, {}{} in the protocol of binance-spot", market.base, market.quote);
+        println!("  websocket ws://{at}/stream?streams=…   REST http://{at}/api/v3/…   seed {}", args.seed);
+        let end = tokio::time::sleep(args.lasting.unwrap_or(Duration::MAX));
+        tokio::select! {
+            () = end => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        // An error means that the server has ended already.
+        let _ = stop.send(true);
+        server.finished().await;
+        Ok(())
+    })?
 }

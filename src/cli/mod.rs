@@ -140,6 +140,15 @@ fn log_to_stderr() {
         .init();
 }
 
+/// Says something to people and pipes. A reader that has seen enough (`| head`) is no failure; a full disk is.
+pub(crate) fn say(text: impl std::fmt::Display) -> Outcome {
+    use std::io::{ErrorKind, Write};
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::could_not_run(e).context("cannot write to stdout")),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Runs a verb that talks: sockets or files, on a small runtime of its own.
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Failure, Globals, Outcome, block_on};
+use super::{Failure, Globals, Outcome, block_on, say};
 use crate::dashboard::{Client, ClientError};
 
 /// What the running bot is doing
@@ -35,11 +35,9 @@ pub fn status(args: &StatusArgs, globals: &Globals) -> Outcome {
     let client = running(globals)?;
     let picture = block_on(client.status())?.map_err(no_answer)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&picture).expect("a picture is plain data"));
-    } else {
-        println!("{}", picture.block());
+        return say(serde_json::to_string_pretty(&picture).expect("a picture is plain data"));
     }
-    Ok(())
+    say(picture.block())
 }
 
 /// Sends a command to the running bot.
@@ -48,11 +46,9 @@ pub fn command(verb: &str, args: &CommandArgs, globals: &Globals) -> Outcome {
     block_on(client.command(verb, "operator", args.reason.as_deref()))?.map_err(no_answer)?;
     let session = &client.contact().session;
     if args.json {
-        println!("{}", serde_json::json!({ "paper": true, "session": session, "accepted": verb }));
-    } else {
-        println!("PAPER {session}: {verb} accepted");
+        return say(serde_json::json!({ "paper": true, "session": session, "accepted": verb }));
     }
-    Ok(())
+    say(format_args!("PAPER {session}: {verb} accepted"))
 }
 
 fn running(globals: &Globals) -> Result<Client, Failure> {

@@ -3,6 +3,8 @@
 use clap::Args;
 
 use super::{Failure, Globals, Outcome};
+use crate::journal::Store;
+use crate::run::replay::{self as drive, ReplayError};
 
 /// Re-run a recorded session through the same engine and prove its outputs identical
 ///
@@ -21,7 +23,73 @@ pub struct ReplayArgs {
     pub json: bool,
 }
 
-/// Calls [`crate::run`]'s replay driver.
-pub fn replay(_args: &ReplayArgs, _globals: &Globals) -> Outcome {
-    Err(Failure::not_connected("replay"))
+/// Calls the replay driver, [`crate::run::replay`].
+pub fn replay(args: &ReplayArgs, globals: &Globals) -> Outcome {
+    let store = Store::open(&globals.load()?.settings.store.path);
+    if let Some(seq) = args.around {
+        return show_around(&store, args, seq);
+    }
+    let report = drive::replay(&store, &args.session).map_err(cannot)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&report).expect("a report is plain data"));
+    } else {
+        print!("{}", as_text(&report));
+    }
+    match &report.first_divergence {
+        None => Ok(()),
+        Some(d) => Err(Failure::answer_is_no(anyhow::anyhow!(
+            "{}: outputs differ from the recording at input {}\nexpected {}\nfound    {}",
+            report.session,
+            d.seq,
+            d.expected,
+            d.found
+        ))
+        .hint(format!("`papermaker replay {} --around {}` shows both sides", args.session, d.seq))),
+    }
+}
+
+fn cannot(error: ReplayError) -> Failure {
+    let damaged = matches!(&error, ReplayError::Journal(e) if e.is_damage());
+    let failure = if damaged { Failure::answer_is_no(error) } else { Failure::could_not_run(error) };
+    failure.hint("`papermaker sessions list` names the recordings, `papermaker sessions verify SESSION` checks one")
+}
+
+fn as_text(report: &drive::Report) -> String {
+    let word = if report.identical { "identical" } else { "DIVERGED" };
+    let mut text = format!(
+        "PAPER replay of {}: {word}\n  {} inputs, {} outputs, {} checkpoints agreed\n  output digest {}\n  state digest  {}\n  \
+         {:.3} s: {:.0} inputs/s, {:.0} level updates/s\n",
+        report.session,
+        report.inputs,
+        report.outputs,
+        report.checkpoints,
+        report.output_digest,
+        report.state_digest,
+        report.seconds,
+        report.inputs_per_s,
+        report.level_updates_per_s
+    );
+    for note in &report.notes {
+        text += &format!("  note: {note}\n");
+    }
+    text
+}
+
+fn show_around(store: &Store, args: &ReplayArgs, seq: u64) -> Outcome {
+    let shown = drive::around(store, &args.session, seq, 3).map_err(cannot)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&shown).expect("both sides are plain data"));
+        return Ok(());
+    }
+    println!("PAPER {} around input {seq}", args.session);
+    for input in &shown {
+        println!("{} {}", input.seq, input.input);
+        if input.recorded == input.replayed {
+            input.recorded.iter().for_each(|said| println!("    = {said}"));
+        } else {
+            input.recorded.iter().for_each(|said| println!("    recorded {said}"));
+            input.replayed.iter().for_each(|said| println!("    replayed {said}"));
+        }
+    }
+    Ok(())
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Failure, Globals, Outcome, span};
+use crate::run::live::{Ask, LiveError, Summary, live};
+use crate::run::prepare::PrepareError;
 
 /// Trade on paper, live: connect, quote, record, serve the dashboard
 ///
@@ -41,7 +43,91 @@ pub struct RunArgs {
     pub json: bool,
 }
 
-/// Calls [`crate::run`]'s live driver.
-pub fn run(_args: &RunArgs, _globals: &Globals) -> Outcome {
-    Err(Failure::not_connected("run"))
+/// Calls the live driver, [`crate::run::live`].
+pub fn run(args: &RunArgs, globals: &Globals) -> Outcome {
+    let loaded = globals.load()?;
+    let ask = Ask {
+        instruments: args.instrument.clone(),
+        strategy: args.strategy.clone(),
+        lasting: args.lasting,
+        session: args.session.clone(),
+        record_only: args.record_only,
+        dashboard: !args.no_dashboard,
+        profile: globals.profile.clone(),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::could_not_run(e).context("the runtime did not start"))?;
+    let ended = runtime.block_on(live(&loaded, &ask));
+    // Name lookups that hang must not keep a stopped bot alive.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    let summary = ended.map_err(refusal)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&as_json(&summary)).expect("a summary is plain data"));
+    } else {
+        print!("{}", as_text(&summary, globals));
+    }
+    Ok(())
+}
+
+fn refusal(error: LiveError) -> Failure {
+    let hint = match &error {
+        LiveError::Dashboard(serve) => Some(serve.hint().to_owned()),
+        LiveError::Prepare(PrepareError::NoStrategy { .. }) => {
+            Some("`--strategy FILE` takes a path; strategies/README.md describes the files".to_owned())
+        }
+        LiveError::Journal(_) => Some("`papermaker doctor` checks the store and the disk".to_owned()),
+        LiveError::Feed(_) => Some("`papermaker doctor --venue binance-spot` checks the way to the venue".to_owned()),
+        _ => None,
+    };
+    let failure = Failure::could_not_run(error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+fn as_json(summary: &Summary) -> serde_json::Value {
+    let manifest = &summary.manifest;
+    let digest = |d: &Option<crate::digest::Digest>| d.map(|d| d.to_string());
+    serde_json::json!({
+        "paper": true,
+        "session": manifest.id,
+        "folder": summary.folder,
+        "state": manifest.state.word(),
+        "inputs": manifest.counts.inputs,
+        "outputs": manifest.counts.outputs,
+        "trades": manifest.counts.trades,
+        "fills": summary.picture.fills,
+        "refusals": summary.picture.refusals,
+        "gaps": manifest.counts.gaps,
+        "output_digest": digest(&manifest.output_digest),
+        "state_digest": digest(&manifest.state_digest),
+        "status": *summary.picture,
+    })
+}
+
+fn as_text(summary: &Summary, globals: &Globals) -> String {
+    let manifest = &summary.manifest;
+    let counts = &manifest.counts;
+    let mut text = format!(
+        "PAPER session {} ended: {} inputs, {} trades, {} gaps, {} fills\n",
+        manifest.id, counts.inputs, counts.trades, counts.gaps, summary.picture.fills
+    );
+    for (rules, mark) in &summary.marks {
+        let equity = mark.realised + mark.unrealised - mark.fees - mark.funding;
+        text += &format!(
+            "  {}: position {} {}, equity {equity:.4} {} = spread {:.4} + inventory {:.4} - fees {:.4}\n",
+            rules.label(),
+            rules.qty_text(mark.position),
+            rules.base,
+            rules.quote,
+            mark.spread,
+            mark.inventory,
+            mark.fees,
+        );
+    }
+    let digest = manifest.output_digest.map(|d| d.to_string()).unwrap_or_default();
+    text += &format!("  recorded in {}\n  output digest {digest}\n", summary.folder.display());
+    let with: String = globals.set.iter().filter(|s| s.starts_with("store.")).map(|s| format!(" --set {s}")).collect();
+    text + &format!("prove it: papermaker replay {}{with}\n", manifest.id)
 }

@@ -1,10 +1,16 @@
 //! `sessions`: the recordings.
 
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
 
-use super::{Failure, Globals, Outcome};
+use super::{Failure, Globals, Outcome, say};
+use crate::journal::export::{At, Cast, Exported, Exporter, Format, Kind, Wish};
+use crate::journal::{IndexCheck, Manifest, Reader, SessionState, Store};
+use crate::strategy;
 
 /// The recordings: list, show, verify, export, import, delete
 #[derive(Clone, Debug, Subcommand)]
@@ -71,48 +77,24 @@ pub struct VerifyArgs {
 pub struct ExportArgs {
     /// Name of the session
     pub session: String,
-    /// What
-    #[arg(long, value_enum)]
-    pub kind: ExportKind,
-    /// How
-    #[arg(long, value_enum, default_value_t = ExportFormat::Csv)]
-    pub format: ExportFormat,
+    /// What: trades, book, bbo, feed, orders, fills, decisions, equity, risk
+    #[arg(long)]
+    pub kind: Kind,
+    /// How: csv or jsonl
+    #[arg(long, default_value = "csv")]
+    pub format: Format,
     /// Where; stdout without it
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Of `book`: the moment, `end` or nanoseconds since the epoch
     #[arg(long, value_name = "end|NS", default_value = "end")]
-    pub at: String,
+    pub at: At,
     /// Of `book`: levels a side
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub depth: usize,
     /// Replace FILE if it exists
     #[arg(long)]
     pub force: bool,
-}
-
-/// What can be exported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "the names are the documentation; CONTRACT lists their columns")]
-pub enum ExportKind {
-    Trades,
-    Book,
-    Bbo,
-    Feed,
-    Orders,
-    Fills,
-    Decisions,
-    Equity,
-    Risk,
-}
-
-/// How it can be exported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// With a header line.
-    Csv,
-    /// One JSON object a line.
-    Jsonl,
 }
 
 /// Of `sessions import`.
@@ -152,7 +134,7 @@ pub enum ImportFormat {
 pub struct DeleteArgs {
     /// Name of the session
     pub session: String,
-    /// Really
+    /// Really: there is no way back
     #[arg(long)]
     pub force: bool,
 }
@@ -169,26 +151,232 @@ pub fn sessions(verb: &SessionsVerb, globals: &Globals) -> Outcome {
     }
 }
 
-fn list(_args: &ListArgs, _globals: &Globals) -> Outcome {
-    Err(Failure::not_connected("sessions list"))
+fn list(args: &ListArgs, globals: &Globals) -> Outcome {
+    let store = store(globals)?;
+    let found = store.sessions().map_err(Failure::could_not_run)?;
+    if args.json {
+        let one = |s: &crate::journal::SessionSummary| match &s.manifest {
+            Ok(manifest) => {
+                let mut shown = described(manifest);
+                shown["live"] = s.live.into();
+                shown["bytes"] = s.bytes.into();
+                shown
+            }
+            Err(error) => json!({ "paper": true, "id": s.id, "error": error.to_string(), "bytes": s.bytes }),
+        };
+        let sessions: Vec<Value> = found.iter().map(one).collect();
+        return say(format_args!("{:#}", json!({ "paper": true, "sessions": sessions })));
+    }
+    if found.is_empty() {
+        return say(format_args!("PAPER no sessions in {} yet", store.path().display()));
+    }
+    say(format_args!("PAPER sessions in {}", store.path().display()))?;
+    for s in &found {
+        match &s.manifest {
+            Ok(m) => say(format_args!(
+                "{:<32} {:<9} {}  {:>10} inputs {:>6} fills {:>9.1} MB  {}",
+                s.id,
+                if s.live { "live" } else { m.state.word() },
+                when(m.started_ns),
+                m.counts.inputs,
+                m.counts.fills,
+                s.bytes as f64 / 1e6,
+                m.instruments.join(" ")
+            ))?,
+            Err(error) => say(format_args!("{:<32} unreadable: {error}", s.id))?,
+        }
+    }
+    Ok(())
 }
 
-fn show(_args: &OneArgs, _globals: &Globals) -> Outcome {
-    Err(Failure::not_connected("sessions show"))
+fn show(args: &OneArgs, globals: &Globals) -> Outcome {
+    let (store, id) = named(&args.session, globals)?;
+    let mut manifest = store.manifest(&id).map_err(Failure::could_not_run)?;
+    if manifest.state == SessionState::Running {
+        // The manifest of a running session does not count; what is on disk does.
+        let found = store.verify(&id, false).map_err(Failure::could_not_run)?;
+        manifest.counts = found.counts;
+        manifest.output_digest = Some(found.output_digest);
+    }
+    let shown = described(&manifest);
+    if args.json {
+        return say(format_args!("{shown:#}"));
+    }
+    say(format_args!("PAPER session {id}"))?;
+    for (key, value) in shown.as_object().expect("a description is an object").iter().filter(|(k, _)| *k != "paper") {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Array(items) => items.iter().map(|i| i.as_str().unwrap_or_default()).collect::<Vec<_>>().join(", "),
+            other => other.to_string(),
+        };
+        say(format_args!("  {key:<18} {text}"))?;
+    }
+    Ok(())
 }
 
-fn verify(_args: &VerifyArgs, _globals: &Globals) -> Outcome {
-    Err(Failure::not_connected("sessions verify"))
+fn verify(args: &VerifyArgs, globals: &Globals) -> Outcome {
+    let (store, id) = named(&args.session, globals)?;
+    let recovered = store.recover(&id).map_err(Failure::answer_is_no)?;
+    let found = store.verify(&id, args.rebuild).map_err(Failure::could_not_run)?;
+    let index = match &found.index {
+        IndexCheck::Consistent => "consistent".to_owned(),
+        IndexCheck::Rebuilt => "rebuilt".to_owned(),
+        IndexCheck::Missing => "missing, made when needed".to_owned(),
+        IndexCheck::InUse => "in use by the bot that writes it".to_owned(),
+        IndexCheck::Differs(how) => {
+            format!("differs: {how}; `papermaker sessions verify {id} --rebuild` makes it anew")
+        }
+    };
+    let damage: Vec<String> = found.damage.iter().map(ToString::to_string).collect();
+    let mut notes = found.notes.clone();
+    notes.extend(recovered.map(|r| r.note));
+    if args.json {
+        say(format_args!(
+            "{:#}",
+            json!({
+                "paper": true, "id": id, "ok": found.is_clean(), "state": found.manifest.state.word(), "live": found.live,
+                "segments": found.segments, "frames": found.frames, "bytes": found.bytes,
+                "inputs": found.counts.inputs, "outputs": found.counts.outputs,
+                "checkpoints": found.counts.checkpoints, "output_digest": found.output_digest.to_string(),
+                "damage": damage, "notes": notes, "index": index,
+            })
+        ))?;
+    } else {
+        let state = if found.live { "live" } else { found.manifest.state.word() };
+        let verdict = if found.is_clean() { "clean" } else { "DAMAGED" };
+        say(format_args!("PAPER session {id}: {verdict}, {state}"))?;
+        say(format_args!(
+            "  {} inputs, {} outputs, {} checkpoints in {} frames of {} segments, {} bytes",
+            found.counts.inputs,
+            found.counts.outputs,
+            found.counts.checkpoints,
+            found.frames,
+            found.segments,
+            found.bytes
+        ))?;
+        say(format_args!("  outputs {}\n  index {index}", found.output_digest))?;
+        notes.iter().try_for_each(|note| say(format_args!("  note: {note}")))?;
+    }
+    if found.is_clean() {
+        return Ok(());
+    }
+    Err(Failure::answer_is_no(anyhow::anyhow!(damage.join("\n"))).context(format!("{id} is damaged")))
 }
 
-fn export(_args: &ExportArgs, _globals: &Globals) -> Outcome {
-    Err(Failure::not_connected("sessions export"))
+fn export(args: &ExportArgs, globals: &Globals) -> Outcome {
+    let (store, id) = named(&args.session, globals)?;
+    if let Some(recovery) = store.recover(&id).map_err(Failure::could_not_run)? {
+        tracing::warn!("{id}: {}", recovery.note);
+    }
+    let manifest = store.manifest(&id).map_err(Failure::could_not_run)?;
+    let reader = store.reader(&id).map_err(Failure::could_not_run)?;
+    let Some(file) = &args.out else {
+        let written = table(args, &manifest, reader, BufWriter::new(io::stdout().lock()));
+        return written.map(drop);
+    };
+    if file.exists() && !args.force {
+        let error = anyhow::anyhow!("{}: is there already, and nothing is overwritten", file.display());
+        return Err(Failure::could_not_run(error).hint("another --out, or --force to replace it"));
+    }
+    // Under another name until it is whole, so that nobody takes half a table for all of it.
+    let unfinished = PathBuf::from(format!("{}.unfinished", file.display()));
+    let failed = |error: io::Error| {
+        Failure::could_not_run(error).context(format!("cannot write {}", file.display())).hint("choose another --out")
+    };
+    let out = File::create(&unfinished).map_err(failed)?;
+    let written = table(args, &manifest, reader, BufWriter::new(out)).inspect_err(|_| {
+        // Best effort: the error that made it useless is the one to tell.
+        let _ = fs::remove_file(&unfinished);
+    })?;
+    fs::rename(&unfinished, file).map_err(failed)?;
+    written.notes.iter().for_each(|note| tracing::warn!("{note}"));
+    say(format_args!("PAPER {id}: {} rows of {} to {}", written.rows, args.kind.word(), file.display()))
 }
 
+fn table(args: &ExportArgs, manifest: &Manifest, mut reader: Reader, out: impl Write) -> Result<Exported, Failure> {
+    let wish = Wish { kind: args.kind, format: args.format, at: args.at, depth: args.depth };
+    let mut exporter = Exporter::new(wish, cast(manifest)?, out).map_err(Failure::could_not_run)?;
+    let (mut input, mut outputs) = (Reader::blank(), Vec::new());
+    while reader.next_step(&mut input, &mut outputs).map_err(Failure::could_not_run)? {
+        if !exporter.wants(&input) {
+            break;
+        }
+        exporter.step(&input, &outputs).map_err(Failure::could_not_run)?;
+    }
+    exporter.finish().map_err(Failure::could_not_run)
+}
+
+/// Who plays in a recording, from its manifest.
+fn cast(manifest: &Manifest) -> Result<Cast, Failure> {
+    let name = |desk: &crate::engine::DeskSpec| match &desk.strategy {
+        Some(text) => strategy::build(text, &desk.rules).map(|s| s.name().to_owned()),
+        None => Ok(String::new()),
+    };
+    let strategies = manifest.spec.desks.iter().map(name).collect::<Result<_, _>>().map_err(Failure::could_not_run)?;
+    let instruments = manifest.spec.desks.iter().map(|desk| desk.rules.clone()).collect();
+    Ok(Cast { instruments, strategies, limits: manifest.spec.risk.clone() })
+}
+
+/// Calls [`crate::run`]'s import driver.
 fn import(_args: &ImportArgs, _globals: &Globals) -> Outcome {
     Err(Failure::not_connected("sessions import"))
 }
 
-fn delete(_args: &DeleteArgs, _globals: &Globals) -> Outcome {
-    Err(Failure::not_connected("sessions delete"))
+fn delete(args: &DeleteArgs, globals: &Globals) -> Outcome {
+    let store = store(globals)?;
+    // A name only, never a path: what is deleted is in the store.
+    let manifest = store.manifest(&args.session).map_err(Failure::could_not_run)?;
+    if !args.force {
+        let inputs = manifest.counts.inputs;
+        let error = anyhow::anyhow!("{}: {inputs} inputs would be gone for good", args.session);
+        return Err(Failure::could_not_run(error).hint("--force deletes the session"));
+    }
+    store.delete(&args.session).map_err(Failure::could_not_run)?;
+    say(format_args!("PAPER {}: deleted", args.session))
+}
+
+/// The store of the configuration in force.
+fn store(globals: &Globals) -> Result<Store, Failure> {
+    Ok(Store::open(globals.load()?.settings.store.path))
+}
+
+/// What a person means by SESSION: a name in the store, or the path of a session's folder.
+fn named(session: &str, globals: &Globals) -> Result<(Store, String), Failure> {
+    store(globals)?.of_session(session).map_err(Failure::could_not_run)
+}
+
+/// The keys CONTRACT promises of `sessions show --json`.
+fn described(m: &Manifest) -> Value {
+    let text = |d: &Option<crate::digest::Digest>| d.map(|d| d.to_string());
+    let strategy = |desk: &crate::engine::DeskSpec| {
+        let built = desk.strategy.as_ref().map(|text| strategy::build(text, &desk.rules));
+        built.map_or(Value::Null, |b| b.map_or("unknown".into(), |s| s.name().into()))
+    };
+    json!({
+        "paper": true,
+        "id": m.id,
+        "state": m.state.word(),
+        "venue_instruments": m.instruments,
+        "strategy": m.spec.desks.iter().map(strategy).collect::<Vec<_>>(),
+        "strategy_digest": m.strategies.iter().map(|s| text(&s.digest)).collect::<Vec<_>>(),
+        "policy_digest": text(&m.policy_digest),
+        "config_digest": text(&m.config_digest),
+        "seed": m.seed,
+        "started_ns": m.started_ns,
+        "ended_ns": m.ended_ns,
+        "inputs": m.counts.inputs,
+        "outputs": m.counts.outputs,
+        "trades": m.counts.trades,
+        "fills": m.counts.fills,
+        "gaps": m.counts.gaps,
+        "output_digest": text(&m.output_digest),
+        "state_digest": text(&m.state_digest),
+        "code_version": m.code_version,
+        "notes": m.notes,
+    })
+}
+
+/// A moment for people: UTC to the second.
+fn when(ns: i64) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| ns.to_string(), |t| format!("{t:.0}"))
 }

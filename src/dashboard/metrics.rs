@@ -57,6 +57,9 @@ pub(super) fn page(all: &StatusSnapshot) -> String {
         page.sample("quotes", &[("instrument", &it.label)], it.quotes.len());
     }
     page.family("limit_share", "gauge", "Use of a risk limit, 1 is all of it.");
+    for l in &all.limits {
+        page.sample("limit_share", &[("instrument", "all"), ("limit", &l.limit)], l.share);
+    }
     for it in &all.instruments {
         for l in &it.limits {
             page.sample("limit_share", &[("instrument", &it.label), ("limit", &l.limit)], l.share);

@@ -7,17 +7,19 @@
 //!
 //! The session is not here. It hands over [`StatusSnapshot`]s and receives commands, which it records as inputs.
 //!
-//! Reading order: [`status`] is what is shown, [`serve`] the door, [`contact`] how the verbs find it, [`client`] the
+//! Reading order: [`status`] is what is shown, [`Observer`] draws it, [`serve`] the door, [`contact`] how the verbs find it, [`client`] the
 //! verbs' side of the conversation.
 
 pub mod client;
 pub mod contact;
 mod metrics;
+pub mod observer;
 mod server;
 pub mod status;
 mod terminal;
 
 pub use client::{Client, ClientError};
 pub use contact::{Contact, ContactError};
+pub use observer::Observer;
 pub use server::{Handle, ServeError, serve};
 pub use status::StatusSnapshot;

@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{BookState, EquityMark};
 use crate::market::{Instrument, Level};
 use crate::order::{Order, OrderState};
-use crate::risk::RiskState;
 use crate::signal::Top;
-use crate::strategy::{Decision, Estimator, Idle, Wanted};
+use crate::strategy::{Estimator, Idle, Wanted, Why};
 use crate::units::{Lots, Money};
 
 /// The whole picture.
@@ -43,6 +42,8 @@ pub struct StatusSnapshot {
     pub state_digest: String,
     /// In session order.
     pub instruments: Vec<InstrumentStatus>,
+    /// How much of each limit on the whole book is used.
+    pub limits: Vec<LimitUse>,
     /// One per connection.
     pub feeds: Vec<FeedStatus>,
     /// How far the disk is behind.
@@ -96,15 +97,6 @@ impl Phase {
             Phase::Reducing => "reducing",
             Phase::Halted => "halted",
             Phase::Stopping => "stopping",
-        }
-    }
-
-    /// What the risk book's state overrules: `self` while it is active.
-    pub fn under(self, risk: RiskState) -> Phase {
-        match risk {
-            RiskState::Active => self,
-            RiskState::Reducing => Phase::Reducing,
-            RiskState::Halted => Phase::Halted,
         }
     }
 }
@@ -276,6 +268,7 @@ impl StatusSnapshot {
             output_digest: String::new(),
             state_digest: String::new(),
             instruments: rules.iter().map(InstrumentStatus::new).collect(),
+            limits: Vec::new(),
             feeds: Vec::new(),
             journal: JournalStatus::default(),
         }
@@ -311,15 +304,19 @@ impl InstrumentStatus {
         });
     }
 
-    /// Takes in a decision: the terms, and what the strategy waits for if it does.
-    pub fn set_decision(&mut self, decision: &Decision) {
-        let why = &decision.why;
-        self.terms =
-            Some(Terms { reservation: why.reservation, sigma: why.sigma, a: why.a, k: why.k, gamma: why.gamma });
-        (self.warm_up, self.idle) = match &decision.wanted {
-            Wanted::Quotes(_) | Wanted::Keep => (None, None),
-            Wanted::Flatten => (None, Some("flattening".to_owned())),
-            Wanted::Nothing(Idle::WarmingUp { what, have, need }) => {
+    /// Takes in the last decision: the terms, and what the strategy waits for if it does.
+    pub fn set_decision(&mut self, wanted: Option<&Wanted>, why: &Why) {
+        self.terms = wanted.map(|_| Terms {
+            reservation: why.reservation,
+            sigma: why.sigma,
+            a: why.a,
+            k: why.k,
+            gamma: why.gamma,
+        });
+        (self.warm_up, self.idle) = match wanted {
+            None | Some(Wanted::Quotes(_) | Wanted::Keep) => (None, None),
+            Some(Wanted::Flatten) => (None, Some("flattening".to_owned())),
+            Some(Wanted::Nothing(Idle::WarmingUp { what, have, need })) => {
                 let what = match what {
                     Estimator::Volatility => "volatility",
                     Estimator::Intensity => "intensity",
@@ -327,10 +324,10 @@ impl InstrumentStatus {
                 let warm_up = WarmUp { what: what.to_owned(), have: *have, need: *need };
                 (Some(warm_up), Some(format!("warming up: {what} {have} of {need} samples")))
             }
-            Wanted::Nothing(Idle::NoFiniteQuote) => {
+            Some(Wanted::Nothing(Idle::NoFiniteQuote)) => {
                 (None, Some("the formula has no finite quote for these estimates".to_owned()))
             }
-            Wanted::Nothing(Idle::AfterFill) => (None, Some("waiting after a fill".to_owned())),
+            Some(Wanted::Nothing(Idle::AfterFill)) => (None, Some("waiting after a fill".to_owned())),
         };
     }
 }
@@ -453,8 +450,6 @@ pub(super) mod testing {
 mod tests {
     use super::testing::a_snapshot;
     use super::*;
-    use crate::market::InstrumentId;
-    use crate::strategy::Why;
 
     #[test]
     fn the_mid_of_an_odd_spread_keeps_its_half_tick() {
@@ -480,12 +475,10 @@ mod tests {
     fn a_warm_up_is_shown_as_progress_with_its_reason_and_ends_with_the_first_quote() {
         let mut it = a_snapshot().instruments.remove(0);
         let wanted = Wanted::Nothing(Idle::WarmingUp { what: Estimator::Volatility, have: 12, need: 60 });
-        let mut decision = Decision { instrument: InstrumentId(0), wanted, why: Why::default() };
-        it.set_decision(&decision);
+        it.set_decision(Some(&wanted), &Why::default());
         assert_eq!(it.idle.as_deref(), Some("warming up: volatility 12 of 60 samples"));
         assert_eq!(it.warm_up.as_ref().map(|w| (w.have, w.need)), Some((12, 60)));
-        decision.wanted = Wanted::Keep;
-        it.set_decision(&decision);
+        it.set_decision(Some(&Wanted::Keep), &Why::default());
         assert_eq!((it.idle, it.warm_up), (None, None));
     }
 

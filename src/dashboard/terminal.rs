@@ -37,13 +37,15 @@ pub(super) fn block(all: &StatusSnapshot) -> String {
     if all.feeds.len() > FEEDS_MAX {
         lines.push(format!("  … and {} more feeds", all.feeds.len() - FEEDS_MAX));
     }
+    let limits: Vec<String> = all.limits.iter().map(|l| format!(", {} {:.0} %", l.limit, l.share * 100.0)).collect();
     lines.push(format!(
-        "  record  {} inputs, {} waiting, {} ms behind, {:.1} MB, digest {}",
+        "  record  {} inputs, {} waiting, {} ms behind, {:.1} MB, digest {}{}",
         all.seq,
         all.journal.waiting,
         all.journal.lag_ms,
         all.journal.bytes as f64 / 1e6,
-        short(&all.output_digest)
+        short(&all.output_digest),
+        limits.concat()
     ));
     lines.join("\n")
 }

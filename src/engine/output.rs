@@ -60,13 +60,6 @@ pub enum Output {
     Equity(EquityMark),
 }
 
-impl Output {
-    /// Appends the bytes this output adds to the chain when said at input `seq`: the canonical bytes of both.
-    pub fn link(&self, seq: u64, bytes: Vec<u8>) -> Vec<u8> {
-        postcard::to_extend(&(seq, self), bytes).expect("outputs serialise")
-    }
-}
-
 /// Whether, and why not, an instrument's book can be traded on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BookState {

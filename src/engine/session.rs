@@ -480,9 +480,10 @@ impl Session {
 
     /// Nothing leaves without being chained.
     fn say(&mut self, output: Output, out: &mut Vec<Output>) {
-        self.scratch.bytes.clear();
-        self.scratch.bytes = output.link(self.seq, std::mem::take(&mut self.scratch.bytes));
-        self.chain.extend(&self.scratch.bytes);
+        let mut bytes = std::mem::take(&mut self.scratch.bytes);
+        bytes.clear();
+        self.scratch.bytes = postcard::to_extend(&output, bytes).expect("outputs serialise");
+        self.chain.extend(self.seq, &self.scratch.bytes);
         out.push(output);
     }
 }
@@ -567,6 +568,17 @@ impl Session {
     /// Our orders of an instrument that may still trade.
     pub fn orders(&self, id: InstrumentId) -> &[Order] {
         &self.desks[id.index()].orders
+    }
+
+    /// Our orders of every instrument that may still trade.
+    pub fn all_orders(&self) -> impl Iterator<Item = &Order> {
+        self.desks.iter().flat_map(|d| &d.orders)
+    }
+
+    /// Since the last decision on an instrument, if there was one.
+    pub fn decision_age(&self, id: InstrumentId) -> Option<Nanos> {
+        let desk = &self.desks[id.index()];
+        desk.wanted.as_ref().map(|_| self.now.since(desk.decide_at - desk.spec.quoting.decide_every))
     }
 
     /// An instrument's paper venue.

@@ -11,7 +11,8 @@
 //! * The other side coming to rest at or through our price fills us even without a print (`Crossed`): at the real
 //!   venue it could not rest there before it had traded with us. It gives no more than it displays.
 //! * What we take, crossing or crossed, stays eaten until the level itself shrinks (`eaten`).
-//! * A print the venue stamped earlier than the depth we already have is in that depth; it moves no queue again.
+//! * A print the venue stamped earlier than the depth we already have is in that depth: it moves no queue again,
+//!   and does not meet an order that joined after that depth.
 //!   Best-bid-and-offer news crosses us but moves no queue: it often overtakes the very print that explains it.
 //! * After a gap the queue is what it was, or the level if that is smaller. New ticks or lots end every order.
 //!
@@ -25,6 +26,8 @@
 //! resting orders; `own` and `eaten` are the memory.
 
 mod arrival;
+#[cfg(test)]
+mod desk;
 mod eaten;
 mod filters;
 mod own;
@@ -143,8 +146,7 @@ impl Venue for Paper {
         match &event.kind {
             MarketEventKind::Trade { taker, price, qty, flags, .. } => {
                 if flags.took_from_the_book() && !self.own.side(taker.opposite()).is_empty() {
-                    let is_late = matches!((event.venue_time, self.depth_time), (Some(t), Some(depth)) if t < depth);
-                    self.printed(*taker, *price, *qty, is_late, market, happened);
+                    self.printed(*taker, *price, *qty, event.venue_time, market, happened);
                 }
             }
             MarketEventKind::Delta { seq, bids, asks } => {

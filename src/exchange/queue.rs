@@ -64,7 +64,7 @@ impl QueueModel {
 /// but the paper venue knows those exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Place {
-    /// Lots of others believed ahead of us, not negative. Fractional, because a probability moves it.
+    /// Lots of others believed ahead of us, in `0..=level`. Fractional, because a probability moves it.
     front: f64,
     /// Lots displayed at the price at the last depth event.
     level: f64,
@@ -121,8 +121,7 @@ impl Place {
         if !self.seen {
             self.front = now;
         } else if cancelled > 0.0 {
-            // Not negative: the level may have been smaller than we thought when we joined.
-            let back = (self.level - self.front).max(0.0);
+            let back = self.level - self.front;
             let p = model.behind(self.front, back);
             self.front += (back - p * cancelled).min(0.0) - (1.0 - p) * cancelled;
         }

@@ -26,7 +26,7 @@ use super::endpoint::{Endpoint, FeedError};
 use super::health::Health;
 use super::rest::Rest;
 use super::settings::Settings;
-use super::socket::{DialError, Frame, Socket, dial};
+use super::socket::{Data, DialError, Frame, Socket, dial};
 use super::window::Window;
 use crate::engine::Input;
 use crate::market::{FeedEvent, FeedEventKind, InstrumentId, MarketEventKind};
@@ -35,6 +35,10 @@ use crate::wire::{Action, FetchFailure, Protocol, Said};
 
 /// A goodbye takes at most this long.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
+/// Two sockets listen together for so long before one follows the other. The protocol drops what it hears twice.
+const OVERLAP: Duration = Duration::from_millis(250);
+/// Frames read from a socket that is about to be left.
+const REST_FRAMES_MAX: usize = 10_000;
 
 /// Why a feed came to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,11 +192,7 @@ impl Line {
     async fn on_frame(&mut self, frame: Frame) -> Result<(), Ended> {
         let at = (self.settings.clock)();
         match frame {
-            Frame::Data(data) => {
-                self.health.frame(data.as_bytes().len(), at);
-                self.protocol.on_text(data.as_bytes(), at, &mut self.said);
-                self.obey(at).await
-            }
+            Frame::Data(data) => self.on_data(&data, at).await,
             Frame::Ping => {
                 self.health.pings.fetch_add(1, Relaxed);
                 // A pong counts as one of our messages, but it never waits for its turn.
@@ -208,9 +208,20 @@ impl Line {
         }
     }
 
+    async fn on_data(&mut self, data: &Data, at: LocalTime) -> Result<(), Ended> {
+        self.health.frame(data.as_bytes().len(), at);
+        self.protocol.on_text(data.as_bytes(), at, &mut self.said);
+        self.obey(at).await
+    }
+
     async fn on_open(&mut self, socket: Socket) -> Result<(), Ended> {
         let at = (self.settings.clock)();
-        if let Some(old) = self.socket.take() {
+        if let Some(mut old) = self.socket.take() {
+            // What it has already brought still counts; the two have overlapped, so nothing falls between them.
+            for _ in 0..REST_FRAMES_MAX {
+                let Some(Frame::Data(data)) = old.next_now() else { break };
+                self.on_data(&data, at).await?;
+            }
             self.leave(old, "replaced by a fresh socket", at).await?;
         }
         self.generation += 1;
@@ -336,7 +347,8 @@ impl Line {
 
     fn dial(&mut self, delay: Duration) {
         let url = format!("{}{}", self.endpoint.ws_url(), self.protocol.ws_path());
-        self.dialling = Some(Box::pin(dial(url, delay, self.settings.clone())));
+        let overlap = if self.socket.is_some() { OVERLAP } else { Duration::ZERO };
+        self.dialling = Some(Box::pin(dial(url, delay, overlap, self.settings.clone())));
     }
 
     /// The socket is gone, or has to go: say so, and open another one after a pause.

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::net::TcpStream;
+use tokio::task::unconstrained;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
@@ -15,7 +16,7 @@ use super::settings::Settings;
 const UNSAID_WAIT: Duration = Duration::from_secs(60);
 
 /// An open socket.
-pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Socket(Box<WebSocketStream<MaybeTlsStream<TcpStream>>>);
 
 /// Why a socket could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,15 +71,21 @@ pub fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// Opens a socket after `delay`.
-pub async fn dial(url: String, delay: Duration, settings: Settings) -> Result<Socket, DialError> {
-    install_tls();
+/// Opens a socket after `delay` and hands it over `overlap` later; what it brings meanwhile waits in it.
+pub async fn dial(url: String, delay: Duration, overlap: Duration, settings: Settings) -> Result<Socket, DialError> {
     sleep(delay).await;
+    let socket = open(url, &settings).await?;
+    sleep(overlap).await;
+    Ok(socket)
+}
+
+async fn open(url: String, settings: &Settings) -> Result<Socket, DialError> {
+    install_tls();
     let limits = WebSocketConfig::default()
         .max_message_size(Some(settings.frame_bytes_max))
         .max_frame_size(Some(settings.frame_bytes_max));
     match timeout(settings.connect_timeout, connect_async_with_config(url.as_str(), Some(limits), true)).await {
-        Ok(Ok((stream, _))) => Ok(Socket(stream)),
+        Ok(Ok((stream, _))) => Ok(Socket(Box::new(stream))),
         Ok(Err(Error::Http(reply))) => {
             Err(refusal(reply.status().as_u16(), |name| reply.headers().get(name).and_then(|v| v.to_str().ok())))
         }
@@ -118,6 +125,12 @@ impl Socket {
         }
     }
 
+    /// The next frame if it is already here.
+    pub fn next_now(&mut self) -> Option<Frame> {
+        // Unconstrained, or the runtime's fairness would look like an empty socket.
+        unconstrained(self.next()).now_or_never()
+    }
+
     /// Sends what is due: tungstenite has queued the pong (same payload) but would only write it with the next read.
     pub async fn answer(&mut self, within: Duration) -> Result<(), String> {
         sent(timeout(within, self.0.flush()).await)
@@ -130,7 +143,7 @@ impl Socket {
 
     /// Says goodbye if the other side still listens, then lets go.
     pub async fn close(mut self, within: Duration) {
-        let _ = timeout(within, self.0.close(None)).await;
+        let _ = timeout(within, WebSocketStream::close(&mut self.0, None)).await;
     }
 }
 

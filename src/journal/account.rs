@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::error::JournalError;
-use super::index::open_sled;
+use super::index::{SledFault, open_sled};
 use super::lock::Lock;
 use crate::digest::canonical_bytes;
 use crate::engine::Carried;
@@ -65,8 +65,10 @@ impl Account {
         std::fs::create_dir_all(store).map_err(JournalError::io(store, "make the store"))?;
         let path = store.join("account.sled");
         let lock = Lock::take(&store.join("account.lock"), &path)?;
-        let (db, ()) =
-            open_sled(&path, |_| Ok(())).map_err(|what| JournalError::Account { path: path.clone(), what })?;
+        let (db, ()) = open_sled(&path, |_| Ok(())).map_err(|fault| match fault {
+            SledFault::InUse => JournalError::Held { path: path.clone(), holder: None },
+            SledFault::Broken(what) => JournalError::Account { path: path.clone(), what },
+        })?;
         let log = path.join("db");
         let log = File::open(&log).map_err(JournalError::io(&log, "open"))?;
         let mut account = Self { path, db, log, generation: 0, pieces: 0, _lock: lock };

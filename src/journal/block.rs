@@ -1,4 +1,4 @@
-//! Inputs and outputs as bytes, a block at a time.
+//! Inputs as bytes, a block at a time.
 //!
 //! Market data is nearly all of a recording, and each message is nearly the one before: so a row stores what
 //! changed, as variable-length integers, against the last row of the same instrument. Everything a block's first
@@ -14,8 +14,7 @@
 //! Sequence numbers count up by one and are not stored. All differences wrap, so damaged bytes decode to nonsense
 //! or to [`Malformed`], never to a panic; the frame's checksum is what catches them.
 
-use std::ops::Range;
-
+use super::varint::{CUT, Cursor, put, put_signed};
 use crate::engine::{Input, Stamped};
 use crate::market::{InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags};
 use crate::units::{LocalTime, Lots, Side, Ticks, VenueTime};
@@ -278,8 +277,8 @@ impl InputRows {
                 let (bid_count, ask_count) = (from.get()?, from.get()?);
                 let mut bids = std::mem::take(&mut self.spare_bids);
                 let mut asks = std::mem::take(&mut self.spare_asks);
-                last.bid = from.levels(bid_count, last.bid, &mut bids)?;
-                last.ask = from.levels(ask_count, last.ask, &mut asks)?;
+                last.bid = read_levels(from, bid_count, last.bid, &mut bids)?;
+                last.ask = read_levels(from, ask_count, last.ask, &mut asks)?;
                 if kind == SNAPSHOT {
                     MarketEventKind::Snapshot { seq: last.seq, bids, asks, complete: tag & FIRST != 0 }
                 } else {
@@ -332,165 +331,20 @@ impl InputRows {
     }
 }
 
-/// A block of byte strings, each belonging to an input: outputs, or frames of the wire.
-#[derive(Debug, Default)]
-pub struct RecordBlock {
-    bytes: Vec<u8>,
-    count: u32,
-    seq: u64,
-}
-
-impl RecordBlock {
-    /// Empty again, memory kept.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        (self.count, self.seq) = (0, 0);
+/// One side; returns the price the next message's first level is stored against.
+#[inline]
+fn read_levels(from: &mut Cursor<'_>, count: u64, reference: i64, into: &mut Vec<Level>) -> Result<i64, &'static str> {
+    // A level takes at least two bytes: a damaged count cannot ask for more memory than there are bytes.
+    if count > from.left() as u64 / 2 {
+        return Err(CUT);
     }
-
-    /// The records so far.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    into.reserve(count as usize);
+    let mut price = reference;
+    for _ in 0..count {
+        price = price.wrapping_add(from.signed()?);
+        into.push(Level { price: Ticks(price), qty: Lots(from.get()? as i64) });
     }
-
-    /// How many.
-    pub fn count(&self) -> u32 {
-        self.count
-    }
-
-    /// Adds one that belongs to input `seq`.
-    pub fn push(&mut self, seq: u64, record: &[u8]) {
-        put(&mut self.bytes, seq.wrapping_sub(self.seq));
-        put(&mut self.bytes, record.len() as u64);
-        self.bytes.extend_from_slice(record);
-        self.seq = seq;
-        self.count += 1;
-    }
-}
-
-/// A block of byte strings being read.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Records {
-    position: usize,
-    row: u32,
-    count: u32,
-    seq: u64,
-}
-
-impl Records {
-    /// At the first of `count` records.
-    pub fn begin(count: u32) -> Self {
-        Self { count, ..Self::default() }
-    }
-
-    /// The input the next record belongs to, and where in `bytes` it stands; `None` after the last.
-    pub fn next(&mut self, bytes: &[u8]) -> Result<Option<(u64, Range<usize>)>, Malformed> {
-        if self.row == self.count {
-            return match self.position == bytes.len() {
-                true => Ok(None),
-                false => Err(Malformed { row: self.row, what: "bytes are left after the last record" }),
-            };
-        }
-        let row = self.row;
-        let mut from = Cursor { bytes, position: self.position };
-        let mut read = || {
-            let seq = self.seq.wrapping_add(from.get()?);
-            let length = from.get()?;
-            let record = from.take(length)?;
-            Ok((seq, record.len()))
-        };
-        let (seq, length) = read().map_err(|what| Malformed { row, what })?;
-        (self.position, self.seq, self.row) = (from.position, seq, row + 1);
-        Ok(Some((seq, self.position - length..self.position)))
-    }
-}
-
-/// Seven bits a byte, low ones first, the high bit says that more follow.
-fn put(bytes: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-}
-
-/// Small in either direction is short: 0, -1, 1, -2 … as 0, 1, 2, 3 …
-fn put_signed(bytes: &mut Vec<u8>, value: i64) {
-    put(bytes, ((value << 1) ^ (value >> 63)) as u64);
-}
-
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    position: usize,
-}
-
-const CUT: &str = "cut short";
-
-impl<'a> Cursor<'a> {
-    fn byte(&mut self) -> Result<u8, &'static str> {
-        let byte = *self.bytes.get(self.position).ok_or(CUT)?;
-        self.position += 1;
-        Ok(byte)
-    }
-
-    /// Up to eight bytes at once and without a branch on the length, which nobody can predict.
-    #[inline(always)]
-    fn get(&mut self) -> Result<u64, &'static str> {
-        const HIGH: u64 = 0x8080_8080_8080_8080;
-        if let Some(window) = self.bytes.get(self.position..).and_then(<[u8]>::first_chunk::<8>) {
-            let word = u64::from_le_bytes(*window);
-            let ends = !word & HIGH;
-            if ends != 0 {
-                self.position += ends.trailing_zeros() as usize / 8 + 1;
-                let x = word & (ends ^ (ends - 1)) & !HIGH;
-                let x = (x & 0x007f_007f_007f_007f) | ((x & 0x7f00_7f00_7f00_7f00) >> 1);
-                let x = (x & 0x0000_3fff_0000_3fff) | ((x & 0x3fff_0000_3fff_0000) >> 2);
-                return Ok((x & 0x0fff_ffff) | ((x & 0x0fff_ffff_0000_0000) >> 4));
-            }
-        }
-        self.get_slowly()
-    }
-
-    #[cold]
-    fn get_slowly(&mut self) -> Result<u64, &'static str> {
-        let mut value = 0u64;
-        for shift in (0..70).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-        Err("a number longer than ten bytes")
-    }
-
-    #[inline(always)]
-    fn signed(&mut self) -> Result<i64, &'static str> {
-        let value = self.get()?;
-        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
-    }
-
-    fn take(&mut self, length: u64) -> Result<&'a [u8], &'static str> {
-        let end = usize::try_from(length).ok().and_then(|l| self.position.checked_add(l)).ok_or(CUT)?;
-        let taken = self.bytes.get(self.position..end).ok_or(CUT)?;
-        self.position = end;
-        Ok(taken)
-    }
-
-    /// One side; returns the price the next message's first level is stored against.
-    #[inline]
-    fn levels(&mut self, count: u64, reference: i64, into: &mut Vec<Level>) -> Result<i64, &'static str> {
-        // A level takes at least two bytes: a damaged count cannot ask for more memory than there are bytes.
-        if count > (self.bytes.len() - self.position) as u64 / 2 {
-            return Err(CUT);
-        }
-        into.reserve(count as usize);
-        let mut price = reference;
-        for _ in 0..count {
-            price = price.wrapping_add(self.signed()?);
-            into.push(Level { price: Ticks(price), qty: Lots(self.get()? as i64) });
-        }
-        Ok(into.first().map_or(reference, |first| first.price.0))
-    }
+    Ok(into.first().map_or(reference, |first| first.price.0))
 }
 
 #[cfg(test)]
@@ -608,7 +462,7 @@ mod tests {
             rows.begin(1, 50);
             let mut row = Stamped { seq: 0, at: LocalTime(0), input: Input::Tick };
             while let Ok(true) = rows.next(&bytes, &mut row) {}
-            let mut records = Records::begin(50);
+            let mut records = crate::journal::records::Records::begin(50);
             while let Ok(Some(_)) = records.next(&bytes) {}
         }
     }

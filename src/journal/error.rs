@@ -111,6 +111,11 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// Whether stored bytes are not what was written: the recording was read, and the answer is no.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, JournalError::Damaged { .. })
+    }
+
     pub(super) fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| JournalError::Io { path, doing, source: Arc::new(source) }

@@ -137,9 +137,11 @@ impl Index {
     /// The one that is there; an error if another process has it open or it is damaged.
     pub(super) fn open(folder: &Path) -> Result<Self, JournalError> {
         let path = Self::path_of(folder);
-        let failed = |what: String| JournalError::Index { path: path.clone(), what };
-        let (db, trees) =
-            open_sled(&path, |db| Tree::ALL.iter().map(|t| db.open_tree(t.name())).collect()).map_err(failed)?;
+        let open_trees = |db: &sled::Db| Tree::ALL.iter().map(|t| db.open_tree(t.name())).collect();
+        let (db, trees) = open_sled(&path, open_trees).map_err(|fault| match fault {
+            SledFault::InUse => JournalError::Held { path: path.clone(), holder: None },
+            SledFault::Broken(what) => JournalError::Index { path: path.clone(), what },
+        })?;
         Ok(Self { path, db, trees })
     }
 
@@ -253,21 +255,38 @@ impl Index {
     }
 }
 
+/// Why a sled database cannot be opened.
+pub(super) enum SledFault {
+    /// Another process has it open.
+    InUse,
+    /// It is damaged, or cannot be read.
+    Broken(String),
+}
+
 /// Opens a sled database and what is wanted of it; sled 0.34 may panic on damaged files, which is an error like any
 /// other here.
 pub(super) fn open_sled<T>(
     path: &Path,
-    then: impl FnOnce(&sled::Db) -> Result<T, sled::Error>,
-) -> Result<(sled::Db, T), String> {
+    then: impl Fn(&sled::Db) -> Result<T, sled::Error>,
+) -> Result<(sled::Db, T), SledFault> {
     let open = || {
         let db = sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(Some(1000)).open()?;
         let rest = then(&db)?;
         Ok::<_, sled::Error>((db, rest))
     };
-    match catch_unwind(AssertUnwindSafe(open)) {
-        Ok(opened) => opened.map_err(|e| e.to_string()),
-        Err(_) => Err("sled cannot read it".to_owned()),
+    // sled lets go of its lock on a thread of its own, a moment after the last handle is dropped: ask for half a
+    // second before believing that somebody else has it.
+    for _ in 0..50 {
+        match catch_unwind(AssertUnwindSafe(open)) {
+            Ok(Ok(opened)) => return Ok(opened),
+            Ok(Err(e)) if e.to_string().contains("could not acquire lock") => {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            Ok(Err(e)) => return Err(SledFault::Broken(e.to_string())),
+            Err(_) => return Err(SledFault::Broken("sled cannot read it".to_owned())),
+        }
     }
+    Err(SledFault::InUse)
 }
 
 /// Orders a request concerns: the one it makes or ends, and the one it replaces.

@@ -28,9 +28,11 @@ mod index;
 mod lock;
 mod manifest;
 mod reader;
+mod records;
 mod recovery;
 mod segment;
 mod store;
+mod varint;
 mod verify;
 mod writer;
 

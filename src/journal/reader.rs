@@ -6,10 +6,11 @@
 
 use std::path::Path;
 
-use super::block::{InputRows, Records};
+use super::block::InputRows;
 use super::error::JournalError;
 use super::frame::{FrameHeader, FrameKind};
 use super::manifest::{Manifest, SessionState};
+use super::records::Records;
 use super::segment::{Found, Place, Segments, waits_for_inputs};
 use super::writer::{Checkpoint, Ending};
 use crate::engine::{Input, Output, Stamped};
@@ -200,6 +201,7 @@ impl Reader {
         let Some((place, header)) = best else { return Ok(None) };
         self.segments.go(place);
         self.segments.seq = header.last_seq;
+        self.segments.look()?;
         let checkpoint: Checkpoint = self.single(&header)?;
         self.segments.pass(&header);
         self.whole = self.segments.place();

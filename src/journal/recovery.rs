@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::disk::Disk;
 use super::error::JournalError;
+use super::index::Index;
 use super::lock::Lock;
 use super::manifest::{Counts, Manifest, SessionState};
 use super::reader::Reader;
@@ -35,7 +36,12 @@ pub(super) fn recover(folder: &Path, lock: &Path, disk: &dyn Disk) -> Result<Opt
         SessionState::Ended | SessionState::Recovered => return Ok(None),
     }
     let mut reader = Reader::open(folder)?;
-    let tally = read_all(&mut reader, |_| Ok(()))?;
+    // The index may have got further than what survived: it is made anew. If it cannot be, the next look-up tries.
+    let index = Index::create(folder).ok();
+    let tally = read_all(&mut reader, |entries| {
+        let _ = index.as_ref().map(|index| index.add(entries));
+        Ok(())
+    })?;
     let dropped_bytes = cut(folder, &reader, disk)?;
     manifest.counts = tally.counts;
     manifest.output_digest = Some(tally.chain.digest());

@@ -147,6 +147,7 @@ impl Store {
     pub fn reader_at(&self, id: &str, seq: u64) -> Result<Reader, JournalError> {
         let mut reader = self.reader(id)?;
         if !self.is_live(id)
+            && Index::path_of(&self.folder(id)).exists()
             && let Ok(index) = Index::open(&self.folder(id))
             && let Ok(Some(place)) = index.block_of(seq)
             && reader.seek_from(place, seq).is_ok()
@@ -164,11 +165,13 @@ impl Store {
             let path = Index::path_of(&folder);
             return Err(JournalError::Index { path, what: "it is open in the bot that writes it".to_owned() });
         }
-        if Index::path_of(&folder).exists()
-            && let Ok(index) = Index::open(&folder)
-            && is_up_to_date(&folder, &index)?
-        {
-            return Ok(index);
+        if Index::path_of(&folder).exists() {
+            match Index::open(&folder) {
+                Ok(index) if is_up_to_date(&folder, &index)? => return Ok(index),
+                // Not ours to remove under another's feet.
+                Err(error @ JournalError::Held { .. }) => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
         }
         rebuild_index(&folder)
     }

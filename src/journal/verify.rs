@@ -33,7 +33,7 @@ impl Tally {
         self.last_at = step.at.0;
         self.counts.inputs += 1;
         self.counts.outputs += outputs.len() as u64;
-        outputs.iter().for_each(|output| self.chain.extend(output));
+        outputs.iter().for_each(|output| self.chain.extend(step.seq, output));
         if let Input::Market(event) = &step.input {
             match &event.kind {
                 MarketEventKind::Trade { .. } => self.counts.trades += 1,
@@ -100,7 +100,7 @@ pub enum IndexCheck {
     Rebuilt,
     /// There is none; it will be made when somebody looks something up.
     Missing,
-    /// Not compared, because the bot that writes it has it open.
+    /// Not compared, because the bot that writes it, or another verb, has it open.
     InUse,
     /// It cannot be read or says something else than the recording.
     Differs(String),
@@ -174,7 +174,10 @@ fn open_index(folder: &Path, live: bool, rebuild: bool) -> Result<Result<Index, 
     if !Index::path_of(folder).exists() {
         return Ok(Err(IndexCheck::Missing));
     }
-    Ok(Index::open(folder).map_err(|e| IndexCheck::Differs(e.to_string())))
+    Ok(Index::open(folder).map_err(|error| match error {
+        JournalError::Held { .. } => IndexCheck::InUse,
+        error => IndexCheck::Differs(error.to_string()),
+    }))
 }
 
 /// Pass one: every checksum.
@@ -290,23 +293,25 @@ pub(super) fn rebuild_index(folder: &Path) -> Result<Index, JournalError> {
     Ok(index)
 }
 
-/// Whether the index knows the last block there is.
+/// Whether the index knows every block there is and no other.
 pub(super) fn is_up_to_date(folder: &Path, index: &Index) -> Result<bool, JournalError> {
     let mut segments = Segments::open(folder)?;
     let mut last: Option<(u64, Place)> = None;
+    let mut blocks = 0;
     let mut begins = None;
     while let Found::Frame(header) = segments.look()? {
         let place = *begins.get_or_insert(segments.place());
         if !super::segment::waits_for_inputs(header.kind) {
             if header.kind == super::frame::FrameKind::Inputs {
                 last = Some((header.last_seq, place));
+                blocks += 1;
             }
             begins = None;
         }
         segments.pass(&header);
     }
     match last {
-        Some((seq, place)) => Ok(index.block_of(seq)? == Some(place)),
+        Some((seq, place)) => Ok(index.len(Tree::Blocks) == blocks && index.block_of(seq)? == Some(place)),
         None => Ok(index.is_empty()),
     }
 }

@@ -15,13 +15,14 @@ use std::thread::JoinHandle;
 
 use serde::{Deserialize, Serialize};
 
-use super::block::{InputBlock, RecordBlock};
+use super::block::InputBlock;
 use super::disk::{Disk, Tape};
 use super::error::JournalError;
 use super::frame::{FrameHeader, FrameKind, SEGMENT_MAGIC};
 use super::index::Index;
 use super::lock::Lock;
 use super::manifest::{Counts, Manifest, SessionState};
+use super::records::{RecordBlock, Records};
 use super::segment::{Place, segment_path};
 use crate::digest::{Digest, canonical_bytes};
 use crate::engine::{Input, Output, Stamped};
@@ -115,6 +116,7 @@ enum Job {
 struct Shared {
     durable: AtomicU64,
     fills: AtomicU64,
+    bytes: AtomicU64,
     failed: AtomicBool,
     failure: Mutex<Option<JournalError>>,
 }
@@ -263,6 +265,11 @@ impl Writer {
     /// The last input that would survive a power cut.
     pub fn durable_seq(&self) -> u64 {
         self.shared.durable.load(Ordering::Acquire)
+    }
+
+    /// Bytes on disk so far, all segments.
+    pub fn bytes(&self) -> u64 {
+        self.shared.bytes.load(Ordering::Acquire)
     }
 
     /// What has been handed over so far; `fills` lags by the blocks on their way.
@@ -518,6 +525,7 @@ impl Roll {
         let path = || segment_path(&self.folder, self.segment);
         self.tape.append(&self.frames).map_err(|e| JournalError::io(&path(), "append to the recording")(e))?;
         self.length += self.frames.len() as u64;
+        self.shared.bytes.fetch_add(self.frames.len() as u64, Ordering::AcqRel);
         Ok(())
     }
 
@@ -533,7 +541,7 @@ impl Roll {
 
     fn index_block(&mut self, place: Place, header: &FrameHeader, outputs: &RecordBlock) {
         let mut fills = 0;
-        let mut said = super::block::Records::begin(outputs.count());
+        let mut said = Records::begin(outputs.count());
         let mut batch = super::index::Entries::default();
         batch.add_block(place, header);
         while let Ok(Some((seq, range))) = said.next(outputs.bytes()) {

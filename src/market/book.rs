@@ -19,11 +19,12 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::event::Level;
 use crate::units::{Lots, Side, Ticks};
 
-/// Ticks a side holds in its ring; 16,384 cents are 164 USD of BTCUSDT. A power of two, at least 256.
-pub const WINDOW: usize = 1 << 14;
+/// Ticks a side holds in its ring; 32,768 cents are 328 USD of BTCUSDT, where 94 of 100 updates of a day in 2024
+/// fell. A power of two, at least 512.
+pub const WINDOW: usize = 1 << 15;
 
-/// Levels kept per side, four times the deepest snapshot a venue gives (Binance: 5,000).
-pub const LEVELS_MAX: usize = 20_000;
+/// Levels kept per side, eight times the deepest snapshot a venue gives (Binance: 5,000).
+pub const LEVELS_MAX: usize = 40_000;
 
 /// Price levels of both sides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -276,7 +277,7 @@ impl Half {
             self.far.last_key_value().map(|(&key, _)| key)
         };
         if let Some(best) = self.best
-            && (best < self.low || best - self.low < WINDOW as i64 / 2)
+            && (best < self.low || best - self.low < WINDOW as i64 / 4 * 3)
         {
             self.move_window(low_for(best));
         }
@@ -319,9 +320,9 @@ impl Half {
 // So that the worst of too many levels is always in the map.
 const _: () = assert!(LEVELS_MAX > WINDOW + 1);
 
-/// The low end of a window in which `best` has a quarter of the room above it and three quarters below.
+/// The low end of a window in which `best` has an eighth of the room above it and the rest below.
 fn low_for(best: i64) -> i64 {
-    (best.saturating_sub(WINDOW as i64 / 4 * 3) & !63).min(i64::MAX - WINDOW as i64 + 1)
+    (best.saturating_sub(WINDOW as i64 / 8 * 7) & !63).min(i64::MAX - WINDOW as i64 + 1)
 }
 
 fn top_key(word: i64, bits: u64) -> i64 {

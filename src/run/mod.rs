@@ -1,1 +1,12 @@
-//! The drivers.
+//! The drivers: who hands a session its next input, and where what it says goes.
+//!
+//! All of them end in the same two calls, [`crate::engine::Session::step`] and the journal's writer; [`core`] makes
+//! them. [`live`] feeds it from sockets, [`replay`] from a recording (and compares), [`import`] from other programs'
+//! files. This is the only floor that knows what time it is.
+
+pub mod core;
+pub mod import;
+pub mod live;
+pub mod prepare;
+pub mod replay;
+pub mod simulated;

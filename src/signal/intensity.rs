@@ -123,7 +123,7 @@ impl ReachDepth {
         Self {
             orders_min: spec.intensity_orders_min.max(2),
             k_min: spec.intensity_k_min,
-            k_max: spec.intensity_k_max,
+            k_max: spec.intensity_k_max.max(spec.intensity_k_min),
             bucket_length: nanos(spec.intensity_window_s / BUCKETS as f64),
             refit_every: nanos(spec.intensity_refit_s),
             buckets: vec![Bucket::default(); BUCKETS],

@@ -62,7 +62,7 @@ pub struct SignalSpec {
     pub volatility_samples_min: u32,
     /// Window of aggressive orders that A and k are estimated on, seconds.
     pub intensity_window_s: f64,
-    /// Aggressive orders needed in the window (per side).
+    /// Aggressive orders needed in the window: of one side for its own fit, of both together for the pooled one.
     pub intensity_orders_min: u32,
     /// How often A and k are refitted, seconds.
     pub intensity_refit_s: f64,

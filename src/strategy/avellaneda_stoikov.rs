@@ -100,7 +100,7 @@ impl AvellanedaStoikov {
         Ok(Self { ladder, beliefs, horizon })
     }
 
-    fn quote(&mut self, view: &View<'_>) -> Result<Decision, Idle> {
+    fn answer(&mut self, view: &View<'_>) -> Result<(Target, Why), Idle> {
         self.ladder.attend(view)?;
         let b = self.beliefs.now(view)?;
         let (mid, q) = (view.top.mid(), self.ladder.inventory(view));
@@ -121,7 +121,7 @@ impl AvellanedaStoikov {
         };
         let gamma = b.gamma / self.ladder.order_lots();
         let why = Why { sigma: b.sigma, a: b.a, k: b.k, gamma, ..Why::default() };
-        Ok(self.ladder.decide(view, target, why))
+        Ok((target, why))
     }
 }
 
@@ -133,7 +133,8 @@ fn finite(mid: f64, q: f64, gamma: f64, sigma: f64, k: f64, left_s: f64) -> Targ
 
 impl Strategy for AvellanedaStoikov {
     fn decide(&mut self, view: &View<'_>) -> Decision {
-        self.quote(view).unwrap_or_else(|idle| self.ladder.idle(view, idle))
+        let answer = self.answer(view);
+        self.ladder.decide(view, answer)
     }
 
     fn name(&self) -> &'static str {

@@ -6,10 +6,17 @@
 //! γ belongs to a unit of inventory. Here that unit is `order_amount_base`: `q` counts order amounts, so γ is
 //! 1/(tick · order amount) and does not shrink to 1e-9 because an exchange's lot is tiny. In lots,
 //! `γ_lot = γ / (lots per order amount)`; `q·γ` is the same either way.
+//!
+//! A good γ in 1/(tick · order amount) differs by orders of magnitude from one instrument to the next, so it may be
+//! given per volatility: `γ = risk_factor / σ`, σ being the mid's standard deviation over one second in ticks. Then
+//! `q·γ·σ²·(T - t) = q·risk_factor·σ·(T - t)`, which is the formula in Hummingbot's code.
 
 use super::settings::{Settings, StrategyError};
 use super::{Estimator, Idle, View};
 use crate::signal::{Estimate, Intensity};
+
+/// A market that stands still is not without risk: γ per volatility takes σ to be at least this, ticks/√s.
+const SIGMA_LEAST: f64 = 1.0;
 
 /// σ, A, k and γ for one decision.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,7 +35,7 @@ pub struct Beliefs {
 #[derive(Clone, Debug)]
 pub(super) struct BeliefSettings {
     risk_factor: f64,
-    relative_to_k: bool,
+    per_volatility: bool,
     sigma: Source,
     a: Source,
     k: Source,
@@ -54,8 +61,8 @@ impl BeliefSettings {
         let a = source("a_fixed_per_s", "a_fallback_per_s", 1e-6..=1e9, "per second")?;
         let k = source("k_fixed_per_tick", "k_fallback_per_tick", 1e-6..=100.0, "per tick")?;
         let risk_factor = settings.number("risk_factor", 0.01, 1e-12..=1e3, "(see risk_factor_unit)")?;
-        let unit = settings.word("risk_factor_unit", "per-tick", &["per-tick", "relative-to-k"])?;
-        Ok(Self { risk_factor, relative_to_k: unit == "relative-to-k", sigma, a, k })
+        let unit = settings.word("risk_factor_unit", "per-tick", &["per-tick", "per-volatility"])?;
+        Ok(Self { risk_factor, per_volatility: unit == "per-volatility", sigma, a, k })
     }
 
     /// What to believe now, or what to wait for.
@@ -76,7 +83,7 @@ impl BeliefSettings {
                 (part(self.a, fixed_a, |fit| fit.a)?, part(self.k, fixed_k, |fit| fit.k)?)
             }
         };
-        let gamma = if self.relative_to_k { self.risk_factor * k } else { self.risk_factor };
+        let gamma = if self.per_volatility { self.risk_factor / sigma.max(SIGMA_LEAST) } else { self.risk_factor };
         Ok(Beliefs { sigma, a, k, gamma })
     }
 }

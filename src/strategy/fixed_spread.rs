@@ -49,7 +49,7 @@ impl FixedSpread {
         Ok(Self { ladder, half_spread })
     }
 
-    fn quote(&mut self, view: &View<'_>) -> Result<Decision, Idle> {
+    fn answer(&mut self, view: &View<'_>) -> Result<(Target, Why), Idle> {
         self.ladder.attend(view)?;
         let mid = view.top.mid();
         let half = match self.half_spread {
@@ -57,13 +57,14 @@ impl FixedSpread {
             HalfSpread::Bps(bps) => bps * 1e-4 * mid,
         };
         let target = Target { reservation: mid, bid_distance: Some(half), ask_distance: Some(half) };
-        Ok(self.ladder.decide(view, target, Why::default()))
+        Ok((target, Why::default()))
     }
 }
 
 impl Strategy for FixedSpread {
     fn decide(&mut self, view: &View<'_>) -> Decision {
-        self.quote(view).unwrap_or_else(|idle| self.ladder.idle(view, idle))
+        let answer = self.answer(view);
+        self.ladder.decide(view, answer)
     }
 
     fn name(&self) -> &'static str {

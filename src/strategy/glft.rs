@@ -15,7 +15,7 @@ use super::settings::{Settings, StrategyError};
 use super::{Decision, Idle, Strategy, View, Why};
 use crate::market::Instrument;
 use crate::numeric;
-use crate::numeric::matrix::{Scaled, Tridiagonal};
+use crate::numeric::matrix::Tridiagonal;
 
 /// The closed form's two terms `(half_spread, skew)`, in ticks and ticks per unit of inventory.
 ///
@@ -42,7 +42,8 @@ pub struct Exact {
     limit: usize,
     k: f64,
     half: f64,
-    v: Scaled,
+    /// `ln v`, `[2·limit + 1]`.
+    ln_v: Vec<f64>,
     /// Lowest eigenvalue of M, 1/s: far from the end the certainty equivalent grows by `-λ/k` a second.
     pub lambda_min: Option<f64>,
 }
@@ -51,18 +52,19 @@ impl Exact {
     /// With `left_s` seconds to go.
     pub fn finite(gamma: f64, sigma: f64, a: f64, k: f64, limit: usize, left_s: f64) -> Self {
         let v = matrix(gamma, sigma, a, k, limit).exp_action(left_s, &vec![1.0; 2 * limit + 1]);
-        Self { limit, k, half: risk_neutral_half_spread(gamma, k), v, lambda_min: None }
+        let ln_v = (0..=2 * limit).map(|i| v.ln(i)).collect();
+        Self { limit, k, half: risk_neutral_half_spread(gamma, k), ln_v, lambda_min: None }
     }
 
     /// Far from the end.
     pub fn stationary(gamma: f64, sigma: f64, a: f64, k: f64, limit: usize) -> Self {
-        let (low, values) = matrix(gamma, sigma, a, k, limit).lowest_eigenpair();
-        let v = Scaled { values, ln_scale: 0.0 };
-        Self { limit, k, half: risk_neutral_half_spread(gamma, k), v, lambda_min: Some(low) }
+        let (low, v) = matrix(gamma, sigma, a, k, limit).lowest_eigenpair();
+        let ln_v = v.into_iter().map(numeric::ln).collect();
+        Self { limit, k, half: risk_neutral_half_spread(gamma, k), ln_v, lambda_min: Some(low) }
     }
 
     /// `ln v` between whole inventories on a straight line; `None` beyond the limit.
-    fn ln_v(&self, q: f64) -> Option<f64> {
+    fn ln_v_at(&self, q: f64) -> Option<f64> {
         let place = q + self.limit as f64;
         // A hair of slack: inventories are ratios of integers.
         if !(-1e-9..=2.0 * self.limit as f64 + 1e-9).contains(&place) {
@@ -71,22 +73,22 @@ impl Exact {
         let below = (place.max(0.0) as usize).min(2 * self.limit);
         let above = (below + 1).min(2 * self.limit);
         let part = (place - below as f64).clamp(0.0, 1.0);
-        Some(if part == 0.0 { self.v.ln(below) } else { (1.0 - part) * self.v.ln(below) + part * self.v.ln(above) })
+        Some(self.ln_v[below] + part * (self.ln_v[above] - self.ln_v[below]))
     }
 
     /// Distance of the bid below the mid at inventory `q`, ticks; `None` at the upper limit.
     pub fn bid_distance(&self, q: f64) -> Option<f64> {
-        Some((self.ln_v(q)? - self.ln_v(q + 1.0)?) / self.k + self.half)
+        Some((self.ln_v_at(q)? - self.ln_v_at(q + 1.0)?) / self.k + self.half)
     }
 
     /// Distance of the ask above the mid at inventory `q`, ticks; `None` at the lower limit.
     pub fn ask_distance(&self, q: f64) -> Option<f64> {
-        Some((self.ln_v(q)? - self.ln_v(q - 1.0)?) / self.k + self.half)
+        Some((self.ln_v_at(q)? - self.ln_v_at(q - 1.0)?) / self.k + self.half)
     }
 
     /// What holding `q` is worth beyond cash and the inventory at the mid, in ticks · units: `(1/k)·ln v_q`.
     pub fn certainty_equivalent(&self, q: f64) -> Option<f64> {
-        Some(self.ln_v(q)? / self.k)
+        Some(self.ln_v_at(q)? / self.k)
     }
 }
 
@@ -111,8 +113,9 @@ pub struct Glft {
     ladder: Ladder,
     beliefs: BeliefSettings,
     solution: Solution,
-    /// The last exact solution and what it was solved for. A memo, not state: it depends on nothing but its key.
+    /// The last answers and what they were asked for. Memos, not state: they depend on nothing but their keys.
     solved: Option<(Beliefs, i64, Exact)>,
+    closed: Option<(Beliefs, (f64, f64))>,
 }
 
 /// A finite horizon is solved at this many moments.
@@ -126,7 +129,7 @@ impl Glft {
         let mut ladder = Ladder::take(&mut settings)?;
         let beliefs = BeliefSettings::take(&mut settings)?;
         let solution = settings.word("solution", "closed-form", &["closed-form", "exact"])?;
-        let limit = settings.count("inventory_max_orders", 10, 1..=100, "order amounts")? as usize;
+        let limit = settings.count("inventory_max_orders", 10, 1..=30, "order amounts")? as usize;
         let horizon_s = settings.maybe_number("horizon_s", 0.001..=86_400.0, "seconds")?;
         let solution = match (solution == "exact", horizon_s) {
             (false, None) => Solution::ClosedForm,
@@ -141,16 +144,20 @@ impl Glft {
         if let Some(rules) = rules {
             ladder.fit(rules)?;
         }
-        Ok(Self { ladder, beliefs, solution, solved: None })
+        Ok(Self { ladder, beliefs, solution, solved: None, closed: None })
     }
 
-    fn quote(&mut self, view: &View<'_>) -> Result<Decision, Idle> {
+    fn answer(&mut self, view: &View<'_>) -> Result<(Target, Why), Idle> {
         self.ladder.attend(view)?;
         let b = self.beliefs.now(view)?;
         let (mid, q) = (view.top.mid(), self.ladder.inventory(view));
         let target = match self.solution {
             Solution::ClosedForm => {
-                let (half, skew) = closed_form(b.gamma, b.sigma, b.a, b.k, 1.0);
+                let (half, skew) = match self.closed {
+                    Some((beliefs, terms)) if beliefs == b => terms,
+                    Some(_) | None => closed_form(b.gamma, b.sigma, b.a, b.k, 1.0),
+                };
+                self.closed = Some((b, (half, skew)));
                 Target { reservation: mid - q * skew, bid_distance: Some(half), ask_distance: Some(half) }
             }
             Solution::Stationary { limit } => self.exact(b, limit, None, mid, q, view),
@@ -158,7 +165,7 @@ impl Glft {
         };
         let gamma = b.gamma / self.ladder.order_lots();
         let why = Why { sigma: b.sigma, a: b.a, k: b.k, gamma, ..Why::default() };
-        Ok(self.ladder.decide(view, target, why))
+        Ok((target, why))
     }
 
     fn exact(&mut self, b: Beliefs, limit: usize, horizon_s: Option<f64>, mid: f64, q: f64, view: &View<'_>) -> Target {
@@ -195,7 +202,8 @@ impl Glft {
 
 impl Strategy for Glft {
     fn decide(&mut self, view: &View<'_>) -> Decision {
-        self.quote(view).unwrap_or_else(|idle| self.ladder.idle(view, idle))
+        let answer = self.answer(view);
+        self.ladder.decide(view, answer)
     }
 
     fn name(&self) -> &'static str {

@@ -3,7 +3,7 @@
 //! Never done, whatever a formula says: a quote that would cross (it stops one tick before the other side's best), a
 //! quote beyond the room the limits leave, a size the venue would refuse for being small. Rounding is away from the
 //! reservation price, so it never makes a quote more aggressive than was decided. A side is missing only where its
-//! room is smaller than the smallest order.
+//! room is smaller than the smallest order, or where its price would not be positive.
 
 use arrayvec::ArrayVec;
 use rust_decimal::Decimal;
@@ -14,9 +14,9 @@ use super::settings::{Settings, StrategyError, not_allowed};
 use super::{Decision, Idle, QUOTES_MAX, Quote, View, Wanted, Why};
 use crate::market::Instrument;
 use crate::numeric;
-use crate::units::{LocalTime, Lots, Nanos, Side, Ticks, to_tick};
+use crate::units::{LocalTime, Lots, Nanos, Rate, Side, Ticks, to_tick};
 
-/// Where each side's best quote should be: a centre and two distances, ticks. `None` quotes nothing on that side.
+/// Where each side's best quote should be: a centre and the distances from it, ticks. `None` quotes nothing on that side.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Target {
     pub(super) reservation: f64,
@@ -41,6 +41,9 @@ pub(super) struct Ladder {
     revision: u32,
     order_lots: Lots,
     target_lots: Lots,
+    /// The venue's smallest order: in lots, and its smallest `price × qty` in ticks times lots.
+    qty_least: Lots,
+    tick_lots_least: i64,
     pub(super) memory: Memory,
 }
 
@@ -95,6 +98,8 @@ impl Ladder {
             revision: 0,
             order_lots: Lots(1),
             target_lots: Lots(0),
+            qty_least: Lots(1),
+            tick_lots_least: 0,
             memory: Memory::default(),
         })
     }
@@ -119,7 +124,7 @@ impl Ladder {
         }
         self.target_lots = count("inventory_target_base", self.inventory_target)?;
         self.order_lots = order_lots;
-        self.revision = rules.revision;
+        self.heed(rules);
         Ok(())
     }
 
@@ -128,7 +133,7 @@ impl Ladder {
         self.order_lots = Lots(rules.lot.count_floor(self.order_amount).max(rules.min_qty.0).max(1));
         let target = self.inventory_target / rules.lot.size();
         self.target_lots = Lots(target.trunc().to_i64().unwrap_or(0));
-        self.revision = rules.revision;
+        self.heed(rules);
     }
 
     /// Called first in every decision: watches fills and rules. An error says why not to quote now.
@@ -159,32 +164,35 @@ impl Ladder {
         self.order_lots.0 as f64
     }
 
-    /// The decision for a target: spreads widened to their floor, then the orders.
-    pub(super) fn decide(&self, view: &View<'_>, target: Target, mut why: Why) -> Decision {
-        let distances = [target.bid_distance, target.ask_distance];
-        if !target.reservation.is_finite() || distances.iter().flatten().any(|d| !d.is_finite()) {
-            return self.idle(view, Idle::NoFiniteQuote);
+    /// The decision for a target, or for the reason there is none.
+    pub(super) fn decide(&self, view: &View<'_>, answer: Result<(Target, Why), Idle>) -> Decision {
+        let nothing =
+            |idle| Decision { instrument: view.instrument, wanted: Wanted::Nothing(idle), why: Why::default() };
+        let (target, mut why) = match answer {
+            Ok(found) => found,
+            Err(idle) => return nothing(idle),
+        };
+        let finite = |distance: Option<f64>| distance.is_none_or(f64::is_finite);
+        if !(target.reservation.is_finite() && finite(target.bid_distance) && finite(target.ask_distance)) {
+            return nothing(Idle::NoFiniteQuote);
         }
         let mid = view.top.mid();
         // Both halves of a spread that pays the fees of both fills: our fee on either side of a round trip.
-        let costs = if self.add_transaction_costs { mid * view.maker_fee.0 as f64 / 1e7 } else { 0.0 };
+        let costs = if self.add_transaction_costs { mid * view.maker_fee.0 as f64 / Rate::ONE as f64 } else { 0.0 };
         let floor = 0.5 * self.min_spread_bps * 1e-4 * mid;
         let widened = |distance: f64| (distance + costs).max(floor);
+        let (bid, ask) = (target.bid_distance.map(widened), target.ask_distance.map(widened));
         why.reservation = target.reservation;
-        why.bid_distance = target.bid_distance.map_or(0.0, widened);
-        why.ask_distance = target.ask_distance.map_or(0.0, widened);
+        why.bid_distance = bid.unwrap_or(0.0);
+        why.ask_distance = ask.unwrap_or(0.0);
 
-        let mut quotes = ArrayVec::new();
         let inventory = self.inventory(view);
-        for side in Side::BOTH {
-            let distance = match side {
-                Side::Bid => target.bid_distance,
-                Side::Ask => target.ask_distance,
-            };
-            if let Some(distance) = distance {
-                let price = target.reservation - side.sign() as f64 * widened(distance);
-                self.quote_side(view, side, price, inventory, mid, &mut quotes);
-            }
+        let mut quotes = ArrayVec::new();
+        if let Some(distance) = bid {
+            self.quote_side(view, Side::Bid, target.reservation - distance, inventory, &mut quotes);
+        }
+        if let Some(distance) = ask {
+            self.quote_side(view, Side::Ask, target.reservation + distance, inventory, &mut quotes);
         }
         Decision { instrument: view.instrument, wanted: Wanted::Quotes(quotes), why }
     }
@@ -195,7 +203,6 @@ impl Ladder {
         side: Side,
         first: f64,
         inventory: f64,
-        mid: f64,
         quotes: &mut ArrayVec<Quote, QUOTES_MAX>,
     ) {
         let sign = side.sign();
@@ -211,7 +218,7 @@ impl Ladder {
             let behind = match (level, self.further_in_bps) {
                 (0, _) => 0.0,
                 (n, false) => self.further[n - 1],
-                (n, true) => self.further[n - 1] * 1e-4 * mid,
+                (n, true) => self.further[n - 1] * 1e-4 * view.top.mid(),
             };
             let mut price = to_tick(first - sign as f64 * behind, side);
             if side.is_better(price, limit) {
@@ -225,13 +232,13 @@ impl Ladder {
             if price.0 < 1 {
                 return;
             }
-            let smallest = smallest_order(view.rules, price);
+            let smallest = self.smallest_order(price);
             let qty = Lots(size.0.max(smallest.0).min(room.0).min(view.rules.max_qty.0));
             if qty < smallest {
                 return;
             }
             quotes.push(Quote { side, price, qty });
-            room = room - qty;
+            room -= qty;
             previous = Some(price);
         }
     }
@@ -245,20 +252,21 @@ impl Ladder {
         Lots((self.order_lots.0 as f64 * numeric::pow(self.shape_factor, heavy)) as i64)
     }
 
-    /// Nothing, and why.
-    pub(super) fn idle(&self, view: &View<'_>, idle: Idle) -> Decision {
-        Decision { instrument: view.instrument, wanted: Wanted::Nothing(idle), why: Why::default() }
+    /// The fewest lots the venue takes at `price`.
+    fn smallest_order(&self, price: Ticks) -> Lots {
+        if price.0.saturating_mul(self.qty_least.0) >= self.tick_lots_least {
+            self.qty_least
+        } else {
+            Lots((self.tick_lots_least + price.0 - 1) / price.0)
+        }
     }
-}
 
-/// The fewest lots the venue takes at `price`.
-fn smallest_order(rules: &Instrument, price: Ticks) -> Lots {
-    let least = rules.min_qty.0.max(1);
-    if rules.notional(price, Lots(least)) >= rules.min_notional {
-        return Lots(least);
+    fn heed(&mut self, rules: &Instrument) {
+        self.qty_least = rules.min_qty.max(Lots(1));
+        let least = (rules.min_notional.0 + rules.tick_lot.0 - 1) / rules.tick_lot.0;
+        self.tick_lots_least = i64::try_from(least).unwrap_or(i64::MAX / 2);
+        self.revision = rules.revision;
     }
-    let per_lot = rules.notional(price, Lots(1)).0;
-    Lots(((rules.min_notional.0 + per_lot - 1) / per_lot) as i64)
 }
 
 impl Memory {

@@ -101,6 +101,7 @@ pub struct Quote {
 
 /// What should rest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "quotes without an allocation on the hot path; decisions are not stored")]
 pub enum Wanted {
     /// Exactly these, best first per side. Nothing else.
     Quotes(ArrayVec<Quote, QUOTES_MAX>),

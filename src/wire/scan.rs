@@ -67,25 +67,13 @@ impl<'a> Scan<'a> {
     /// what is not exactly on a step.
     #[inline]
     pub(crate) fn decimal(&mut self, step: Step) -> Option<i64> {
-        let (whole, digits) = leading_digits(self.rest)?;
-        let decimals = step.decimals();
-        let scale = POWERS_OF_TEN[decimals as usize];
-        let after = &self.rest[digits..];
-        let (part, used) = match after {
-            [b'.', fraction @ ..] => {
-                let (part, used) = eight_places(fraction, decimals).or_else(|| fraction_digits(fraction, decimals))?;
-                (part, used + 1)
-            }
-            [b'"', ..] => (0, 1),
-            _ => return None,
-        };
-        let units = whole.checked_mul(scale)?.checked_add(part)?;
+        let (units, used) = padded(self.rest, step.decimals()).or_else(|| any_decimal(self.rest, step.decimals()))?;
         let count = match step.mantissa() {
             1 => units,
             mantissa if units.is_multiple_of(mantissa) => units / mantissa,
             _ => return None,
         };
-        self.rest = &after[used..];
+        self.rest = self.rest.get(used..)?;
         i64::try_from(count).ok()
     }
 
@@ -110,14 +98,37 @@ fn leading_digits(text: &[u8]) -> Option<(u64, usize)> {
     (digits > 0).then_some((value, digits))
 }
 
-/// As [`fraction_digits`] for the eight places to which Binance pads: one multiplication instead of eight.
+/// A decimal and its quotation mark as a count of `10^-decimals`, and how many bytes they take.
+fn any_decimal(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
+    let (whole, digits) = leading_digits(text)?;
+    let (part, used) = match &text[digits..] {
+        [b'.', fraction @ ..] => fraction_digits(fraction, decimals)?,
+        [b'"', ..] => (0, 0),
+        _ => return None,
+    };
+    let units = whole.checked_mul(POWERS_OF_TEN[decimals as usize])?.checked_add(part)?;
+    Some((units, digits + used + 1))
+}
+
+/// As [`any_decimal`], for one to seven digits before the point and the eight places to which Binance pads: eight
+/// bytes at a time.
 #[inline]
-fn eight_places(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
-    let (digits, rest) = text.split_first_chunk::<8>()?;
-    if rest.first() != Some(&b'"') || decimals > 8 {
+fn padded(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
+    let text: &[u8; 18] = text.first_chunk()?;
+    let head = u64::from_le_bytes(*text.first_chunk()?) ^ ZEROS;
+    let digits = (not_digits(head).trailing_zeros() / 8) as usize;
+    if !(1..8).contains(&digits) || decimals > 8 || text[digits] != b'.' || text[digits + 9] != b'"' {
         return None;
     }
-    Some((first_of_eight(eight_digits(*digits)?, decimals)?, 9))
+    let places = u64::from_le_bytes(*text[digits + 1..].first_chunk()?) ^ ZEROS;
+    // The places beyond the step must be zeros, the others digits.
+    let kept = 8 * decimals;
+    if not_digits(places) != 0 || places.checked_shr(kept).unwrap_or(0) != 0 {
+        return None;
+    }
+    let whole = eight_digits(head << (64 - 8 * digits));
+    let part = eight_digits(places.checked_shl(64 - kept).unwrap_or(0));
+    Some((whole * POWERS_OF_TEN[decimals as usize] + part, digits + 10))
 }
 
 /// The digits after the point up to the quotation mark, as a count of `10^-decimals`, and how many bytes they and
@@ -141,35 +152,22 @@ fn fraction_digits(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
     Some((part * POWERS_OF_TEN[decimals as usize - kept.len()], end + 1))
 }
 
-/// Eight ASCII digits as a number, in three multiplications.
+/// Eight times the ASCII digit zero; what is left of a digit without it is its value.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// The top bit of the first byte that is not a digit's value, and possibly of some after it.
 #[inline]
-fn eight_digits(text: [u8; 8]) -> Option<u64> {
-    let raw = u64::from_le_bytes(text);
-    let digits = raw.wrapping_sub(0x3030_3030_3030_3030);
-    // A byte is a digit if it is 0..=9 after the subtraction: neither it nor it plus 0x76 reaches the top bit.
-    if (digits | raw.wrapping_add(0x4646_4646_4646_4646)) & 0x8080_8080_8080_8080 != 0 {
-        return None;
-    }
-    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    Some((fours * 10_000 + (fours >> 32)) & 0xffff_ffff)
+fn not_digits(values: u64) -> u64 {
+    // 9 + 0x76 is 0x7f, the greatest that leaves the top bit alone; a carry only reaches later bytes.
+    (values | values.wrapping_add(0x7676_7676_7676_7676)) & 0x8080_8080_8080_8080
 }
 
-/// The first `decimals` of eight digits, if the others are zeros. Constants, so that no division is made.
+/// Eight digits' values, the first in the lowest byte, as one number: pairs, fours, eight.
 #[inline]
-fn first_of_eight(eight: u64, decimals: u32) -> Option<u64> {
-    let (kept, dropped) = match decimals {
-        0 => (0, eight),
-        1 => (eight / 10_000_000, eight % 10_000_000),
-        2 => (eight / 1_000_000, eight % 1_000_000),
-        3 => (eight / 100_000, eight % 100_000),
-        4 => (eight / 10_000, eight % 10_000),
-        5 => (eight / 1_000, eight % 1_000),
-        6 => (eight / 100, eight % 100),
-        7 => (eight / 10, eight % 10),
-        _ => (eight, 0),
-    };
-    (dropped == 0).then_some(kept)
+fn eight_digits(values: u64) -> u64 {
+    let pairs = (values * 10 + (values >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    (fours * 10_000 + (fours >> 32)) & 0xffff_ffff
 }
 
 #[cfg(test)]

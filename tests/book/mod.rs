@@ -193,7 +193,7 @@ fn a_level_beyond_the_snapshot_is_never_mistaken_for_the_best() {
 
 #[test]
 fn a_book_keeps_its_best_levels_and_knows_where_its_knowledge_ends() {
-    // A complete book of 20,000 asks gets 500 more, two ticks apart: the 500 worst go, and the horizon comes.
+    // A complete book of 40,000 asks gets 500 more, two ticks apart: the 500 worst go, and the horizon comes.
     let mut book = Book::new();
     let asks: Vec<_> = (0..LEVELS_MAX as i64 + 500).map(|n| at(1_000 + 2 * n, 1)).collect();
     book.apply_snapshot(1, &[], &asks[..LEVELS_MAX], true);

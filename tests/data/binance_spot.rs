@@ -1,5 +1,6 @@
 //! The whole way from a venue's bytes on a socket to a book, on a recorded morning.
 
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use papermaker::feed::{Endpoint, FeedError, Settings, discover};
@@ -146,6 +147,18 @@ async fn discovery_gives_the_rules_and_names_the_nearest_symbol_for_a_misspelt_o
     assert_eq!((instrument.tick.to_string(), instrument.lot.to_string()), ("0.01".to_owned(), "0.00001".to_owned()));
     let error = discover(&endpoint(&playback), &["ETHUSDT", "BTCUDST"]).await.unwrap_err();
     assert_eq!(error.to_string(), "binance-spot does not list BTCUDST; did you mean BTCUSDT?");
+}
+
+#[test]
+fn a_venue_can_also_run_beside_an_ordinary_test() {
+    // As it does for tests that start the real binary: nothing of theirs is async.
+    let (_runtime, playback) = Playback::beside(Script::faithful(Recording::made_up(1), Speed::Max));
+    let address = playback.rest_url().replace("http://", "");
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /api/v3/ping HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("{}"), "{answer}");
 }
 
 #[tokio::test]

@@ -233,12 +233,15 @@ async fn a_reply_to_the_old_socket_is_not_told_to_the_new_one() {
 #[tokio::test]
 async fn a_stopped_feed_leaves_no_open_socket_whatever_it_was_doing() {
     // Listening; blocked by a session that takes nothing; asking for a snapshot that never comes.
-    for (room, rest_delay) in [(1024, Duration::ZERO), (2, Duration::ZERO), (1024, Duration::from_secs(60))] {
+    let sluggish = Appetite { room: 2, rest_every: 3, rest: Duration::from_millis(50) };
+    let never = Duration::from_secs(60);
+    for (appetite, rest_delay) in
+        [(Appetite::HUNGRY, Duration::ZERO), (sluggish, Duration::ZERO), (Appetite::HUNGRY, never)]
+    {
         let mut script = Script::faithful(Recording::made_up(50_000), Speed::Times(1.0));
         script.rest_delay = rest_delay;
         let playback = Playback::start(script).await;
         let endpoint = Endpoint::new(VenueId::BinanceSpot, &playback.ws_url(), &playback.rest_url()).unwrap();
-        let appetite = Appetite { room, rest_every: 3, rest: Duration::from_millis(50) };
         let listener = Listener::at(endpoint, impatient(), Tiny::asking(), appetite);
         listener.wait_for("some trades", |l| l.trade_ids().len() > 5).await;
         assert_eq!(playback.open_sockets(), 1);
@@ -246,6 +249,16 @@ async fn a_stopped_feed_leaves_no_open_socket_whatever_it_was_doing() {
         let closed = playback.wait(Duration::from_secs(5), |p| p.open_sockets() == 0).await;
         assert!(closed, "{} sockets still open", playback.open_sockets());
     }
+}
+
+#[tokio::test]
+async fn a_dropped_feed_leaves_no_open_socket_either() {
+    let playback = Playback::start(Script::faithful(Recording::made_up(50_000), Speed::Times(1.0))).await;
+    let listener = Listener::start(&playback, impatient(), Tiny::asking());
+    listener.wait_for("some trades", |l| l.trade_ids().len() > 5).await;
+    drop(listener);
+    let closed = playback.wait(Duration::from_secs(5), |p| p.open_sockets() == 0).await;
+    assert!(closed, "{} sockets still open", playback.open_sockets());
 }
 
 #[tokio::test]

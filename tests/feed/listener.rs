@@ -8,7 +8,7 @@ use papermaker::feed::{self, Ended, Endpoint, FeedError, Health, Heard, Settings
 use papermaker::market::{FeedEventKind, MarketEvent, MarketEventKind, VenueId};
 use papermaker::wire::Protocol;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use crate::support::playback::Playback;
@@ -31,7 +31,8 @@ pub struct Listener {
     pub health: Arc<Health>,
     heard: Arc<Mutex<Vec<Heard>>>,
     stop: watch::Sender<bool>,
-    feed: JoinHandle<Result<Ended, FeedError>>,
+    /// Dropping it drops the feed, wherever it was.
+    feed: JoinSet<Result<Ended, FeedError>>,
     writing: JoinHandle<()>,
 }
 
@@ -59,7 +60,8 @@ impl Listener {
         let (out, mut inbox) = mpsc::channel::<Heard>(appetite.room);
         let (stop, stopped) = watch::channel(false);
         let (health, heard) = (Arc::new(Health::default()), Arc::new(Mutex::new(Vec::new())));
-        let feed = tokio::spawn(feed::run(endpoint, settings, Box::new(protocol), health.clone(), out, stopped));
+        let mut feed = JoinSet::new();
+        feed.spawn(feed::run(endpoint, settings, Box::new(protocol), health.clone(), out, stopped));
         let notes = heard.clone();
         let writing = tokio::spawn(async move {
             let mut count = 0;
@@ -124,9 +126,9 @@ impl Listener {
     }
 
     /// Waits for the feed's own end.
-    pub async fn ended(self) -> Result<Ended, FeedError> {
-        let ended = timeout(Duration::from_secs(10), self.feed).await.expect("a feed ends promptly");
+    pub async fn ended(mut self) -> Result<Ended, FeedError> {
+        let ended = timeout(Duration::from_secs(10), self.feed.join_next()).await.expect("a feed ends promptly");
         timeout(Duration::from_secs(10), self.writing).await.expect("nobody holds the channel").expect("no panic");
-        ended.expect("a feed does not panic")
+        ended.expect("one feed").expect("a feed does not panic")
     }
 }

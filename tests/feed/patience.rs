@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use papermaker::feed::{Ended, Endpoint, Settings};
+use papermaker::feed::{Ended, Endpoint, FeedError, Settings, discover};
 use papermaker::market::{FeedEventKind, VenueId};
 use papermaker::wire::{Action, FetchFailure};
 use tokio::net::TcpListener;
@@ -114,6 +114,58 @@ async fn an_upgrade_told_to_wait_waits() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(listener.feed_events(), [FeedEventKind::RateLimited { code: 429, wait_ms: 60_000 }]);
     assert_eq!(playback.stats().upgrades.len(), 1);
+    listener.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_address_that_accepts_and_then_says_nothing_is_left() {
+    // The kernel accepts for a listener that never looks.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let (ws, rest) = (format!("ws://127.0.0.1:{port}"), format!("http://127.0.0.1:{port}"));
+    let endpoint = Endpoint::new(VenueId::BinanceSpot, &ws, &rest).unwrap();
+    let settings = Settings { connect_timeout: Duration::from_millis(200), ..impatient() };
+    let listener = Listener::at(endpoint, settings, Tiny::asking(), Appetite::HUNGRY);
+    listener.wait_for("two attempts", |l| l.feed_events().len() >= 2).await;
+    match &listener.feed_events()[0] {
+        FeedEventKind::Disconnected { reason } => assert!(reason.contains("no connection in 0.2 s"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    listener.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_reply_that_does_not_come_is_a_failure_told_to_the_protocol() {
+    let mut script = Script::faithful(Recording::made_up(10), Speed::Max);
+    script.rest_delay = Duration::from_secs(60);
+    let playback = Playback::start(script).await;
+    let protocol = Tiny::asking();
+    let replies = protocol.replies.clone();
+    let settings = Settings { request_timeout: Duration::from_millis(200), ..impatient() };
+    let listener = Listener::start(&playback, settings, protocol);
+    listener.wait_for("a failure", |_| !replies.lock().unwrap().is_empty()).await;
+    match &replies.lock().unwrap()[0] {
+        Err(FetchFailure::Unreachable(why)) => assert!(why.contains("timed out"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    listener.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_speak_tls_is_told_as_such() {
+    // Our own plain server, asked as if it were a public venue: the handshake fails on both ways in, nothing panics.
+    let playback = Playback::start(Script::faithful(Recording::made_up(10), Speed::Max)).await;
+    let secure = |url: String| url.replace("ws://", "wss://").replace("http://", "https://");
+    let endpoint =
+        Endpoint::new(VenueId::BinanceSpot, &secure(playback.ws_url()), &secure(playback.rest_url())).unwrap();
+    let error = discover(&endpoint, &["BTCUSDT"]).await.unwrap_err();
+    assert!(matches!(error, FeedError::Unreachable { .. }), "{error}");
+    let listener = Listener::at(endpoint, impatient(), Tiny::asking(), Appetite::HUNGRY);
+    listener.wait_for("an attempt", |l| !l.feed_events().is_empty()).await;
+    match &listener.feed_events()[0] {
+        FeedEventKind::Disconnected { reason } => assert!(reason.starts_with("wss://"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
     listener.stop().await.unwrap();
 }
 

@@ -1,1 +1,9 @@
-//! (to come)
+//! Recordings: what goes in comes out, whatever happens to the disk.
+
+mod account;
+mod crash;
+mod damage;
+mod faulty_disk;
+mod fixture;
+mod index;
+mod recording;

@@ -192,8 +192,8 @@ fn compare(commands: impl Iterator<Item = Command>) -> (Chain, Chain) {
                 Said::Refused(_) | Said::Rested { .. } | Said::Level { .. } => 0,
             })
             .sum::<i64>();
-        a.extend(&canonical_bytes(&expected));
-        b.extend(&canonical_bytes(&found));
+        a.extend(i as u64, &canonical_bytes(&expected));
+        b.extend(i as u64, &canonical_bytes(&found));
         if i % 16 == 0 {
             for side in Side::BOTH {
                 assert_eq!(told.engine.levels(side).collect::<Vec<_>>(), naive.levels(side), "after command {i}");

@@ -2,5 +2,6 @@
 
 mod crowd;
 mod engine;
+mod feed;
 mod server;
 mod world;

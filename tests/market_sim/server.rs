@@ -20,7 +20,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_a
 const SEED: u64 = 42;
 
 /// A story told to a running exchange; no story takes longer than half a minute, however busy the machine.
-fn with_exchange<F: Future<Output = ()>>(speed: f64, story: impl FnOnce(SocketAddr) -> F) {
+pub fn with_exchange<F: Future<Output = ()>>(speed: f64, story: impl FnOnce(SocketAddr) -> F) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
@@ -79,18 +79,18 @@ fn levels(v: &Value) -> Vec<Level> {
 }
 
 /// The book of the same world in this process, just after change `update`.
-fn true_book(update: u64) -> Book {
+pub fn true_book(symbol: u16, update: u64) -> Book {
     let (mut world, mut events, mut book) = (World::new(SEED, &SimSpec::default()), Vec::new(), Book::new());
-    let side = |s| world.engine(0).levels(s).collect::<Vec<_>>();
-    book.apply_snapshot(world.update(0), &side(Side::Bid), &side(Side::Ask), true);
+    let side = |s| world.engine(symbol).levels(s).collect::<Vec<_>>();
+    book.apply_snapshot(world.update(symbol), &side(Side::Bid), &side(Side::Ask), true);
     for second in 1.. {
         world.advance(Nanos::from_s(second), &mut events);
-        for e in events.drain(..).filter(|e| e.symbol == 0 && e.update <= update) {
+        for e in events.drain(..).filter(|e| e.symbol == symbol && e.update <= update) {
             if let WorldEventKind::Level { side, price, qty } = e.kind {
                 book.set(side, price, qty);
             }
         }
-        if world.update(0) >= update {
+        if world.update(symbol) >= update {
             break;
         }
     }
@@ -142,7 +142,7 @@ fn snapshot_and_diffs_add_up_to_the_worlds_own_book() {
         }
         assert!(tickers.len() > 20, "{} tickers", tickers.len());
         assert!(tickers.windows(2).all(|w| id(&w[0], "u") < id(&w[1], "u")));
-        let truth = true_book(previous);
+        let truth = true_book(0, previous);
         for side in Side::BOTH {
             let (found, expected): (Vec<_>, Vec<_>) = (book.levels(side).collect(), truth.levels(side).collect());
             assert_eq!(found, expected, "{side:?}");
@@ -304,6 +304,40 @@ fn who_does_not_read_is_cut_off_and_nobody_else_notices() {
             read += 1;
         }
         assert!(read < 20_000, "{read} frames were kept for somebody who did not read");
+    });
+}
+
+#[test]
+fn who_speaks_nonsense_is_hung_up_on_and_the_venue_lives() {
+    with_exchange(1.0, |at| async move {
+        let upgrade = "GET /nowhere HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n";
+        let keyless = "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+        let frames =
+            format!("GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n{}", "\u{7f}".repeat(30));
+        let endless = "x".repeat(100_000);
+        for nonsense in ["\u{16}\u{3}\u{1}\r\n\r\n", "GET\r\n\r\n", upgrade, keyless, &frames, &endless] {
+            let mut socket = TcpStream::connect(at).await.unwrap();
+            // It may hang up before we have said everything.
+            let _ = socket.write_all(nonsense.as_bytes()).await;
+            let mut reply = Vec::new();
+            let _ = socket.read_to_end(&mut reply).await;
+            assert!(!reply.starts_with(b"HTTP/1.1 200"));
+        }
+        assert_eq!(get(at, "/api/v3/ping").await, (200, json!({})));
+    });
+}
+
+#[test]
+fn a_goodbye_is_answered() {
+    with_exchange(5.0, |at| async move {
+        let mut socket = listen(at, "/ws/btcusdt@bookTicker").await;
+        next(&mut socket).await;
+        socket.close(None).await.unwrap();
+        let mut answered = false;
+        while let Some(message) = socket.next().await {
+            answered |= message.expect("a closing handshake, not a broken line").is_close();
+        }
+        assert!(answered);
     });
 }
 

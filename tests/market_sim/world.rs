@@ -11,7 +11,7 @@ fn spec() -> SimSpec {
 
 fn chain(events: &[WorldEvent]) -> Chain {
     let mut chain = Chain::default();
-    events.iter().for_each(|e| chain.extend(&canonical_bytes(e)));
+    events.iter().for_each(|e| chain.extend(0, &canonical_bytes(e)));
     chain
 }
 
@@ -113,9 +113,9 @@ fn an_hour_has_a_spread_a_tape_and_a_book_worth_trading_on() {
         hour.resting_max,
         world.arrivals(0)
     );
-    assert!((1.5..8.0).contains(&spread), "mean spread {spread} ticks");
-    assert!((4.0..15.0).contains(&trades_per_s), "{trades_per_s} trades per second");
-    assert!((0.05..1.0).contains(&bps_per_root_s), "{bps_per_root_s} bps per √s");
+    assert!((3.0..9.0).contains(&spread), "mean spread {spread} ticks");
+    assert!((8.0..15.0).contains(&trades_per_s), "{trades_per_s} trades per second");
+    assert!((0.1..0.2).contains(&bps_per_root_s), "{bps_per_root_s} bps per √s");
     assert!(hour.levels_min >= 24, "{} levels", hour.levels_min);
     assert!(hour.resting_max < one.markets[0].flow.orders_max + 24);
 

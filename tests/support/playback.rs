@@ -202,10 +202,6 @@ impl Playback {
         (runtime, playback)
     }
 
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     pub fn ws_url(&self) -> String {
         format!("ws://127.0.0.1:{}", self.port)
     }

@@ -101,7 +101,7 @@ fn every_dependency_says_why_it_is_here() {
 fn no_exception_outlives_its_reason() {
     let files: Vec<String> =
         ["src", "tests", "benches"].iter().flat_map(|f| sources(f)).map(|(file, _)| file).collect();
-    let named = house::LONG_FILES.iter().chain(house::FLOATS_NEAR_MONEY).chain(house::CLOCKS_AND_THREADS);
+    let named = house::LONG_FILES.iter().chain(house::FLOATS_NEAR_MONEY);
     for (file, reason) in named {
         assert!(files.iter().any(|f| f == file), "tests/tidy/house.rs excuses {file} ({reason}), which is gone");
     }

@@ -4,6 +4,8 @@
 //! that it sees what a newcomer sees.
 
 mod api;
+mod observer;
+mod recordings;
 mod usage;
 
 use std::path::Path;

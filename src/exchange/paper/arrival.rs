@@ -116,7 +116,7 @@ impl Paper {
         let remaining = self.take(&order, now, market);
         let Entering { id, side, price, kind, .. } = order;
         if remaining > Lots::ZERO && kind.may_rest() {
-            self.own.add(Resting { id, side, price, remaining, kind, place });
+            self.own.add(Resting { id, side, price, remaining, kind, place, since: self.depth_time });
         } else if remaining > Lots::ZERO {
             self.said.say(now, id, ReportKind::Cancelled { remaining });
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::queue::Place;
 use crate::order::{OrderId, OrderKind};
-use crate::units::{Lots, Side, Ticks};
+use crate::units::{Lots, Side, Ticks, VenueTime};
 
 /// One resting order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub(super) struct Resting {
     /// A replacement is of the same kind.
     pub(super) kind: OrderKind,
     pub(super) place: Place,
+    /// The venue's stamp on the newest depth when it joined; a print stamped before that never met it.
+    pub(super) since: Option<VenueTime>,
 }
 
 /// All of them, each side best price first and at a price first come first: the order in which they trade.
@@ -46,6 +48,11 @@ impl Own {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Resting> {
         self.bids.iter().chain(&self.asks)
+    }
+
+    /// Whether an order of the other side at `price` would have to trade with our best first.
+    pub(super) fn is_met(&self, side: Side, price: Ticks) -> bool {
+        self.side(side).first().is_some_and(|best| !side.is_better(price, best.price))
     }
 
     pub(super) fn get(&self, id: OrderId) -> Option<&Resting> {

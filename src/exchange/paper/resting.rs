@@ -1,38 +1,40 @@
 //! What the market's news does to our resting orders.
 
-use super::super::queue::QueueModel;
 use super::super::{PaperSpec, Visible, fee};
-use super::eaten::Eaten;
 use super::own::Resting;
 use super::{Paper, Said};
 use crate::market::{Instrument, Level};
 use crate::order::{Fill, FillWhy, Liquidity, ReportKind};
-use crate::units::{LocalTime, Lots, Side, Ticks};
+use crate::units::{LocalTime, Lots, Side, Ticks, VenueTime};
 
 impl Paper {
-    /// A print that took from the book. `is_late`: the depth we know already shows it.
+    /// A print that took from the book, `stamped` by the venue.
     pub(super) fn printed(
         &mut self,
         taker: Side,
         price: Ticks,
         qty: Lots,
-        is_late: bool,
+        stamped: Option<VenueTime>,
         market: &Visible<'_>,
         happened: LocalTime,
     ) {
+        let is_before = |depth: Option<VenueTime>| matches!((stamped, depth), (Some(t), Some(depth)) if t < depth);
+        let is_in_depth = is_before(self.depth_time);
         let side = taker.opposite();
         let mut passing = qty;
         for order in self.own.side_mut(side) {
             if side.is_better(price, order.price) {
                 break;
             }
-            let ahead = order.place.ahead();
-            let (why, reaching) = if order.price != price {
-                (FillWhy::TradedThrough, passing)
-            } else if is_late {
+            let at_our_price = order.price == price;
+            if is_before(order.since) || (at_our_price && is_in_depth) {
                 continue;
-            } else {
+            }
+            let ahead = order.place.ahead();
+            let (why, reaching) = if at_our_price {
                 (FillWhy::QueueFront, order.place.traded(qty, passing))
+            } else {
+                (FillWhy::TradedThrough, passing)
             };
             let got = reaching.min(order.remaining);
             if got > Lots::ZERO {
@@ -70,7 +72,7 @@ impl Paper {
         market: &Visible<'_>,
         happened: LocalTime,
     ) {
-        let model: QueueModel = self.spec.queue;
+        let model = self.spec.queue;
         for (side, levels) in [(Side::Bid, bids), (Side::Ask, asks)] {
             for order in self.own.side_mut(side) {
                 if let Some(now) = final_qty(levels, order.price) {
@@ -82,10 +84,14 @@ impl Paper {
         // If a newer best price is known, a better level in this older message is gone already.
         let newer = market.top.filter(|_| self.bbo_seq > seq);
         for (side, levels) in [(Side::Bid, asks), (Side::Ask, bids)] {
-            let there = |price| newer.is_none_or(|top| !side.opposite().is_better(price, top.price(side.opposite())));
-            let now =
-                levels.iter().filter(|level| there(level.price) && final_qty(levels, level.price) == Some(level.qty));
-            self.cross(side, now.copied(), seq.max(self.bbo_seq), market.rules, happened);
+            let other = side.opposite();
+            let is_there = |price| newer.is_none_or(|top| !other.is_better(price, top.price(other)));
+            let now = levels.iter().filter(|level| {
+                let is_final = || final_qty(levels, level.price) == Some(level.qty);
+                self.own.is_met(side, level.price) && is_there(level.price) && is_final()
+            });
+            let now: Vec<Level> = now.copied().collect();
+            self.cross(side, &now, seq.max(self.bbo_seq), market.rules, happened);
         }
     }
 
@@ -103,7 +109,7 @@ impl Paper {
                 if !self.eaten.is_empty() {
                     self.eaten.best_is(side, best, seq);
                 }
-                self.cross(side.opposite(), std::iter::once(best), seq, market.rules, happened);
+                self.cross(side.opposite(), &[best], seq, market.rules, happened);
             }
         }
     }
@@ -129,37 +135,28 @@ impl Paper {
             }
             self.eaten.all_is(side, levels, seq);
         }
-        self.cross(Side::Bid, asks.iter().copied(), seq, market.rules, happened);
-        self.cross(Side::Ask, bids.iter().copied(), seq, market.rules, happened);
+        self.cross(Side::Bid, asks, seq, market.rules, happened);
+        self.cross(Side::Ask, bids, seq, market.rules, happened);
     }
 
     /// The other side rests at `levels`; where that is at or through our orders on `side`, they had to trade first.
-    fn cross(
-        &mut self,
-        side: Side,
-        levels: impl Iterator<Item = Level> + Clone,
-        as_of: u64,
-        rules: &Instrument,
-        happened: LocalTime,
-    ) {
-        let Some(best) = self.own.side(side).first().map(|order| order.price) else { return };
-        let crossing = levels.filter(|level| !side.is_better(level.price, best));
-        if crossing.clone().next().is_none() {
+    fn cross(&mut self, side: Side, levels: &[Level], as_of: u64, rules: &Instrument, happened: LocalTime) {
+        if !levels.iter().any(|level| self.own.is_met(side, level.price)) {
             return;
         }
-        let (own, eaten, said): (_, &mut Eaten, _) = (self.own.side_mut(side), &mut self.eaten, &mut self.said);
-        for order in own.iter_mut() {
+        let Self { own, eaten, said, spec, .. } = self;
+        for order in own.side_mut(side) {
             let price = order.price;
-            for level in crossing.clone().filter(|level| !side.is_better(level.price, price)) {
-                let got = eaten.left_of(side.opposite(), level).min(order.remaining);
+            for level in levels.iter().filter(|level| !side.is_better(level.price, price)) {
+                let got = eaten.left_of(side.opposite(), *level).min(order.remaining);
                 if got > Lots::ZERO {
                     eaten.eat(side.opposite(), level.price, got, as_of);
                     let ahead = order.place.ahead();
-                    make(order, got, FillWhy::Crossed, ahead, rules, &self.spec, said, happened);
+                    make(order, got, FillWhy::Crossed, ahead, rules, spec, said, happened);
                 }
             }
         }
-        self.own.drop_filled(side);
+        own.drop_filled(side);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Random tapes against what must hold whatever the tape.
 
-use super::tests::{Desk, ONE, level, ms, spec};
+use super::desk::{Desk, ONE, level, ms, spec};
 use super::*;
 use crate::digest;
 use crate::exchange::queue::QueueModel;

@@ -1,200 +1,10 @@
 //! Stories of orders at the paper venue. Times are milliseconds; 10 @ 100 / 10 @ 104 is the market unless told.
 
-use std::collections::BTreeMap;
-
+use super::desk::{Desk, levels, ms, spec};
 use super::*;
-use crate::exchange::latency::LatencySpec;
-use crate::exchange::queue::QueueModel;
-use crate::market::{Book, Instrument, Level, PrintFlags, VenueId};
-use crate::order::{Fill, FillWhy, Liquidity, Order, OrderKind, OrderState, RejectReason};
-use crate::risk::gate::testing::approve;
-use crate::signal::Top;
-use crate::units::{Money, Rate, Side, Step, Ticks};
-
-/// A desk with one venue: keeps the book, sends, hears, and holds every report against the legal life of its order.
-#[derive(Clone)]
-pub(super) struct Desk {
-    pub(super) paper: Paper,
-    pub(super) rules: Instrument,
-    pub(super) book: Book,
-    pub(super) bbo: Option<(Option<Level>, Option<Level>)>,
-    pub(super) trusted: bool,
-    pub(super) orders: BTreeMap<OrderId, Order>,
-    pub(super) heard: Vec<(i64, Report)>,
-}
-
-pub(super) const ONE: InstrumentId = InstrumentId(0);
-
-pub(super) fn ms(ms: i64) -> LocalTime {
-    LocalTime(ms * 1_000_000)
-}
-
-pub(super) fn level((price, qty): (i64, i64)) -> Level {
-    Level { price: Ticks(price), qty: Lots(qty) }
-}
-
-fn levels(pairs: &[(i64, i64)]) -> Vec<Level> {
-    pairs.iter().copied().map(level).collect()
-}
-
-/// Delays in milliseconds.
-pub(super) fn spec(feed: u32, entry: u32, response: u32) -> PaperSpec {
-    PaperSpec {
-        latency: LatencySpec {
-            feed_us: feed * 1_000,
-            entry_us: entry * 1_000,
-            response_us: response * 1_000,
-            entry_jitter: 0.0,
-        },
-        queue: QueueModel::RiskAverse,
-        maker_fee: Rate(-1_000),
-        taker_fee: Rate(10_000),
-    }
-}
-
-impl Desk {
-    pub(super) fn with(spec: PaperSpec) -> Self {
-        let one = Step::parse("1").unwrap();
-        let mut desk = Self {
-            paper: Paper::new(ONE, spec, Stream::new(1, "paper.latency")),
-            rules: Instrument::new(VenueId::BinanceSpot, "XY", "X", "Y", one, one).unwrap(),
-            book: Book::new(),
-            bbo: None,
-            trusted: false,
-            orders: BTreeMap::new(),
-            heard: Vec::new(),
-        };
-        desk.snapshot(0, &[(100, 10), (99, 20)], &[(104, 10), (105, 20)]);
-        desk
-    }
-
-    /// No delays at all.
-    fn at_once() -> Self {
-        Self::with(spec(0, 0, 0))
-    }
-
-    pub(super) fn top(&self) -> Option<Top> {
-        let (bid, ask) = self.bbo.unwrap_or((self.book.best(Side::Bid), self.book.best(Side::Ask)));
-        let top = Top { bid: bid?, ask: ask? };
-        (self.trusted && top.bid.price < top.ask.price).then_some(top)
-    }
-
-    pub(super) fn news(&mut self, at: i64, venue_ms: Option<i64>, kind: MarketEventKind) {
-        let venue_time = venue_ms.map(|t| VenueTime(t * 1_000_000));
-        let event = MarketEvent { instrument: ONE, venue_time, kind };
-        let market = Visible { rules: &self.rules, book: &self.book, top: self.top(), trusted: self.trusted };
-        self.paper.observe(&event, &market, ms(at));
-        match event.kind {
-            MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-                self.book.apply_snapshot(seq, &bids, &asks, complete);
-                (self.trusted, self.bbo) = (true, None);
-            }
-            MarketEventKind::Delta { seq, bids, asks } => {
-                self.book.apply_delta(seq, &bids, &asks);
-                self.bbo = None;
-            }
-            MarketEventKind::Bbo { bid, ask, .. } => self.bbo = Some((bid, ask)),
-            MarketEventKind::Gap { .. } => self.trusted = false,
-            MarketEventKind::Rules(rules) => self.rules = *rules,
-            MarketEventKind::Status(status) => self.rules.status = status,
-            MarketEventKind::Trade { .. } => {}
-        }
-        self.until(at);
-    }
-
-    pub(super) fn until(&mut self, at: i64) {
-        let market = Visible { rules: &self.rules, book: &self.book, top: self.top(), trusted: self.trusted };
-        let mut heard = Vec::new();
-        self.paper.advance(ms(at), &market, &mut heard);
-        for report in heard {
-            self.orders.get_mut(&report.id).expect("the venue speaks of our orders").hear(&report);
-            if let ReportKind::Replaced { old, remaining, .. } = report.kind {
-                let old = self.orders.get_mut(&old).unwrap();
-                assert!(old.is_alive() && old.remaining == remaining);
-                old.state = OrderState::Gone;
-            }
-            self.heard.push((at, report));
-        }
-    }
-
-    fn snapshot(&mut self, at: i64, bids: &[(i64, i64)], asks: &[(i64, i64)]) {
-        let (bids, asks) = (levels(bids), levels(asks));
-        self.news(at, None, MarketEventKind::Snapshot { seq: 1, bids, asks, complete: true });
-    }
-
-    fn depth(&mut self, at: i64, bids: &[(i64, i64)], asks: &[(i64, i64)]) {
-        let (bids, asks) = (levels(bids), levels(asks));
-        let seq = self.book.seq() + 1;
-        self.news(at, None, MarketEventKind::Delta { seq, bids, asks });
-    }
-
-    /// Somebody sells (`taker` is `Ask`) or buys.
-    fn print(&mut self, at: i64, taker: Side, price: i64, qty: i64) {
-        self.flagged(at, taker, price, qty, PrintFlags::NONE);
-    }
-
-    fn flagged(&mut self, at: i64, taker: Side, price: i64, qty: i64, flags: PrintFlags) {
-        let (price, qty) = (Ticks(price), Lots(qty));
-        self.news(at, None, MarketEventKind::Trade { id: 1, taker, price, qty, flags });
-    }
-
-    /// We remember an order as sent.
-    fn remember(&mut self, at: i64, id: u64, side: Side, qty: i64, price: i64, kind: OrderKind) {
-        let (id, price, qty) = (OrderId(id), Ticks(price), Lots(qty));
-        let (state, remaining, sent) = (OrderState::Pending, qty, ms(at));
-        let order = Order { id, instrument: ONE, side, price, qty, remaining, kind, state, sent, joined_behind: None };
-        self.orders.insert(id, order);
-    }
-
-    pub(super) fn send(&mut self, at: i64, id: u64, side: Side, qty: i64, price: i64, kind: OrderKind) {
-        self.remember(at, id, side, qty, price, kind);
-        let (id, price, qty) = (OrderId(id), Ticks(price), Lots(qty));
-        self.paper.submit(approve(Request::Place { id, instrument: ONE, side, price, qty, kind }), ms(at));
-    }
-
-    /// Post-only to buy.
-    fn bid(&mut self, at: i64, id: u64, qty: i64, price: i64) {
-        self.send(at, id, Side::Bid, qty, price, OrderKind::PostOnly);
-    }
-
-    pub(super) fn cancel(&mut self, at: i64, id: u64) {
-        self.paper.submit(approve(Request::Cancel { id: OrderId(id), instrument: ONE }), ms(at));
-    }
-
-    pub(super) fn replace(&mut self, at: i64, old: u64, new: u64, qty: i64, price: i64) {
-        let Order { side, kind, .. } = self.orders[&OrderId(old)];
-        self.remember(at, new, side, qty, price, kind);
-        let (old, new, price, qty) = (OrderId(old), OrderId(new), Ticks(price), Lots(qty));
-        self.paper.submit(approve(Request::Replace { old, new, instrument: ONE, price, qty }), ms(at));
-    }
-
-    /// What was said of an order, in short: `accepted 10`, `5 @ 100 queue_front behind 3`, …
-    fn life(&self, id: u64) -> Vec<String> {
-        let ours = self.heard.iter().filter(|(_, report)| report.id == OrderId(id));
-        ours.map(|(_, report)| match &report.kind {
-            ReportKind::Accepted { queue_ahead } => format!("accepted {}", queue_ahead.0),
-            ReportKind::Rejected(reason) => format!("rejected {reason:?}"),
-            ReportKind::Cancelled { remaining } => format!("cancelled {}", remaining.0),
-            ReportKind::CancelRejected(reason) => format!("cancel rejected {reason:?}"),
-            ReportKind::Replaced { old, remaining, queue_ahead } => {
-                format!("replaced {} left {} behind {}", old.0, remaining.0, queue_ahead.0)
-            }
-            ReportKind::Filled(f) => format!("{} @ {} {} behind {}", f.qty.0, f.price.0, f.why.word(), f.queue_ahead.0),
-        })
-        .collect()
-    }
-
-    pub(super) fn fills(&self) -> impl Iterator<Item = &Fill> {
-        self.heard.iter().filter_map(|(_, report)| match &report.kind {
-            ReportKind::Filled(fill) => Some(fill),
-            ReportKind::Accepted { .. }
-            | ReportKind::Rejected(_)
-            | ReportKind::Cancelled { .. }
-            | ReportKind::CancelRejected(_)
-            | ReportKind::Replaced { .. } => None,
-        })
-    }
-}
+use crate::market::{Instrument, PrintFlags};
+use crate::order::{FillWhy, Liquidity, OrderKind, RejectReason};
+use crate::units::{Money, Rate, Step, Ticks};
 
 #[test]
 fn an_order_waits_for_the_queue_it_joined() {
@@ -233,6 +43,21 @@ fn a_print_that_the_known_depth_already_shows_moves_no_queue() {
     // The same print stamped later than the depth is news: 3 are theirs, 4 ours.
     desk.news(4, Some(21), late);
     assert_eq!(desk.life(1), ["accepted 10", "4 @ 100 queue_front behind 3"]);
+}
+
+#[test]
+fn a_print_older_than_the_depth_we_joined_on_never_met_us() {
+    // The fall to 98 is known (stamp 20) when our bid joins at 99; the print that caused it (stamp 15) comes later.
+    // An order that was there before the fall has to take it.
+    let mut desk = Desk::at_once();
+    desk.bid(1, 1, 5, 99);
+    let bids = levels(&[(100, 0), (99, 0), (97, 5)]);
+    desk.news(2, Some(20), MarketEventKind::Delta { seq: 2, bids, asks: vec![] });
+    desk.bid(2, 2, 5, 99);
+    let (price, qty, flags) = (Ticks(98), Lots(9), PrintFlags::NONE);
+    desk.news(3, Some(15), MarketEventKind::Trade { id: 1, taker: Side::Ask, price, qty, flags });
+    assert_eq!(desk.life(1), ["accepted 20", "5 @ 99 traded_through behind 0"]);
+    assert_eq!(desk.life(2), ["accepted 0"]);
 }
 
 #[test]
@@ -282,12 +107,56 @@ fn an_offer_at_our_price_had_to_trade_with_us_first() {
     // two more.
     let mut desk = Desk::at_once();
     desk.bid(1, 1, 7, 100);
-    let bbo = MarketEventKind::Bbo { seq: 2, bid: Some(level((99, 20))), ask: Some(level((100, 4))) };
-    desk.news(2, None, bbo);
+    desk.ticker(2, 2, (99, 20), (100, 4));
     desk.depth(3, &[(100, 0)], &[(100, 4)]);
     assert_eq!(desk.life(1), ["accepted 10", "4 @ 100 crossed behind 10"]);
     desk.depth(4, &[], &[(100, 6)]);
     assert_eq!(desk.life(1)[2..], ["2 @ 100 crossed behind 0"]);
+}
+
+#[test]
+fn news_older_than_what_we_know_crosses_nobody() {
+    // The ticker of update 10 offers at 104, so the 103 of update 5 is history; 102 is ours to bid.
+    let mut desk = Desk::at_once();
+    desk.ticker(1, 10, (101, 3), (104, 10));
+    desk.bid(1, 1, 5, 103);
+    desk.depth_as_of(2, 5, &[], &[(103, 4)]);
+    desk.depth_as_of(3, 20, &[], &[(103, 0)]);
+    // A ticker the book has overtaken; then a level that is gone by the end of its own message.
+    desk.ticker(4, 19, (101, 3), (103, 4));
+    desk.depth(5, &[], &[(103, 4), (103, 0)]);
+    // After a gap nothing counts until the snapshot.
+    desk.news(6, None, MarketEventKind::Gap { expected: 22, found: 30 });
+    desk.depth(7, &[], &[(103, 4)]);
+    desk.ticker(7, 99, (101, 3), (103, 4));
+    assert_eq!(desk.life(1), ["accepted 0"]);
+    // The ticker of update 5 is ahead of depth 2; a snapshot starts the count anew, and then depth 2 is news.
+    desk.snapshot(8, &[(101, 3)], &[(104, 4)]);
+    desk.ticker(9, 5, (101, 3), (104, 4));
+    desk.depth(10, &[], &[(103, 4)]);
+    desk.snapshot(11, &[(101, 3)], &[(104, 4)]);
+    desk.depth(12, &[], &[(103, 1)]);
+    assert_eq!(desk.life(1), ["accepted 0", "1 @ 103 crossed behind 0"]);
+}
+
+#[test]
+fn lots_we_ate_do_not_come_back_with_older_news() {
+    // The ticker of update 10 offers 4 at 103 and we take them. Depth of update 5 and a ticker of update 6 know
+    // nothing of them yet; update 11 shows the same 4 again. A snapshot without them is proof that they are gone.
+    let mut desk = Desk::at_once();
+    desk.ticker(1, 10, (100, 10), (103, 4));
+    desk.send(1, 1, Side::Bid, 4, 103, OrderKind::Ioc);
+    desk.depth_as_of(2, 5, &[], &[(103, 0)]);
+    desk.ticker(3, 6, (100, 10), (104, 10));
+    desk.depth_as_of(4, 11, &[], &[(103, 4)]);
+    desk.send(4, 2, Side::Bid, 4, 103, OrderKind::Ioc);
+    desk.snapshot(5, &[(100, 10)], &[(104, 10)]);
+    desk.depth(6, &[], &[(103, 4)]);
+    desk.send(6, 3, Side::Bid, 4, 103, OrderKind::Ioc);
+    desk.until(6);
+    assert_eq!(desk.life(1), ["accepted 0", "4 @ 103 took behind 0"]);
+    assert_eq!(desk.life(2), ["accepted 0", "cancelled 4"]);
+    assert_eq!(desk.life(3), ["accepted 0", "4 @ 103 took behind 0"]);
 }
 
 #[test]
@@ -346,7 +215,7 @@ fn a_post_only_order_that_would_trade_is_refused_even_if_only_the_ticker_knows()
     desk.bid(1, 1, 5, 104);
     desk.bid(1, 2, 5, 103);
     // The ticker is ahead of the book: 103 is offered now.
-    desk.news(2, None, MarketEventKind::Bbo { seq: 5, bid: Some(level((101, 3))), ask: Some(level((103, 1))) });
+    desk.ticker(2, 5, (101, 3), (103, 1));
     desk.bid(2, 3, 5, 103);
     desk.bid(2, 4, 5, 101);
     desk.until(3);

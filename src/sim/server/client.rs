@@ -87,7 +87,7 @@ async fn converse(
 ) {
     let born = Instant::now();
     let mut ping = tokio::time::interval_at(born + PING_EVERY, PING_EVERY);
-    let (mut heard, mut beat) = (born, 0u64);
+    let (mut unanswered, mut beat) = (None, 0u64);
     let (mut second, mut messages) = (born, 0);
     let (code, reason) = loop {
         tokio::select! {
@@ -114,15 +114,15 @@ async fn converse(
                             return;
                         }
                     }
-                    Message::Pong(payload) if payload.as_ref() == beat.to_be_bytes() => heard = Instant::now(),
-                    Message::Close(_) => return,
+                    Message::Pong(payload) if payload.as_ref() == beat.to_be_bytes() => unanswered = None,
                     Message::Binary(_) => break (CloseCode::Unsupported, "text only"),
-                    // The library answers pings; unasked pongs keep nobody alive.
-                    Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+                    // The library answers pings and goodbyes, and ends the stream after those; unasked pongs keep
+                    // nobody alive.
+                    Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
                 }
             }
             now = ping.tick() => {
-                if now - heard > PONG_WITHIN + PING_EVERY {
+                if now - *unanswered.get_or_insert(now) >= PONG_WITHIN {
                     break (CloseCode::Policy, "no pong within 60 s");
                 }
                 if now - born > LIFE {

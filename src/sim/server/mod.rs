@@ -125,8 +125,11 @@ async fn open(listener: TcpListener, venue: Venue, mut stop: watch::Receiver<boo
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                // A connection that broke before we took it is not our trouble.
-                let Ok((socket, _)) = accepted else { continue };
+                let Ok((socket, _)) = accepted else {
+                    // Broken before we took it, or no file descriptors left: then others must go first.
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    continue;
+                };
                 id += 1;
                 connections.spawn(receive(id, socket, letters.clone(), stop.clone()));
             }

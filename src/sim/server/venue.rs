@@ -214,6 +214,8 @@ impl Venue {
                 // A client that hung up meanwhile does not want it.
                 let _ = reply.send(answer);
             }
+            // Too many streams: the client is dropped, which hangs up.
+            Letter::Join(client) if client.streams.len() > STREAMS_MAX => {}
             Letter::Join(mut client) => {
                 client.wants = client.streams.iter().filter_map(|s| self.resolve(s)).collect();
                 self.clients.push(client);

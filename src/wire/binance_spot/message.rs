@@ -146,6 +146,7 @@ fn depth(s: &mut Scan<'_>, symbols: &Symbols, unit: TimeUnit, scratch: &mut Scra
     Some(Message::Depth { at, diff: Diff { first, last, venue_time: Some(time), bids, asks } })
 }
 
+#[inline]
 fn levels(s: &mut Scan<'_>, tick: Step, lot: Step, scratch: &mut Vec<Level>) -> Option<Vec<Level>> {
     scratch.clear();
     s.expect(b"[")?;

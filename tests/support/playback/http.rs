@@ -56,6 +56,9 @@ async fn peek_head(stream: &TcpStream) -> Option<String> {
     let mut buffer = vec![0; 16 << 10];
     loop {
         let n = stream.peek(&mut buffer).await.ok().filter(|&n| n > 0)?;
+        if !buffer[0].is_ascii_uppercase() {
+            return None; // No HTTP method; a TLS greeting, most likely.
+        }
         if let Some(end) = buffer[..n].windows(4).position(|w| w == b"\r\n\r\n") {
             return String::from_utf8(buffer[..end + 4].to_vec()).ok();
         }

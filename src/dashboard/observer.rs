@@ -1,0 +1,147 @@
+//! Draws the picture: looks at the session, and remembers what only its outputs tell.
+
+use std::sync::Arc;
+
+use super::status::{
+    FeedStatus, InstrumentStatus, JournalStatus, LimitUse, Phase, PnlStatus, QuoteStatus, StatusSnapshot,
+};
+use crate::digest::Digest;
+use crate::engine::{BookState, Mode, Output, Session};
+use crate::market::{Instrument, InstrumentId};
+use crate::order::ReportKind;
+use crate::risk::RiskState;
+use crate::strategy::Strategies;
+use crate::units::{LocalTime, Money};
+
+/// Follows one session. Costs nothing to the session and tells it nothing.
+#[derive(Debug)]
+pub struct Observer {
+    picture: StatusSnapshot,
+    decided: Vec<Option<LocalTime>>,
+    /// Who changed the risk state last, and why.
+    risk_reason: String,
+}
+
+impl Observer {
+    /// Of the session `name` over `rules`, quoted by `strategies`.
+    pub fn new(name: &str, rules: &[Instrument], strategies: &Strategies) -> Self {
+        let mut picture = StatusSnapshot::starting(name, rules);
+        for (it, strategy) in picture.instruments.iter_mut().zip(strategies) {
+            it.strategy = strategy.as_ref().map_or(String::new(), |s| s.name().to_owned());
+        }
+        Self { picture, decided: vec![None; rules.len()], risk_reason: String::new() }
+    }
+
+    /// Takes in what the session said at `at`.
+    pub fn hear(&mut self, said: &[Output], at: LocalTime) {
+        for output in said {
+            match output {
+                Output::Decided { decision, .. } => self.decided[decision.instrument.index()] = Some(at),
+                Output::Heard(report) => {
+                    self.picture.fills += u64::from(matches!(report.kind, ReportKind::Filled(_)));
+                }
+                Output::Refused { .. } => self.picture.refusals += 1,
+                Output::Risk { state, reason, by } => {
+                    self.risk_reason = match state {
+                        RiskState::Active => String::new(),
+                        RiskState::Reducing | RiskState::Halted => format!("{reason}, by {by}"),
+                    };
+                }
+                Output::Book { .. } | Output::Sent(_) | Output::Commanded { .. } | Output::Equity(_) => {}
+            }
+        }
+    }
+
+    /// Takes in the state digest of a checkpoint.
+    pub fn checkpointed(&mut self, state: Digest) {
+        self.picture.state_digest = state.to_string();
+    }
+
+    /// The picture at `now`, on our clock.
+    pub fn picture(
+        &mut self,
+        session: &Session,
+        now: LocalTime,
+        feeds: Vec<FeedStatus>,
+        journal: JournalStatus,
+    ) -> Arc<StatusSnapshot> {
+        for index in 0..session.len() {
+            let id = InstrumentId(u16::try_from(index).expect("a session has fewer than 65536 instruments"));
+            let decided = self.decided[index];
+            look(&mut self.picture.instruments[index], session, id);
+            self.picture.instruments[index].decision_age_ms = decided.map(|at| now.since(at).ms());
+        }
+        let picture = &mut self.picture;
+        picture.at_ns = now.0;
+        picture.uptime_s = session.started().map_or(0.0, |start| now.since(start).seconds());
+        picture.seq = session.seq();
+        picture.output_digest = session.digest().digest().to_string();
+        picture.limits = book_limits(session);
+        (picture.state, picture.reason) = phase(session, &picture.instruments, &self.risk_reason);
+        picture.feeds = feeds;
+        picture.journal = journal;
+        Arc::new(picture.clone())
+    }
+}
+
+fn look(it: &mut InstrumentStatus, session: &Session, id: InstrumentId) {
+    let rules = session.rules(id);
+    let mark = session.equity(id);
+    let orders = session.orders(id);
+    let limits = session.limits();
+    it.book = session.book_state(id).word().to_owned();
+    it.set_top(rules, session.top(id));
+    it.quotes = orders.iter().map(|o| QuoteStatus::new(rules, o, session.venue(id).queue_ahead(o.id))).collect();
+    it.position = rules.qty_text(mark.position);
+    it.limits = vec![
+        LimitUse::of_lots("position_max_base", rules, mark.position, limits.position_max[id.index()]),
+        LimitUse::of_count("open_orders_max", orders.len() as u64, u64::from(limits.open_orders_max)),
+    ];
+    it.pnl = Some(PnlStatus::from(&mark));
+    let (wanted, why) = session.last_decision(id);
+    it.set_decision(wanted, &why);
+}
+
+/// Use of the limits on the whole book.
+fn book_limits(session: &Session) -> Vec<LimitUse> {
+    let equity: Money = (0..session.len())
+        .map(|index| session.equity(InstrumentId(index as u16)))
+        .map(|mark| mark.realised + mark.unrealised - mark.fees - mark.funding)
+        .sum();
+    let loss = if equity < Money::ZERO { -equity } else { Money::ZERO };
+    session.limits().loss_max.map(|max| LimitUse::of_money("loss_max_quote", loss, max)).into_iter().collect()
+}
+
+/// What the session is doing, and why it is not simply quoting.
+fn phase(session: &Session, instruments: &[InstrumentStatus], risk_reason: &str) -> (Phase, String) {
+    match session.mode() {
+        Mode::Stopped => return (Phase::Stopping, String::new()),
+        Mode::Quoting | Mode::Paused | Mode::Flattening => {}
+    }
+    match session.risk_state() {
+        RiskState::Active => {}
+        RiskState::Reducing => return (Phase::Reducing, risk_reason.to_owned()),
+        RiskState::Halted => return (Phase::Halted, risk_reason.to_owned()),
+    }
+    match session.mode() {
+        Mode::Paused => return (Phase::Paused, String::new()),
+        Mode::Flattening => return (Phase::Paused, "flattening".to_owned()),
+        Mode::Quoting | Mode::Stopped => {}
+    }
+    if session.seq() == 0 {
+        return (Phase::Starting, String::new());
+    }
+    if instruments.iter().all(|it| it.strategy.is_empty()) {
+        return (Phase::Recording, String::new());
+    }
+    let live = BookState::Live.word();
+    let ready = |it: &&InstrumentStatus| it.book == live && it.warm_up.is_none() && it.terms.is_some();
+    if instruments.iter().any(|it| !it.strategy.is_empty() && ready(&it)) {
+        return (Phase::Quoting, String::new());
+    }
+    let why = instruments.iter().find_map(|it| match &it.idle {
+        _ if it.book != live => Some(format!("{}: book {}", it.label, it.book)),
+        idle => idle.clone(),
+    });
+    (Phase::WarmingUp, why.unwrap_or_default())
+}

@@ -1,0 +1,168 @@
+//! The innermost loop of everything that records: append the input, let the session obey it, append what it said.
+
+use std::sync::Arc;
+
+use crate::dashboard::status::{FeedStatus, JournalStatus};
+use crate::dashboard::{Observer, StatusSnapshot};
+use crate::digest::canonical_bytes;
+use crate::engine::{Input, Output, Session, SessionSpec, Stamped};
+use crate::journal::{Account, AccountState, Checkpoint, Ending, JournalError, Manifest, Writer};
+use crate::order::ReportKind;
+use crate::risk::RiskState;
+use crate::strategy::Strategies;
+use crate::units::{LocalTime, Nanos};
+
+/// A session with its recording.
+pub struct Core {
+    session: Session,
+    strategies: Strategies,
+    writer: Writer,
+    account: Option<Account>,
+    last: Stamped,
+    out: Vec<Output>,
+    observer: Observer,
+    checkpoint_every: u64,
+    risk_reason: String,
+    /// The oldest input not known to be on disk: its number and time.
+    unsaved: (u64, LocalTime),
+}
+
+impl Core {
+    /// A session about to begin. With an account, its position and state follow every change.
+    pub fn new(
+        spec: &SessionSpec,
+        strategies: Strategies,
+        writer: Writer,
+        account: Option<Account>,
+        checkpoint_every: u64,
+    ) -> Self {
+        let rules: Vec<_> = spec.desks.iter().map(|d| d.rules.clone()).collect();
+        Self {
+            observer: Observer::new(&writer.manifest().id, &rules, &strategies),
+            session: Session::new(spec),
+            strategies,
+            writer,
+            account,
+            last: Stamped { seq: 0, at: LocalTime::default(), input: Input::Tick },
+            out: Vec::new(),
+            checkpoint_every: checkpoint_every.max(1),
+            risk_reason: String::new(),
+            unsaved: (0, LocalTime::default()),
+        }
+    }
+
+    /// Takes one input: appended before it is obeyed, so a power cut never leaves an action without its cause.
+    pub fn take(&mut self, at: LocalTime, input: Input) -> Result<(), JournalError> {
+        // Two connections and a timer have three clocks' worth of jitter; the recording has one order.
+        self.last = Stamped { seq: self.last.seq + 1, at: at.max(self.last.at), input };
+        self.writer.input(&self.last)?;
+        self.session.step(&self.last, &mut self.strategies, &mut self.out);
+        self.writer.outputs(self.last.seq, &self.out)?;
+        self.observer.hear(&self.out, self.last.at);
+        let mut account_changed = false;
+        for output in self.out.drain(..) {
+            match &output {
+                Output::Heard(report) => account_changed |= matches!(report.kind, ReportKind::Filled(_)),
+                Output::Risk { reason, .. } => {
+                    self.risk_reason.clone_from(reason);
+                    account_changed = true;
+                }
+                Output::Commanded { .. } => account_changed = true,
+                Output::Book { .. }
+                | Output::Decided { .. }
+                | Output::Sent(_)
+                | Output::Refused { .. }
+                | Output::Equity(_) => {}
+            }
+        }
+        if account_changed {
+            self.save_account()?;
+        }
+        if self.last.input == Input::Tick {
+            self.writer.tick(self.last.at)?;
+        }
+        if self.last.seq.is_multiple_of(self.checkpoint_every) {
+            let checkpoint = checkpoint(&self.session, &self.strategies);
+            self.observer.checkpointed(checkpoint.state_digest);
+            self.writer.checkpoint(checkpoint)?;
+        }
+        if self.writer.durable_seq() >= self.unsaved.0 {
+            self.unsaved = (self.last.seq, self.last.at);
+        }
+        Ok(())
+    }
+
+    fn save_account(&mut self) -> Result<(), JournalError> {
+        let Some(account) = &mut self.account else { return Ok(()) };
+        let session = &self.writer.manifest().id;
+        account.save(&AccountState {
+            instruments: self.writer.manifest().instruments.clone(),
+            carried: self.session.carried(session),
+            working: self.session.all_orders().cloned().collect(),
+            limits: Some(self.session.limits().clone()),
+            halted: (self.session.risk_state() == RiskState::Halted).then(|| self.risk_reason.clone()),
+            session: session.clone(),
+            at: self.last.at,
+        })
+    }
+
+    /// The session as it is.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The picture of it all, at `now`.
+    pub fn picture(&mut self, now: LocalTime, feeds: Vec<FeedStatus>) -> Arc<StatusSnapshot> {
+        let unsaved = self.session.seq().saturating_sub(self.writer.durable_seq());
+        let journal = JournalStatus { lag_ms: self.journal_lag().ms(), waiting: unsaved, bytes: self.writer.bytes() };
+        self.observer.picture(&self.session, now, feeds, journal)
+    }
+
+    /// The recording.
+    pub fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// Age of the oldest input that a power cut would take, within one block.
+    fn journal_lag(&self) -> Nanos {
+        if self.writer.durable_seq() >= self.unsaved.0 { Nanos::ZERO } else { self.last.at.since(self.unsaved.1) }
+    }
+
+    /// Ends the recording: everything on disk, digests in the manifest.
+    pub fn finish(mut self) -> Result<(Session, Manifest), JournalError> {
+        self.save_account()?;
+        let ending = Ending {
+            at: self.last.at,
+            output_digest: self.session.digest().digest(),
+            state_digest: self.session.state_digest(),
+        };
+        Ok((self.session, self.writer.finish(ending)?))
+    }
+}
+
+/// The state to resume from, and the fingerprints a replay must arrive at.
+fn checkpoint(session: &Session, strategies: &Strategies) -> Checkpoint {
+    let saved: Vec<Vec<u8>> = strategies.iter().map(|s| s.as_ref().map_or_else(Vec::new, |s| s.save())).collect();
+    Checkpoint {
+        seq: session.seq(),
+        at: session.now(),
+        outputs: session.digest().length(),
+        output_digest: session.digest().digest(),
+        state_digest: session.state_digest(),
+        state: canonical_bytes(&(session, saved)),
+    }
+}
+
+/// A session and its strategies back from a checkpoint's state. Errors if the bytes are of another kind of session.
+pub fn resume(state: &[u8], strategies: &mut Strategies) -> Result<Session, String> {
+    let (session, saved): (Session, Vec<Vec<u8>>) = postcard::from_bytes(state).map_err(|e| e.to_string())?;
+    if saved.len() != strategies.len() {
+        return Err(format!("the checkpoint has {} strategies, the session {}", saved.len(), strategies.len()));
+    }
+    for (strategy, saved) in strategies.iter_mut().zip(&saved) {
+        if let Some(strategy) = strategy {
+            strategy.restore(saved)?;
+        }
+    }
+    Ok(session)
+}

@@ -1,0 +1,462 @@
+//! Live paper trading: sockets on one side, the journal on the other, one thread with the session in between.
+//!
+//! Everything that can happen (news, time, commands) goes through one bounded channel, so its order is the order of
+//! the recording. The session has a thread of its own; if the disk cannot keep up it waits, the channel fills, and
+//! the sockets wait with it: it never trades unrecorded.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use super::core::Core;
+use super::prepare::{self, PrepareError};
+use super::simulated::{self, SimulatedError};
+use crate::config::Loaded;
+use crate::dashboard::contact::fresh_token;
+use crate::dashboard::status::FeedStatus;
+use crate::dashboard::{self, Contact, ContactError, Handle, ServeError, StatusSnapshot};
+use crate::engine::{Carried, Command, EquityMark, Input, Session, SessionSpec};
+use crate::feed::{self, Ended, Endpoint, FeedError, Health, Heard, wall_clock};
+use crate::journal::{Account, AccountState, JournalError, Manifest, Options, Store};
+use crate::market::{Instrument, InstrumentId, VenueId};
+use crate::risk::RiskState;
+use crate::units::{LocalTime, Lots, Money, Nanos};
+
+/// Inputs that may wait for the session before the sockets do.
+const CHANNEL: usize = 4_096;
+/// How long the last cancellations may take to be confirmed.
+const LAST_ORDERS: Nanos = Nanos::from_s(3);
+/// How often free disk space is looked at.
+const DISK_EVERY: Nanos = Nanos::from_s(5);
+
+/// What was asked for on the command line.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// `VENUE:SYMBOL`s instead of the configuration's.
+    pub instruments: Vec<String>,
+    /// A strategy file instead of the configuration's.
+    pub strategy: Option<PathBuf>,
+    /// The end, if it is known.
+    pub lasting: Option<Duration>,
+    /// The recording's name, instead of one made of the date.
+    pub session: Option<String>,
+    /// Never quote.
+    pub record_only: bool,
+    /// Serve the page and the local API.
+    pub dashboard: bool,
+    /// In the recording's name: which profile this is.
+    pub profile: String,
+}
+
+/// Why a live session could not run, or not to its end.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each wraps an error that explains itself")]
+pub enum LiveError {
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Simulated(#[from] SimulatedError),
+    #[error(transparent)]
+    Dashboard(#[from] ServeError),
+    #[error(transparent)]
+    Contact(#[from] ContactError),
+    #[error("the system gave no random bytes for the API token: {0}")]
+    Token(std::io::Error),
+    #[error("nothing to trade: session.instruments is empty and no --instrument was given")]
+    NoInstruments,
+    #[error("{0} was named twice")]
+    Twice(String),
+    #[error("{venue} refuses to serve us: {reason}")]
+    Refused { venue: VenueId, reason: String },
+    #[error("the session's thread could not be started: {0}")]
+    Thread(std::io::Error),
+    #[error("the session broke one of its own invariants and stopped; what it had recorded is kept")]
+    Broken,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub struct Summary {
+    /// The recording.
+    pub manifest: Manifest,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Where each instrument ended, and its rules.
+    pub marks: Vec<(Instrument, EquityMark)>,
+    /// Last picture.
+    pub picture: Arc<StatusSnapshot>,
+}
+
+/// Runs until told to stop: by the clock, a signal, or an operator.
+pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
+    let (stop, stopped) = watch::channel(false);
+    let names = if ask.instruments.is_empty() { &loaded.settings.session.instruments } else { &ask.instruments };
+    let (endpoints, exchange) = open_endpoints(loaded, names, &stopped).await?;
+    let instruments = discover(&endpoints, names).await?;
+    let text = if ask.record_only { None } else { Some(strategy_text(loaded, ask)?) };
+    let spec = prepare::session_spec(loaded, instruments, text.as_deref())?;
+    let strategies = prepare::strategies(&spec)?;
+
+    let store = Store::open(&loaded.settings.store.path);
+    let account = Account::open(store.path())?;
+    let carried = account.load()?.and_then(|state| carry(&state, &spec));
+    let now = wall_clock();
+    let id = ask.session.clone().unwrap_or_else(|| session_name(now, &ask.profile));
+    let mut manifest = Manifest::new(&id, spec.clone(), now);
+    manifest.config_digest = Some(loaded.digest());
+    let options = Options {
+        block_age: Some(Nanos::from_ms(i64::from(loaded.settings.store.block_ms))),
+        segment_bytes: u64::from(loaded.settings.store.segment_mib) << 20,
+        ..Options::LIVE
+    };
+
+    // Everything that can fail for reasons outside comes before the recording begins, so that a refused start
+    // leaves no empty session behind.
+    let (inputs, inbox) = mpsc::channel(CHANNEL);
+    let (show, pictures) = watch::channel(Arc::new(StatusSnapshot::starting(&id, &rules_of(&spec))));
+    let desk = if ask.dashboard && loaded.settings.dashboard.enabled {
+        Some(open_dashboard(loaded, &store, &id, pictures.clone(), &inputs, &stopped).await?)
+    } else {
+        None
+    };
+    let writer = store.create(&id, manifest, options)?;
+    info!(session = %id, "PAPER trading {}", names.join(", "));
+
+    let mut feeds = JoinSet::new();
+    let mut health = Vec::new();
+    for endpoint in endpoints {
+        let venue = endpoint.venue();
+        let own = owned(&spec, venue);
+        let protocol = prepare::protocol(loaded, venue, own)?;
+        let counters = Arc::new(Health::default());
+        health.push((venue, Arc::clone(&counters)));
+        let settings = prepare::feed_settings(loaded, venue);
+        let task = feed::run(endpoint, settings, protocol, counters, inputs.clone(), stopped.clone());
+        feeds.spawn(async move { (venue, task.await) });
+    }
+
+    let core = Core::new(&spec, strategies, writer, Some(account), loaded.settings.session.checkpoint_inputs);
+    let keeper = Keeper {
+        core,
+        inbox,
+        show,
+        health,
+        folder: store.folder(&id),
+        disk_free_min: loaded.settings.store.disk_free_min_mib << 20,
+        disk_checked: now,
+        stopping_since: None,
+    };
+    let mut keeping = keeper.start(carried)?;
+    let tick = Duration::from_millis(u64::from(loaded.settings.session.tick_ms));
+    let timers = tokio::spawn(tell_time(inputs.clone(), tick, ask.lasting));
+    let shown = tokio::spawn(show_status(pictures));
+
+    let mut refused = None;
+    let kept = loop {
+        tokio::select! {
+            kept = &mut keeping => break kept,
+            Some(ended) = feeds.join_next() => match ended {
+                Ok((venue, Ok(Ended::Refused(reason)))) => {
+                    error!(%venue, "the venue refuses to serve us: {reason}");
+                    refused = Some(LiveError::Refused { venue, reason });
+                    say(&inputs, "feed", Command::Stop).await;
+                }
+                Ok((venue, Err(e))) => {
+                    refused = Some(LiveError::Feed(e));
+                    warn!(%venue, "the feed could not start");
+                    say(&inputs, "feed", Command::Stop).await;
+                }
+                Ok((_, Ok(Ended::Stopped | Ended::HungUp))) | Err(_) => {}
+            },
+        }
+    };
+    shown.abort();
+    timers.abort();
+    let _ = stop.send(true);
+    while feeds.join_next().await.is_some() {}
+    if let Some((handle, contact)) = desk {
+        contact.remove(store.path())?;
+        let _ = handle.finished().await;
+    }
+    if let Some(exchange) = exchange {
+        exchange.finished().await;
+    }
+    let (session, manifest, picture) = kept.unwrap_or(Err(LiveError::Broken))?;
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
+    let marks = (0..session.len()).map(|i| InstrumentId(i as u16));
+    let marks = marks.map(|id| (session.rules(id).clone(), session.equity(id))).collect();
+    Ok(Summary { folder: store.folder(&manifest.id), manifest, marks, picture })
+}
+
+fn rules_of(spec: &SessionSpec) -> Vec<Instrument> {
+    spec.desks.iter().map(|d| d.rules.clone()).collect()
+}
+
+fn owned(spec: &SessionSpec, venue: VenueId) -> Vec<(InstrumentId, Instrument)> {
+    let all = spec.desks.iter().enumerate().map(|(i, d)| (InstrumentId(i as u16), d.rules.clone()));
+    all.filter(|(_, rules)| rules.venue == venue).collect()
+}
+
+fn strategy_text(loaded: &Loaded, ask: &Ask) -> Result<String, PrepareError> {
+    let asked = ask.strategy.as_ref().map(|p| p.display().to_string());
+    prepare::strategy_text(asked.as_deref().unwrap_or(&loaded.settings.strategy.file), None)
+}
+
+/// One endpoint per venue named; the embedded exchange stands in for Binance spot if the settings say so.
+async fn open_endpoints(
+    loaded: &Loaded,
+    names: &[String],
+    stopped: &watch::Receiver<bool>,
+) -> Result<(Vec<Endpoint>, Option<crate::sim::server::ServerHandle>), LiveError> {
+    let mut venues = Vec::new();
+    for name in names {
+        let (venue, _) = prepare::parse_instrument(name)?;
+        if !venues.contains(&venue) {
+            venues.push(venue);
+        }
+    }
+    if venues.is_empty() {
+        return Err(LiveError::NoInstruments);
+    }
+    let exchange = match loaded.settings.simulator.embedded {
+        true => Some(simulated::open(&loaded.settings.simulator, stopped.clone()).await?),
+        false => None,
+    };
+    let endpoint = |venue: VenueId| match (&exchange, venue) {
+        (Some(exchange), VenueId::BinanceSpot) => {
+            let at = exchange.addr;
+            Endpoint::new(venue, &format!("ws://{at}"), &format!("http://{at}"))
+        }
+        _ => Endpoint::new(venue, &loaded.venue(venue).ws_url, &loaded.venue(venue).rest_url),
+    };
+    let endpoints = venues.into_iter().map(endpoint).collect::<Result<Vec<_>, _>>()?;
+    Ok((endpoints, exchange))
+}
+
+/// The rules of every instrument, in the order they were named.
+async fn discover(endpoints: &[Endpoint], names: &[String]) -> Result<Vec<Instrument>, LiveError> {
+    let mut instruments = Vec::new();
+    for (i, name) in names.iter().enumerate() {
+        let (venue, symbol) = prepare::parse_instrument(name)?;
+        if names[..i].contains(name) {
+            return Err(LiveError::Twice(name.clone()));
+        }
+        let endpoint = endpoints.iter().find(|e| e.venue() == venue).expect("every venue named has an endpoint");
+        instruments.extend(feed::discover(endpoint, &[symbol.as_str()]).await?);
+    }
+    Ok(instruments)
+}
+
+async fn open_dashboard(
+    loaded: &Loaded,
+    store: &Store,
+    session: &str,
+    pictures: watch::Receiver<Arc<StatusSnapshot>>,
+    inputs: &mpsc::Sender<Heard>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<(Handle, Contact), LiveError> {
+    let token = fresh_token().map_err(LiveError::Token)?;
+    let (commands, mut asked) = mpsc::channel::<(String, Command)>(16);
+    let settings = &loaded.settings.dashboard;
+    let handle =
+        dashboard::serve(settings.bind, settings.port, token.clone(), pictures, commands, stopped.clone()).await?;
+    let inputs = inputs.downgrade();
+    tokio::spawn(async move {
+        while let (Some((by, command)), Some(inputs)) = (asked.recv().await, inputs.upgrade()) {
+            info!(by, "{command:?}");
+            say(&inputs, &by, command).await;
+        }
+    });
+    let contact =
+        Contact { paper: true, address: handle.address(), token, pid: std::process::id(), session: session.to_owned() };
+    contact.write(store.path())?;
+    info!("dashboard: http://{}", handle.address());
+    Ok((handle, contact))
+}
+
+async fn say(inputs: &mpsc::Sender<Heard>, by: &str, command: Command) {
+    // The session may have ended meanwhile; then there is nobody to tell.
+    let _ = inputs.send(Heard { at: wall_clock(), input: Input::Command { by: by.to_owned(), command } }).await;
+}
+
+/// Time, the end of it, and the signals of the system.
+async fn tell_time(inputs: mpsc::Sender<Heard>, every: Duration, lasting: Option<Duration>) {
+    let mut tick = tokio::time::interval(every);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let end = tokio::time::sleep(lasting.unwrap_or(Duration::MAX));
+    tokio::pin!(end);
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .expect("a process may listen to its own signals");
+    let mut told = false;
+    loop {
+        tokio::select! {
+            // A full channel has news enough; time comes with them.
+            _ = tick.tick() => { let _ = inputs.try_send(Heard { at: wall_clock(), input: Input::Tick }); }
+            () = &mut end, if !told => { told = true; say(&inputs, "timer", Command::Stop).await }
+            Ok(()) = tokio::signal::ctrl_c(), if !told => { told = true; say(&inputs, "SIGINT", Command::Stop).await }
+            _ = terminate.recv(), if !told => { told = true; say(&inputs, "SIGTERM", Command::Stop).await }
+        }
+    }
+}
+
+/// On a terminal a block that renews itself, elsewhere a line now and then.
+async fn show_status(mut pictures: watch::Receiver<Arc<StatusSnapshot>>) {
+    let terminal = std::io::stdout().is_terminal();
+    let pause = Duration::from_millis(if terminal { 500 } else { 10_000 });
+    let mut lines = 0;
+    while pictures.changed().await.is_ok() {
+        let picture = Arc::clone(&pictures.borrow_and_update());
+        if terminal {
+            let block = picture.block();
+            if lines > 0 {
+                print!("\x1b[{lines}A\x1b[J");
+            }
+            println!("{block}");
+            lines = block.lines().count();
+        } else {
+            info!("{}", line(&picture));
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+fn line(picture: &StatusSnapshot) -> String {
+    let mut text = format!("PAPER {} · {} inputs · {} fills", picture.state.word(), picture.seq, picture.fills);
+    for i in &picture.instruments {
+        let equity = i.pnl.as_ref().map_or("", |p| p.equity.as_str());
+        let mid = i.mid.as_deref().unwrap_or("-");
+        text += &format!(" · {} mid {mid} position {} equity {equity} {}", i.label, i.position, i.quote);
+    }
+    if !picture.reason.is_empty() {
+        text += &format!(" · {}", picture.reason);
+    }
+    text
+}
+
+/// `20261121-093000-demo`: sorts by time.
+fn session_name(now: LocalTime, profile: &str) -> String {
+    let utc = jiff::Timestamp::from_nanosecond(i128::from(now.0)).expect("a clock between 1678 and 2262");
+    format!("{}-{profile}", utc.strftime("%Y%m%d-%H%M%S"))
+}
+
+/// What an account leaves to a session over `spec`'s instruments; `None` if it leaves nothing.
+fn carry(state: &AccountState, spec: &SessionSpec) -> Option<Carried> {
+    let mut carried = Carried { from: state.session.clone(), state: state.carried.state, ..Carried::default() };
+    for desk in &spec.desks {
+        let known = state.instruments.iter().position(|label| *label == desk.rules.label());
+        let held = known.map(|i| (state.carried.positions[i], state.carried.costs[i]));
+        let (position, cost) = held.unwrap_or((Lots::ZERO, Money::ZERO));
+        carried.positions.push(position);
+        carried.costs.push(cost);
+    }
+    let nothing = carried.positions.iter().all(|p| *p == Lots::ZERO) && carried.state == RiskState::Active;
+    (!nothing).then_some(carried)
+}
+
+type Kept = Result<(Session, Manifest, Arc<StatusSnapshot>), LiveError>;
+
+/// One connection's counters and whose they are.
+type FeedHealth = (VenueId, Arc<Health>);
+
+fn feed_status((venue, health): &FeedHealth, now: LocalTime) -> FeedStatus {
+    FeedStatus {
+        venue: venue.name().to_owned(),
+        connected: health.connected(),
+        age_ms: health.data_age(now).map(|age| age.ms()),
+        frames: health.frames(),
+        gaps: health.gaps(),
+        reconnects: health.connects().saturating_sub(1),
+    }
+}
+
+/// The session's thread.
+struct Keeper {
+    core: Core,
+    inbox: mpsc::Receiver<Heard>,
+    show: watch::Sender<Arc<StatusSnapshot>>,
+    health: Vec<FeedHealth>,
+    folder: PathBuf,
+    disk_free_min: u64,
+    disk_checked: LocalTime,
+    stopping_since: Option<LocalTime>,
+}
+
+impl Keeper {
+    fn start(self, carried: Option<Carried>) -> Result<tokio::sync::oneshot::Receiver<Kept>, LiveError> {
+        let (done, kept) = tokio::sync::oneshot::channel();
+        let thread = std::thread::Builder::new().name("session".to_owned());
+        thread
+            .spawn(move || {
+                let _ = done.send(self.keep(carried));
+            })
+            .map_err(LiveError::Thread)?;
+        Ok(kept)
+    }
+
+    fn keep(mut self, carried: Option<Carried>) -> Kept {
+        if let Some(carried) = carried {
+            info!("carrying over from {}: positions {:?}, {}", carried.from, carried.positions, carried.state.word());
+            let command = Command::Restore(Box::new(carried));
+            self.core.take(wall_clock(), Input::Command { by: "account".to_owned(), command })?;
+        }
+        while let Some(Heard { at, input }) = self.inbox.blocking_recv() {
+            let is_tick = input == Input::Tick;
+            if matches!(&input, Input::Command { command: Command::Stop, .. }) {
+                self.stopping_since = Some(at);
+            }
+            self.core.take(at, input)?;
+            if is_tick {
+                self.guard_disk(at)?;
+                self.draw(at);
+            }
+            if self.may_end(at) {
+                break;
+            }
+        }
+        let picture = self.draw(self.core.session().now());
+        let (session, manifest) = self.core.finish()?;
+        Ok((session, manifest, picture))
+    }
+
+    fn draw(&mut self, now: LocalTime) -> Arc<StatusSnapshot> {
+        let feeds = self.health.iter().map(|health| feed_status(health, now)).collect();
+        let picture = self.core.picture(now, feeds);
+        self.show.send_replace(Arc::clone(&picture));
+        picture
+    }
+
+    /// After Stop, once every cancellation is confirmed.
+    fn may_end(&self, now: LocalTime) -> bool {
+        let session = self.core.session();
+        let open = (0..session.len()).any(|i| !session.orders(InstrumentId(i as u16)).is_empty());
+        self.stopping_since.is_some_and(|since| !open || now.since(since) > LAST_ORDERS)
+    }
+
+    /// Halts while there is still room to say so.
+    fn guard_disk(&mut self, now: LocalTime) -> Result<(), JournalError> {
+        if now.since(self.disk_checked) < DISK_EVERY || self.core.session().risk_state() == RiskState::Halted {
+            return Ok(());
+        }
+        self.disk_checked = now;
+        let Ok(disk) = rustix::fs::statvfs(&self.folder) else { return Ok(()) };
+        let free = disk.f_bavail * disk.f_frsize;
+        if free < self.disk_free_min {
+            let (free, least) = (free >> 20, self.disk_free_min >> 20);
+            let reason = format!("DISK_LOW value={free} limit={least} unit=MiB path={}", self.folder.display());
+            error!("{reason}: free some space, then `papermaker resume`");
+            self.core.take(now, Input::Command { by: "disk".to_owned(), command: Command::Halt { reason } })?;
+        }
+        Ok(())
+    }
+}

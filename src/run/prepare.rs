@@ -1,0 +1,150 @@
+//! From settings and rules to a session: its spec, its strategies, its conversation with a venue.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::Loaded;
+use crate::engine::{DeskSpec, SessionSpec};
+use crate::feed;
+use crate::market::{Instrument, InstrumentId, VenueId};
+use crate::strategy::{self, Strategies, StrategyError};
+use crate::units::Nanos;
+use crate::wire::binance_spot::BinanceSpot;
+use crate::wire::liveness::Patience;
+use crate::wire::{Protocol, binance_spot};
+
+/// Why a session cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// No such strategy file, nor a built-in of that name.
+    #[error("strategy.file = {name:?}: no such file, and built in are only {known}")]
+    NoStrategy {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The strategy file is not right.
+    #[error("{path}: {error}")]
+    Strategy {
+        /// Which.
+        path: String,
+        /// What is wrong with it.
+        error: StrategyError,
+    },
+    /// An instrument that is not `VENUE:SYMBOL`.
+    #[error("{text:?} is not an instrument: {why}")]
+    Instrument {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A venue without an adapter.
+    #[error("{0} is known by name, but this version speaks binance-spot only")]
+    Venue(VenueId),
+    /// The limits do not fit the instruments.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigErrors),
+}
+
+/// `VENUE:SYMBOL`, taken apart.
+pub fn parse_instrument(text: &str) -> Result<(VenueId, String), PrepareError> {
+    let wrong = |why: String| PrepareError::Instrument { text: text.to_owned(), why };
+    let (venue, symbol) =
+        text.split_once(':').ok_or_else(|| wrong("write VENUE:SYMBOL, for example binance-spot:BTCUSDT".to_owned()))?;
+    Ok((venue.parse().map_err(wrong)?, symbol.to_owned()))
+}
+
+/// The text of a strategy: a file by its path, or a built-in by its name.
+pub fn strategy_text(name: &str, folder: Option<&Path>) -> Result<String, PrepareError> {
+    let paths = [Some(PathBuf::from(name)), folder.map(|f| f.join(name))];
+    for path in paths.into_iter().flatten() {
+        if let Ok(text) = std::fs::read_to_string(&path) {
+            let shown = path.display().to_string();
+            strategy::check(&text).map_err(|error| PrepareError::Strategy { path: shown, error })?;
+            return Ok(text);
+        }
+    }
+    let built_in = strategy::BUILT_IN.iter().find(|(known, _)| *known == name || name == known.replace('_', "-"));
+    match built_in {
+        Some((_, text)) => Ok((*text).to_owned()),
+        None => {
+            let known: Vec<_> = strategy::BUILT_IN.iter().map(|(known, _)| *known).collect();
+            Err(PrepareError::NoStrategy { name: name.to_owned(), known: known.join(", ") })
+        }
+    }
+}
+
+/// The spec of a session over these instruments. `strategy` is the text of one, or `None` to record only.
+pub fn session_spec(
+    loaded: &Loaded,
+    instruments: Vec<Instrument>,
+    strategy: Option<&str>,
+) -> Result<SessionSpec, PrepareError> {
+    let risk = loaded.risk_limits(&instruments)?;
+    let desk = |rules: Instrument| DeskSpec {
+        paper: loaded.paper_spec(rules.venue),
+        signals: loaded.signal_spec(),
+        quoting: loaded.quoting_spec(),
+        strategy: strategy.map(str::to_owned),
+        rules,
+    };
+    Ok(SessionSpec {
+        seed: loaded.settings.session.seed,
+        desks: instruments.into_iter().map(desk).collect(),
+        risk,
+        equity_every: Nanos::from_ms(i64::from(loaded.settings.session.equity_ms)),
+    })
+}
+
+/// The strategies a spec names.
+pub fn strategies(spec: &SessionSpec) -> Result<Strategies, PrepareError> {
+    let build = |desk: &DeskSpec| {
+        let wrong = |error| PrepareError::Strategy { path: format!("strategy of {}", desk.rules.label()), error };
+        desk.strategy.as_ref().map(|text| strategy::build(text, &desk.rules)).transpose().map_err(wrong)
+    };
+    spec.desks.iter().map(build).collect()
+}
+
+/// The conversation with a venue about these of its instruments.
+pub fn protocol(
+    loaded: &Loaded,
+    venue: VenueId,
+    instruments: Vec<(InstrumentId, Instrument)>,
+) -> Result<Box<dyn Protocol>, PrepareError> {
+    if venue != VenueId::BinanceSpot {
+        return Err(PrepareError::Venue(venue));
+    }
+    let settings = loaded.venue(venue);
+    // Silent for six times the stale limit is not quiet, it is dead.
+    let patience = |stale_ms: u32| match stale_ms {
+        0 => Patience::ENDLESS,
+        ms => Patience {
+            first_data: Nanos::from_ms(i64::from(settings.first_data_ms)),
+            stale: Nanos::from_ms(i64::from(ms)),
+            dead: Nanos::from_ms(6 * i64::from(ms)),
+        },
+    };
+    // Trades may be rare on a healthy connection: no first-data timer for them.
+    let trades = Patience { first_data: Nanos::ZERO, ..patience(settings.stale_trade_ms) };
+    let settings = binance_spot::Settings {
+        depth_limit: settings.depth_limit,
+        depth_patience: patience(settings.stale_depth_ms),
+        bbo_patience: patience(settings.stale_bbo_ms),
+        trade_patience: trades,
+        ..binance_spot::Settings::default()
+    };
+    Ok(Box::new(BinanceSpot::new(instruments, settings)))
+}
+
+/// How patient the connection to a venue is.
+pub fn feed_settings(loaded: &Loaded, venue: VenueId) -> feed::Settings {
+    let settings = loaded.venue(venue);
+    feed::Settings {
+        backoff_base: Duration::from_millis(u64::from(settings.reconnect_base_ms)),
+        backoff_cap: Duration::from_millis(u64::from(settings.reconnect_cap_ms)),
+        weight_per_minute: settings.rest_weight_max_per_min,
+        ..feed::Settings::default()
+    }
+}

@@ -1,0 +1,65 @@
+//! What one session leaves to the next.
+
+use papermaker::engine::Carried;
+use papermaker::journal::{Account, AccountState, JournalError};
+use papermaker::market::InstrumentId;
+use papermaker::order::{Order, OrderId, OrderKind, OrderState};
+use papermaker::risk::RiskState;
+use papermaker::units::{LocalTime, Lots, Money, Side, Ticks};
+
+use super::fixture::temporary;
+
+fn state(position: i64, orders: u64) -> AccountState {
+    let order = |id| Order {
+        id: OrderId(id),
+        instrument: InstrumentId(0),
+        side: Side::Bid,
+        price: Ticks(6_000_000),
+        qty: Lots(100),
+        remaining: Lots(40),
+        kind: OrderKind::PostOnly,
+        state: OrderState::Working,
+        sent: LocalTime(5),
+        joined_behind: Some(Lots(7)),
+    };
+    AccountState {
+        instruments: vec!["binance-spot:BTCUSDT".to_owned()],
+        carried: Carried {
+            from: "monday".to_owned(),
+            positions: vec![Lots(position)],
+            costs: vec![Money(i128::MAX / 7)],
+            state: RiskState::Halted,
+        },
+        working: (0..orders).map(order).collect(),
+        limits: None,
+        halted: Some("loss limit".to_owned()),
+        session: "monday".to_owned(),
+        at: LocalTime(9),
+    }
+}
+
+#[test]
+fn an_account_survives_from_one_bot_to_the_next() {
+    let folder = temporary();
+    let mut account = Account::open(folder.path()).unwrap();
+    assert_eq!(account.load().unwrap(), None);
+    // 2,000 working orders are far more than the 4 KiB one sled value may safely have; then few again.
+    for (position, orders) in [(1, 0), (2, 2000), (-3, 4)] {
+        account.save(&state(position, orders)).unwrap();
+        assert_eq!(account.load().unwrap(), Some(state(position, orders)));
+    }
+    drop(account);
+    let account = Account::open(folder.path()).unwrap();
+    assert_eq!(account.load().unwrap(), Some(state(-3, 4)));
+}
+
+#[test]
+fn two_bots_on_one_account_are_refused_and_the_holder_named() {
+    let folder = temporary();
+    let first = Account::open(folder.path()).unwrap();
+    let error = Account::open(folder.path()).unwrap_err();
+    assert!(matches!(error, JournalError::Held { holder: Some(pid), .. } if pid == std::process::id()), "{error}");
+    assert!(error.to_string().contains("account.sled"), "{error}");
+    drop(first);
+    Account::open(folder.path()).unwrap();
+}

@@ -1,0 +1,63 @@
+//! What an operator sees of a session, told as stories.
+
+use std::sync::Arc;
+
+use papermaker::dashboard::status::{JournalStatus, Phase};
+use papermaker::dashboard::{Observer, StatusSnapshot};
+use papermaker::units::{LocalTime, Nanos};
+
+use crate::engine::story::{joining, rules, run, spec, story};
+
+/// The picture at the end of a story, 10 ms after its last input.
+fn picture_of(told: &str) -> Arc<StatusSnapshot> {
+    let inputs = story(told);
+    let (session, said) = run(&spec(100), joining(5), &inputs);
+    let mut observer = Observer::new("story", &[rules()], &joining(5));
+    for (seq, output) in said {
+        let at = inputs[usize::try_from(seq).expect("small") - 1].at;
+        observer.hear(&[output], at);
+    }
+    let last = inputs.last().map_or(LocalTime(0), |input| input.at);
+    observer.picture(&session, last + Nanos::from_ms(10), Vec::new(), JournalStatus::default())
+}
+
+const QUOTED: &str = "100 book 10@1000 / 10@1004\n150 tick\n";
+
+#[test]
+fn a_quoting_session_shows_its_quotes_with_what_is_ahead_of_them() {
+    let seen = picture_of(QUOTED);
+    let it = &seen.instruments[0];
+    assert_eq!((seen.state, seen.reason.as_str(), it.book.as_str()), (Phase::Quoting, "", "live"));
+    assert_eq!((it.strategy.as_str(), it.mid.as_deref()), ("join-best", Some("1002")));
+    let quotes: Vec<_> =
+        it.quotes.iter().map(|q| (q.side.as_str(), q.price.as_str(), q.queue_ahead.as_deref())).collect();
+    assert_eq!(quotes, [("buy", "1000", Some("10")), ("sell", "1004", Some("10"))]);
+    // The decision fell at 100 ms, the picture is of 160 ms.
+    assert_eq!((it.decision_age_ms, seen.seq), (Some(60), 2));
+    assert!(seen.block().starts_with("PAPER story · QUOTING"), "{}", seen.block());
+}
+
+#[test]
+fn a_fill_is_counted_and_reaches_the_money_and_the_limits() {
+    // Bought 5 at 1000 with the mid at 1002: 2 × 5 = 10 earned. 5 of 100 lots held.
+    let seen = picture_of(&format!("{QUOTED}160 sell 15@1000\n170 tick"));
+    let it = &seen.instruments[0];
+    let pnl = it.pnl.as_ref().expect("marked");
+    assert_eq!((seen.fills, it.position.as_str(), pnl.spread.as_str(), pnl.equity.as_str()), (1, "5", "10", "10"));
+    assert_eq!((it.limits[0].limit.as_str(), it.limits[0].share), ("position_max_base", 0.05));
+}
+
+#[test]
+fn a_session_that_does_not_quote_says_why() {
+    for (told, state, reason) in [
+        ("100 tick", Phase::WarmingUp, "binance-spot:TESTUSDT: book empty"),
+        ("100 book 10@1000 / 10@1004\n150 gap", Phase::WarmingUp, "binance-spot:TESTUSDT: book gap"),
+        ("100 book 10@1000 / 10@1004\n150 pause", Phase::Paused, ""),
+        ("100 book 10@1000 / 10@1004\n150 halt", Phase::Halted, "asked, by operator"),
+        ("100 book 10@1000 / 10@1004\n150 halt\n160 resume", Phase::Quoting, ""),
+        ("100 book 10@1000 / 10@1004\n150 stop", Phase::Stopping, ""),
+    ] {
+        let seen = picture_of(told);
+        assert_eq!((seen.state, seen.reason.as_str()), (state, reason), "{told}");
+    }
+}

@@ -1,0 +1,116 @@
+//! `sessions` on a recording made by the journal's own writer, as a run leaves one.
+
+use std::path::Path;
+
+use papermaker::engine::Session;
+use papermaker::journal::{Ending, Manifest, Options, Store};
+
+use super::papermaker;
+use crate::engine::story::{joining, spec, story};
+
+/// Three inputs and a fill, recorded as session `told` in `folder/store`.
+fn record(folder: &Path) {
+    let mut spec = spec(100);
+    spec.desks[0].strategy = None;
+    let inputs = story("100 book 10@1000 / 10@1004\n150 tick\n160 sell 4@1000");
+    let store = Store::open(folder.join("store"));
+    let manifest = Manifest::new("told", spec.clone(), inputs[0].at);
+    let mut writer = store.create("told", manifest, Options::LIVE).expect("a new session");
+    let (mut session, mut said) = (Session::new(&spec), Vec::new());
+    for input in &inputs {
+        writer.input(input).expect("appended");
+        session.step(input, &mut joining(5), &mut said);
+        writer.outputs(input.seq, &said).expect("appended");
+        said.clear();
+    }
+    let ending =
+        Ending { at: session.now(), output_digest: session.digest().digest(), state_digest: session.state_digest() };
+    writer.finish(ending).expect("ended");
+}
+
+const STORE: [&str; 2] = ["--set", "store.path=store"];
+
+fn sessions<'a>(verb: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["sessions", verb], more, &STORE].concat()
+}
+
+#[test]
+fn a_recording_is_listed_shown_verified_and_deleted() {
+    let here = tempfile::tempdir().expect("a folder");
+    let list = papermaker(here.path(), &sessions("list", &[])).exits(0).stdout();
+    assert!(list.contains("no sessions"), "{list}");
+    record(here.path());
+
+    let list = papermaker(here.path(), &sessions("list", &["--json"])).exits(0).json();
+    assert_eq!(list["sessions"][0]["id"], "told", "{list}");
+    let shown = papermaker(here.path(), &sessions("show", &["told", "--json"])).exits(0).json();
+    assert_eq!(
+        (&shown["state"], &shown["inputs"], &shown["trades"]),
+        (&"ended".into(), &3.into(), &1.into()),
+        "{shown}"
+    );
+    for key in [
+        "venue_instruments",
+        "strategy",
+        "policy_digest",
+        "config_digest",
+        "seed",
+        "started_ns",
+        "ended_ns",
+        "outputs",
+        "fills",
+        "gaps",
+        "output_digest",
+        "state_digest",
+    ] {
+        assert!(shown.get(key).is_some(), "CONTRACT promises {key}: {shown}");
+    }
+    let verified = papermaker(here.path(), &sessions("verify", &["told"])).exits(0).stdout();
+    assert!(verified.starts_with("PAPER session told: clean, ended"), "{verified}");
+
+    papermaker(here.path(), &sessions("delete", &["told"])).exits(2).complains_of(&["told", "hint: --force"]);
+    papermaker(here.path(), &sessions("delete", &["told", "--force"])).exits(0);
+    papermaker(here.path(), &sessions("show", &["told"])).exits(2).complains_of(&["told", "sessions list"]);
+}
+
+#[test]
+fn a_flipped_byte_is_found_and_named() {
+    let here = tempfile::tempdir().expect("a folder");
+    record(here.path());
+    let segment = here.path().join("store/told/00000001.seg");
+    let mut bytes = std::fs::read(&segment).expect("a segment");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&segment, bytes).expect("damaged");
+    papermaker(here.path(), &sessions("verify", &["told"])).exits(1).complains_of(&[
+        "told is damaged",
+        "00000001.seg",
+        "damaged at byte",
+    ]);
+    let report = papermaker(here.path(), &sessions("verify", &["told", "--json"])).exits(1).json();
+    assert_eq!(report["ok"], false, "{report}");
+}
+
+#[test]
+fn an_export_is_whole_or_not_there_and_overwrites_nothing() {
+    let here = tempfile::tempdir().expect("a folder");
+    record(here.path());
+    let line = sessions("export", &["told", "--kind", "trades", "--out", "trades.csv"]);
+    let said = papermaker(here.path(), &line).exits(0).stdout();
+    assert!(said.contains("1 rows of trades"), "{said}");
+    let csv = std::fs::read_to_string(here.path().join("trades.csv")).expect("a table");
+    // Input 3 at 160 ms: somebody sold 4 at 1000. The story's venue gives no time.
+    assert_eq!(
+        csv.lines().collect::<Vec<_>>(),
+        [
+            "seq,recv_ns,venue_ns,venue,symbol,trade_id,price,qty,aggressor",
+            "3,160000000,,binance-spot,TESTUSDT,3,1000,4,sell"
+        ]
+    );
+    papermaker(here.path(), &line).exits(2).complains_of(&["trades.csv", "nothing is overwritten", "--force"]);
+    let stdout = papermaker(here.path(), &sessions("export", &["told", "--kind", "trades"])).exits(0).stdout();
+    assert_eq!(stdout, csv);
+    papermaker(here.path(), &sessions("export", &["told", "--kind", "bbo", "--out", "no/such/folder.csv"]))
+        .exits(2)
+        .complains_of(&["no/such/folder.csv"]);
+}
