@@ -336,12 +336,12 @@ fn cryptofeed_captures_of_the_older_kind_end_in_the_same_book_also_in_two_files(
     }
 }
 
-const DIFF: &str = r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":11,"u":12,"b":[["100.01","2"]],"a":[["100.03","0.5"]]}}"#;
-const TRADE: &str = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":7,"p":"100.01","q":"0.25","T":1723161255342,"m":true,"M":true}}"#;
-const SNAPSHOT: &str = r#"{"lastUpdateId":11,"bids":[["100.00","1"]],"asks":[["100.02","1"]]}"#;
+pub const DIFF: &str = r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":11,"u":12,"b":[["100.01","2"]],"a":[["100.03","0.5"]]}}"#;
+pub const TRADE: &str = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":7,"p":"100.01","q":"0.25","T":1723161255342,"m":true,"M":true}}"#;
+pub const SNAPSHOT: &str = r#"{"lastUpdateId":11,"bids":[["100.00","1"]],"asks":[["100.02","1"]]}"#;
 
 /// A plain hftbacktest file of these lines, a millisecond apart.
-fn file_of(lines: &[&str]) -> tempfile::NamedTempFile {
+pub fn file_of(lines: &[&str]) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     for (i, line) in lines.iter().enumerate() {
         writeln!(file, "{} {line}", 1_723_161_253_000_000_000i64 + i as i64 * 1_000_000).unwrap();

@@ -1,4 +1,5 @@
 //! Sessions out to tables, other programs' recordings in.
 
 mod imports;
+mod kept;
 mod tables;
