@@ -36,10 +36,10 @@ fn a_power_cut_at_any_of_fifty_moments_loses_nothing_acknowledged_and_leaves_no_
         assert!(report.is_clean(), "round {round} {cut:?}: {:?}", report.damage);
         assert_eq!(report.index, IndexCheck::Consistent, "round {round} {cut:?}");
         assert_eq!(report.manifest.state, SessionState::Recovered);
-        let chain = told[..found.len()].iter().flat_map(|(_, o)| o).fold(Chain::default(), |mut chain, output| {
-            chain.extend(&canonical_bytes(output));
-            chain
-        });
+        let mut chain = Chain::default();
+        for (input, outputs) in &told[..found.len()] {
+            outputs.iter().for_each(|output| chain.extend(input.seq, &canonical_bytes(output)));
+        }
         assert_eq!(report.manifest.output_digest, Some(chain.digest()));
         assert_eq!(store.recover("s").unwrap(), None, "once is enough");
     }

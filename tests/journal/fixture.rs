@@ -189,7 +189,7 @@ pub fn record(writer: &mut Writer, steps: &[Told], chain: &mut Chain) -> Result<
         writer.input(input)?;
         for output in outputs {
             let bytes = canonical_bytes(output);
-            chain.extend(&bytes);
+            chain.extend(input.seq, &bytes);
             writer.output_bytes(input.seq, &bytes)?;
         }
         if input.seq.is_multiple_of(50) {

@@ -63,7 +63,7 @@ fn a_checkpoint_stands_right_after_its_input() {
     let (mut row, mut outputs, mut seen) = (Reader::blank(), Encoded::default(), Vec::new());
     let mut chain = Chain::default();
     while reader.next_encoded(&mut row, &mut outputs).unwrap() {
-        outputs.iter().for_each(|o| chain.extend(o));
+        outputs.iter().for_each(|o| chain.extend(row.seq, o));
         if let Some(checkpoint) = reader.checkpoint_here().unwrap() {
             assert_eq!((checkpoint.seq, checkpoint.output_digest), (row.seq, chain.digest()));
             seen.push(checkpoint.seq);
