@@ -66,8 +66,8 @@ pub fn strategy_text(name: &str, folder: Option<&Path>) -> Result<String, Prepar
             return Ok(text);
         }
     }
-    let built_in = strategy::BUILT_IN.iter().find(|(known, _)| *known == name || name == known.replace('_', "-"));
-    match built_in {
+    let spelled = name.replace('_', "-");
+    match strategy::BUILT_IN.iter().find(|(known, _)| *known == spelled) {
         Some((_, text)) => Ok((*text).to_owned()),
         None => {
             let known: Vec<_> = strategy::BUILT_IN.iter().map(|(known, _)| *known).collect();
