@@ -87,7 +87,7 @@ enum Verb {
     /// Quote again (also out of Reducing and Halted)
     Resume(operate::CommandArgs),
     /// Cancel everything and send nothing more
-    Halt(operate::CommandArgs),
+    Halt(operate::HaltArgs),
     /// Bring every position to zero by crossing the spread, then stay paused
     Flatten(operate::CommandArgs),
     #[command(subcommand)]
@@ -119,7 +119,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Stop(args) => operate::command("stop", &args, globals),
         Verb::Pause(args) => operate::command("pause", &args, globals),
         Verb::Resume(args) => operate::command("resume", &args, globals),
-        Verb::Halt(args) => operate::command("halt", &args, globals),
+        Verb::Halt(args) => operate::halt(&args, globals),
         Verb::Flatten(args) => operate::command("flatten", &args, globals),
         Verb::Config(verb) => configure::config(&verb, globals),
         Verb::Doctor(args) => doctor::doctor(&args, globals),

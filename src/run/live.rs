@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
@@ -31,6 +32,8 @@ use crate::units::{LocalTime, Lots, Money, Nanos};
 const CHANNEL: usize = 4_096;
 /// How long the last cancellations may take to be confirmed.
 const LAST_ORDERS: Nanos = Nanos::from_s(3);
+/// `SIGXFSZ` on Linux and macOS.
+const FILE_TOO_LARGE: i32 = 25;
 /// How often free disk space is looked at.
 const DISK_EVERY: Nanos = Nanos::from_s(5);
 
@@ -77,6 +80,8 @@ pub enum LiveError {
     Twice(String),
     #[error("{venue} refuses to serve us: {reason}")]
     Refused { venue: VenueId, reason: String },
+    #[error("the system's signals cannot be listened to: {0}")]
+    Signals(std::io::Error),
     #[error("the session's thread could not be started: {0}")]
     Thread(std::io::Error),
     #[error("the session broke one of its own invariants and stopped; what it had recorded is kept")]
@@ -99,6 +104,8 @@ pub struct Summary {
 /// Runs until told to stop: by the clock, a signal, or an operator.
 pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
     let (stop, stopped) = watch::channel(false);
+    // A limit on file sizes kills without a word unless somebody listens; then the write fails and says why.
+    let _heard = signal(SignalKind::from_raw(FILE_TOO_LARGE)).map_err(LiveError::Signals)?;
     let names = if ask.instruments.is_empty() { &loaded.settings.session.instruments } else { &ask.instruments };
     let (endpoints, exchange) = open_endpoints(loaded, names, &stopped).await?;
     let instruments = discover(&endpoints, names).await?;
@@ -296,8 +303,7 @@ async fn tell_time(inputs: mpsc::Sender<Heard>, every: Duration, lasting: Option
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let end = tokio::time::sleep(lasting.unwrap_or(Duration::MAX));
     tokio::pin!(end);
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .expect("a process may listen to its own signals");
+    let mut terminate = signal(SignalKind::terminate()).expect("a process may listen to its own signals");
     let mut told = false;
     loop {
         tokio::select! {

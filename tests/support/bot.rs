@@ -191,24 +191,23 @@ impl Left<'_> {
                         assert_eq!(state, BookState::Live, "input {seq}: {request:?} on a book that is not trusted");
                         conduct.placed += 1;
                         alive.push(request.id());
+                        if let Request::Replace { old, .. } = request {
+                            leaving.push(*old);
+                        }
                     }
                     Output::Heard(report) => {
-                        if let ReportKind::Replaced { old, .. } = &report.kind {
-                            alive.retain(|id| id != old);
-                        }
+                        conduct.fills += usize::from(matches!(report.kind, ReportKind::Filled(_)));
                         let over = match &report.kind {
-                            ReportKind::Filled(fill) => {
-                                conduct.fills += 1;
-                                fill.remaining.0 == 0
+                            ReportKind::Filled(fill) => (fill.remaining.0 == 0).then_some(report.id),
+                            ReportKind::Cancelled { .. } | ReportKind::Rejected(_) => Some(report.id),
+                            ReportKind::Replaced { old, .. } => Some(*old),
+                            ReportKind::CancelRejected(_) => {
+                                leaving.retain(|id| *id != report.id);
+                                None
                             }
-                            ReportKind::Cancelled { .. } | ReportKind::Rejected(_) => true,
-                            ReportKind::Accepted { .. }
-                            | ReportKind::CancelRejected(_)
-                            | ReportKind::Replaced { .. } => false,
+                            ReportKind::Accepted { .. } => None,
                         };
-                        if over {
-                            alive.retain(|id| *id != report.id);
-                        }
+                        alive.retain(|id| Some(*id) != over);
                     }
                     Output::Refused { .. } | Output::Risk { .. } | Output::Commanded { .. } | Output::Equity(_) => {}
                 }
