@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use super::{BOLD, book_is_right, left};
 use crate::support::bot::{Bot, Conduct};
+use crate::support::full_size;
 use crate::support::playback::{Fault, Playback, Script, Speed};
 use crate::support::recording::Recording;
 
 /// Frames played: 26 s of market at twenty times its speed, the fault in the middle.
 const FRAMES: usize = 5_000;
+
+/// The timers of a venue, twenty times as short as usual.
+const IMPATIENT: [&str; 4] =
+    ["--set", "venues.binance-spot.stale_depth_ms=250", "--set", "venues.binance-spot.stale_bbo_ms=250"];
 
 /// Plays `fault` at the first depth frame of the second half. `events` must be in the feed's record.
 fn weather(script: impl FnOnce(Script, usize) -> Script, args: &[&str], events: &[&str]) -> Option<Conduct> {
@@ -73,9 +78,17 @@ fn a_connection_that_is_reset_is_opened_again() {
 
 #[test]
 fn silence_is_not_quoted_on() {
-    // Stands for the ten seconds of a real one, with the timers as much shorter.
-    let shorter = ["--set", "venues.binance-spot.stale_depth_ms=250", "--set", "venues.binance-spot.stale_bbo_ms=250"];
-    distrust(Fault::Silence(Duration::from_millis(1_000)), &shorter, &["stale"]);
+    let ten_seconds = Fault::Silence(Duration::from_secs(10));
+    if full_size() {
+        distrust(ten_seconds, &[], &["stale"]);
+    }
+    // The same with shorter timers and a silence as much shorter.
+    distrust(Fault::Silence(Duration::from_millis(1_000)), &IMPATIENT, &["stale"]);
+}
+
+#[test]
+fn a_connection_that_is_open_and_dead_is_given_up() {
+    distrust(Fault::HalfOpen { lost: 5 }, &IMPATIENT, &["stale", "disconnected", "connected"]);
 }
 
 #[test]

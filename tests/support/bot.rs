@@ -11,6 +11,7 @@ use papermaker::journal::{Reader, Store};
 use papermaker::order::{OrderId, ReportKind, Request};
 use serde_json::Value;
 
+use super::full_size;
 use super::playback::Playback;
 use crate::verbs::{Ran, papermaker};
 
@@ -69,7 +70,12 @@ impl Bot {
 
     /// Waits until its picture satisfies `ready`; panics with its log if it ends or takes too long.
     #[track_caller]
-    pub fn wait_until(&mut self, what: &str, mut ready: impl FnMut(&Value) -> bool) -> Value {
+    pub fn wait_until(&mut self, what: &str, ready: impl FnMut(&Value) -> bool) -> Value {
+        self.wait_within(PATIENCE, what, ready)
+    }
+
+    #[track_caller]
+    fn wait_within(&mut self, patience: Duration, what: &str, mut ready: impl FnMut(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {
             let picture = self.status();
@@ -77,7 +83,7 @@ impl Bot {
                 return picture.clone();
             }
             let ended = self.child.try_wait().expect("a child of ours");
-            let late = begun.elapsed() > PATIENCE;
+            let late = begun.elapsed() > patience;
             assert!(ended.is_none() && !late, "not {what}: {ended:?}, {picture:?}\n{}", self.log());
             sleep(Duration::from_millis(50));
         }
@@ -87,7 +93,9 @@ impl Bot {
     #[track_caller]
     pub fn settle(&mut self, playback: &Playback) -> Value {
         let mut before = (None, Instant::now());
-        self.wait_until("settled", |picture| {
+        // A whole recording at the speed of life takes eleven minutes.
+        let patience = if full_size() { 20 * PATIENCE } else { PATIENCE };
+        self.wait_within(patience, "settled", |picture| {
             let frames = picture["feeds"][0]["frames"].as_u64();
             if !playback.finished() || before.0 != frames {
                 before = (frames, Instant::now());
