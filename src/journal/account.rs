@@ -109,8 +109,8 @@ impl Account {
         let head = Head { generation, pieces, crc: crc32c::crc32c(&bytes) };
         batch.insert(HEAD, canonical_bytes(&head));
         (0..self.pieces).for_each(|piece| batch.remove(&piece_key(self.generation, piece)));
-        self.db.apply_batch(batch).map_err(|e| self.failed(e))?;
-        self.db.flush().map_err(|e| self.failed(e))?;
+        self.db.apply_batch(batch).map_err(|e| self.unsaved(e))?;
+        self.db.flush().map_err(|e| self.unsaved(e))?;
         self.log.sync_data().map_err(JournalError::io(&self.path, "sync the account"))?;
         (self.generation, self.pieces) = (generation, pieces);
         Ok(())
@@ -125,6 +125,14 @@ impl Account {
 
     fn failed(&self, what: impl ToString) -> JournalError {
         JournalError::Account { path: self.path.clone(), what: what.to_string() }
+    }
+
+    /// A full disk is no reason to give the account up.
+    fn unsaved(&self, error: sled::Error) -> JournalError {
+        match error {
+            sled::Error::Io(error) => JournalError::io(&self.path, "save the account")(error),
+            other => self.failed(other),
+        }
     }
 }
 

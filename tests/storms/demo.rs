@@ -75,7 +75,7 @@ fn what_the_operator_wants_is_done_recorded_and_remembered() {
     ask(&["flatten"]);
     bot.wait_until("flat", |p| p["state"] == "paused" && p["instruments"][0]["position"] == "0.00000");
     ask(&["halt", "--reason", "strange fills"]);
-    bot.wait_until("halted", |p| p["state"] == "halted" && p["reason"] == "strange fills");
+    bot.wait_until("halted", |p| p["state"] == "halted" && p["reason"] == "strange fills, by operator");
     bot.signal("KILL");
     bot.end();
     let first = left(here.path());
