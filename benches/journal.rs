@@ -28,26 +28,24 @@ pub fn benches(c: &mut Criterion) {
     let store = Store::open(folder.path());
     // Durable: every block is synced, as live; the age limit would close a block per 100 ms of the recording's time.
     let options = Options { block_age: None, ..Options::LIVE };
-    let mut last = String::new();
-    let mut n = 0;
+    let record = |id: &str| {
+        let mut writer = store.create(id, Manifest::new(id, spec(), LocalTime(0)), options).expect("begins");
+        events.iter().for_each(|e| writer.input(e).expect("recorded"));
+        writer.finish(ENDING).expect("ends");
+    };
     group.bench_function(format!("append/{name}"), |b| {
         b.iter(|| {
-            if !last.is_empty() {
-                store.delete(&last).expect("the last round's");
-            }
-            n += 1;
-            last = format!("round-{n}");
-            let mut writer = store.create(&last, Manifest::new(&last, spec(), LocalTime(0)), options).expect("begins");
-            events.iter().for_each(|e| writer.input(e).expect("recorded"));
-            writer.finish(ENDING).expect("ends");
+            record("round");
+            store.delete("round").expect("just recorded");
         });
     });
 
-    let bytes = store.summary(&last).bytes;
+    record("all");
+    let bytes = store.summary("all").bytes;
     eprintln!("journal: {:.2} bytes an event on disk ({bytes} bytes)", bytes as f64 / events.len() as f64);
     group.bench_function(format!("read/{name}"), |b| {
         b.iter(|| {
-            let mut reader = store.reader(&last).expect("there");
+            let mut reader = store.reader("all").expect("there");
             let mut row = Reader::blank();
             while reader.next_input(&mut row).expect("whole") {}
             row.seq

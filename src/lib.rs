@@ -26,9 +26,8 @@ pub mod exchange;
 pub mod engine;
 pub mod sim;
 
-// Floor 6: what is kept, and what it adds up to.
+// Floor 6: what is kept.
 pub mod journal;
-pub mod metrics;
 
 // Floor 7: the outside world.
 pub mod config;

@@ -8,13 +8,13 @@ use super::status::{InstrumentStatus, PnlStatus, StatusSnapshot};
 const LINES_MAX: usize = 20;
 /// An instrument told at length takes at most this many lines.
 const LINES_OF_ONE: usize = 7;
-/// Head, feeds at most, journal, and the line that counts what was left out.
+/// Head, feeds at most, limits of the whole book, journal, and the line that counts what was left out.
 const FEEDS_MAX: usize = 3;
 
 /// The picture in at most [`LINES_MAX`] lines. One or two instruments are told at length, more get a line each.
 pub(super) fn block(all: &StatusSnapshot) -> String {
     let mut lines = vec![head(all)];
-    let room = LINES_MAX - 2 - all.feeds.len().min(FEEDS_MAX) - 1;
+    let room = LINES_MAX - 3 - all.feeds.len().min(FEEDS_MAX) - 1;
     if all.instruments.len() * LINES_OF_ONE <= room {
         for it in &all.instruments {
             at_length(it, &mut lines);
@@ -37,15 +37,17 @@ pub(super) fn block(all: &StatusSnapshot) -> String {
     if all.feeds.len() > FEEDS_MAX {
         lines.push(format!("  … and {} more feeds", all.feeds.len() - FEEDS_MAX));
     }
-    let limits: Vec<String> = all.limits.iter().map(|l| format!(", {} {:.0} %", l.limit, l.share * 100.0)).collect();
+    let limits: Vec<String> = all.limits.iter().map(|l| format!("{} {:.0} %", l.limit, l.share * 100.0)).collect();
+    if !limits.is_empty() {
+        lines.push(format!("  book    {}", limits.join(", ")));
+    }
     lines.push(format!(
-        "  record  {} inputs, {} waiting, {} ms behind, {:.1} MB, digest {}{}",
+        "  record  {} inputs, {} waiting, {} ms behind, {:.1} MB, digest {}",
         all.seq,
         all.journal.waiting,
         all.journal.lag_ms,
         all.journal.bytes as f64 / 1e6,
-        short(&all.output_digest),
-        limits.concat()
+        short(&all.output_digest)
     ));
     lines.join("\n")
 }

@@ -2,6 +2,7 @@
 
 mod desk;
 pub mod input;
+mod look;
 pub mod output;
 pub mod session;
 pub mod spec;

@@ -12,29 +12,29 @@ use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
 use super::input::{Carried, Command, Input, Stamped};
-use super::output::{BookState, EquityMark, Output};
+use super::output::{BookState, Output};
 use super::spec::SessionSpec;
 use super::working::{Context, reconcile};
-use crate::digest::{Chain, Digest, of_state};
+use crate::digest::Chain;
 use crate::exchange::Venue;
-use crate::market::{Book, Instrument, InstrumentId, MarketEvent, MarketEventKind};
+use crate::market::{Instrument, InstrumentId, MarketEvent, MarketEventKind};
 use crate::order::{Order, OrderId, OrderKind, OrderState, Report, ReportKind, Request};
-use crate::portfolio::{Balance, Ledger};
-use crate::risk::{Exposure, Gate, RiskLimits, RiskState};
-use crate::signal::{Signals, Top};
-use crate::strategy::{Decision, Idle, Quote, Strategies, View, Wanted, Why};
+use crate::portfolio::Ledger;
+use crate::risk::{Exposure, Gate, RiskState};
+use crate::signal::Top;
+use crate::strategy::{Decision, Idle, Quote, Strategies, View, Wanted};
 use crate::units::{LocalTime, Lots, Money, Nanos, Side, Ticks};
 
 /// A deterministic trading session over many instruments under one risk book.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
-    desks: Vec<Desk>,
-    gate: Gate,
-    mode: Mode,
-    chain: Chain,
-    seq: u64,
-    now: LocalTime,
-    started: Option<LocalTime>,
+    pub(super) desks: Vec<Desk>,
+    pub(super) gate: Gate,
+    pub(super) mode: Mode,
+    pub(super) chain: Chain,
+    pub(super) seq: u64,
+    pub(super) now: LocalTime,
+    pub(super) started: Option<LocalTime>,
     equity_every: Nanos,
     next_equity: LocalTime,
     orders_made: u64,
@@ -485,136 +485,6 @@ impl Session {
         self.scratch.bytes = postcard::to_extend(&output, bytes).expect("outputs serialise");
         self.chain.extend(self.seq, &self.scratch.bytes);
         out.push(output);
-    }
-}
-
-/// What drivers, tests and status may look at.
-impl Session {
-    /// The chain of everything said so far.
-    pub fn digest(&self) -> Chain {
-        self.chain
-    }
-
-    /// The fingerprint of everything the session is.
-    pub fn state_digest(&self) -> Digest {
-        of_state(self)
-    }
-
-    /// Sequence of the last input.
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// Time of the last input.
-    pub fn now(&self) -> LocalTime {
-        self.now
-    }
-
-    /// Time of the first input.
-    pub fn started(&self) -> Option<LocalTime> {
-        self.started
-    }
-
-    /// What the operator wants.
-    pub fn mode(&self) -> Mode {
-        self.mode
-    }
-
-    /// What the risk book lets through.
-    pub fn risk_state(&self) -> RiskState {
-        self.gate.state()
-    }
-
-    /// Limits in force.
-    pub fn limits(&self) -> &RiskLimits {
-        self.gate.limits()
-    }
-
-    /// How many instruments.
-    pub fn len(&self) -> usize {
-        self.desks.len()
-    }
-
-    /// Whether there is no instrument at all.
-    pub fn is_empty(&self) -> bool {
-        self.desks.is_empty()
-    }
-
-    /// An instrument's rules in force.
-    pub fn rules(&self, id: InstrumentId) -> &Instrument {
-        &self.desks[id.index()].rules
-    }
-
-    /// An instrument's book, trusted or not.
-    pub fn book(&self, id: InstrumentId) -> &Book {
-        &self.desks[id.index()].book
-    }
-
-    /// Whether an instrument's book can be traded on.
-    pub fn book_state(&self, id: InstrumentId) -> BookState {
-        self.desks[id.index()].state
-    }
-
-    /// Best bid and ask of an instrument.
-    pub fn top(&self, id: InstrumentId) -> Option<Top> {
-        self.desks[id.index()].top
-    }
-
-    /// Running estimates of an instrument.
-    pub fn signals(&self, id: InstrumentId) -> &Signals {
-        &self.desks[id.index()].signals
-    }
-
-    /// Our orders of an instrument that may still trade.
-    pub fn orders(&self, id: InstrumentId) -> &[Order] {
-        &self.desks[id.index()].orders
-    }
-
-    /// Our orders of every instrument that may still trade.
-    pub fn all_orders(&self) -> impl Iterator<Item = &Order> {
-        self.desks.iter().flat_map(|d| &d.orders)
-    }
-
-    /// Since the last decision on an instrument, if there was one.
-    pub fn decision_age(&self, id: InstrumentId) -> Option<Nanos> {
-        let desk = &self.desks[id.index()];
-        desk.wanted.as_ref().map(|_| self.now.since(desk.decide_at - desk.spec.quoting.decide_every))
-    }
-
-    /// An instrument's paper venue.
-    pub fn venue(&self, id: InstrumentId) -> &crate::exchange::paper::Paper {
-        &self.desks[id.index()].venue
-    }
-
-    /// What was last wanted of an instrument, and why.
-    pub fn last_decision(&self, id: InstrumentId) -> (Option<&Wanted>, Why) {
-        let desk = &self.desks[id.index()];
-        (desk.wanted.as_ref(), desk.why)
-    }
-
-    /// Since the last news of an instrument's market.
-    pub fn news_age(&self, id: InstrumentId) -> Nanos {
-        self.now.since(self.desks[id.index()].last_news)
-    }
-
-    /// Where an instrument stands.
-    pub fn equity(&self, id: InstrumentId) -> EquityMark {
-        self.desks[id.index()].equity_mark()
-    }
-
-    /// Both sides of an instrument's accounts; all zero.
-    pub fn balance(&self, id: InstrumentId) -> Balance {
-        self.desks[id.index()].ledger.balance()
-    }
-
-    /// What the next session of this account starts from.
-    pub fn carried(&self, from: &str) -> Carried {
-        Carried {
-            from: from.to_owned(),
-            positions: self.desks.iter().map(|d| d.ledger.position()).collect(),
-            costs: self.desks.iter().map(|d| d.ledger.cost()).collect(),
-            state: self.gate.state(),
-        }
     }
 }
 

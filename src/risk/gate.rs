@@ -19,7 +19,7 @@ use crate::units::{LocalTime, Lots, Money, Nanos, Side, Ticks};
 
 /// A request that has passed every limit. Only this module can make one, so a venue that takes
 /// `Approved<Request>` cannot be reached around the gate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approved<T>(T);
 
 impl<T> Approved<T> {

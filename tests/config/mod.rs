@@ -292,7 +292,7 @@ fn a_venues_own_fees_stand_above_the_common_ones() {
     assert_eq!(loaded.paper_spec(VenueId::BinanceSpot).maker_fee, Rate(-500));
     assert_eq!(loaded.paper_spec(VenueId::BinanceSpot).taker_fee, Rate(10_000));
     assert_eq!(loaded.paper_spec(VenueId::BybitLinear).taker_fee, Rate(5_500));
-    assert_eq!(loaded.quoting_spec().refresh_tolerance_centibps, 50);
+    assert_eq!(loaded.quoting_spec().refresh_tolerance_centibps, 2);
 }
 
 #[test]

@@ -5,5 +5,6 @@ mod crash;
 mod damage;
 mod faulty_disk;
 mod fixture;
+mod golden;
 mod index;
 mod recording;

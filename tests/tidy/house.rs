@@ -8,7 +8,7 @@ pub const FLOORS: [&[&str]; 10] = [
     &["risk", "strategy"],
     &["exchange"],
     &["engine", "sim"],
-    &["journal", "metrics"],
+    &["journal"],
     &["config", "dashboard", "feed", "learn"],
     &["run"],
     &["cli", "main"],
@@ -34,7 +34,6 @@ pub const CRATES: &[(&str, &[&str])] = &[
     ("rustls", &["feed", "main"]),
     ("clap", &["cli"]),
     ("anyhow", &["cli"]),
-    ("indicatif", &["cli", "run"]),
     ("burn", &["learn"]),
     ("sled", &["journal"]),
     ("zstd", &["journal"]),
@@ -44,7 +43,7 @@ pub const CRATES: &[(&str, &[&str])] = &[
     ("blake3", &["digest", "rng", "dashboard"]),
     ("config", &["config"]),
     ("strsim", &["config", "cli", "feed", "strategy"]),
-    ("jiff", &["cli", "run", "journal", "metrics"]),
+    ("jiff", &["cli", "run", "journal"]),
 ];
 
 /// The first floor that may know threads, futures and the time of day.

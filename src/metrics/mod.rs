@@ -1,1 +1,0 @@
-//! What outputs add up to.
