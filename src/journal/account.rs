@@ -155,6 +155,7 @@ fn begin(path: &Path) -> Result<(), JournalError> {
 fn open(path: &Path) -> Result<sled::Db, JournalError> {
     let (db, ()) = open_sled(path, |_| Ok(())).map_err(|fault| match fault {
         SledFault::InUse => JournalError::Held { path: path.to_owned(), holder: None },
+        SledFault::Io(error) => JournalError::io(path, "open the account")(error),
         SledFault::Broken(what) => JournalError::Account { path: path.to_owned(), what },
     })?;
     Ok(db)

@@ -4,12 +4,13 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use papermaker::engine::{BookState, Output, Stamped};
 use papermaker::journal::{Reader, Store};
 use papermaker::order::{OrderId, ReportKind, Request};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::full_size;
 use super::playback::Playback;
