@@ -75,7 +75,12 @@ fn what_the_operator_wants_is_done_recorded_and_remembered() {
     ask(&["flatten"]);
     bot.wait_until("flat", |p| p["state"] == "paused" && p["instruments"][0]["position"] == "0.00000");
     ask(&["halt", "--reason", "strange fills"]);
-    bot.wait_until("halted", |p| p["state"] == "halted" && p["reason"] == "strange fills, by operator");
+    let halted = |p: &Value| p["state"] == "halted" && p["reason"] == "strange fills, by operator";
+    let seq = bot.wait_until("halted", halted)["seq"].as_u64();
+    // A tenth of a second is what a sudden death may take.
+    bot.wait_until("on the disk", |p| {
+        p["seq"].as_u64().zip(p["journal"]["waiting"].as_u64()).map(|(said, waiting)| said - waiting) >= seq
+    });
     bot.signal("KILL");
     bot.end();
     let first = left(here.path());

@@ -155,9 +155,11 @@ fn a_disk_without_room_ends_the_run_and_costs_nothing_written() {
         let (_runtime, playback) = Playback::beside(Script::faithful(recording.clone(), Speed::Max));
         let ws = format!("venues.binance-spot.ws_url={}", playback.ws_url());
         let rest = format!("venues.binance-spot.rest_url={}", playback.rest_url());
-        let args = [&["--profile", "live", "--set", &ws, "--set", &rest], strategy].concat();
-        // No file may grow beyond 128 KiB; 20,000 frames take about three times that.
-        let mut bot = Bot::wrapped(here.path(), name, &args, "ulimit -f 128; exec \"$0\" \"$@\"");
+        // Blocks and checkpoints much smaller than usual, so that the beginning of a recording is large enough: the
+        // account's database alone takes half a mebibyte.
+        let fine = ["--set", "session.checkpoint_inputs=1000", "--set", "store.block_ms=1"];
+        let args = [&["--profile", "live", "--set", &ws, "--set", &rest], &fine[..], strategy].concat();
+        let mut bot = Bot::wrapped(here.path(), name, &args, "ulimit -f 600; exec \"$0\" \"$@\"");
         let status = bot.end();
         assert_eq!(status.code(), Some(2), "{status:?}\n{}", bot.log());
         let said = bot.log();
