@@ -32,8 +32,6 @@ use crate::units::{LocalTime, Lots, Money, Nanos};
 const CHANNEL: usize = 4_096;
 /// How long the last cancellations may take to be confirmed.
 const LAST_ORDERS: Nanos = Nanos::from_s(3);
-/// `SIGXFSZ` on Linux and macOS.
-const FILE_TOO_LARGE: i32 = 25;
 /// How often free disk space is looked at.
 const DISK_EVERY: Nanos = Nanos::from_s(5);
 
@@ -80,8 +78,6 @@ pub enum LiveError {
     Twice(String),
     #[error("{venue} refuses to serve us: {reason}")]
     Refused { venue: VenueId, reason: String },
-    #[error("the system's signals cannot be listened to: {0}")]
-    Signals(std::io::Error),
     #[error("the session's thread could not be started: {0}")]
     Thread(std::io::Error),
     #[error("the session broke one of its own invariants and stopped; what it had recorded is kept")]
@@ -104,8 +100,6 @@ pub struct Summary {
 /// Runs until told to stop: by the clock, a signal, or an operator.
 pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
     let (stop, stopped) = watch::channel(false);
-    // A limit on file sizes kills without a word unless somebody listens; then the write fails and says why.
-    let _heard = signal(SignalKind::from_raw(FILE_TOO_LARGE)).map_err(LiveError::Signals)?;
     let names = if ask.instruments.is_empty() { &loaded.settings.session.instruments } else { &ask.instruments };
     let (endpoints, exchange) = open_endpoints(loaded, names, &stopped).await?;
     let instruments = discover(&endpoints, names).await?;
@@ -131,11 +125,14 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
     let (inputs, inbox) = mpsc::channel(CHANNEL);
     let (show, pictures) = watch::channel(Arc::new(StatusSnapshot::starting(&id, &rules_of(&spec))));
     let desk = if ask.dashboard && loaded.settings.dashboard.enabled {
-        Some(open_dashboard(loaded, &store, &id, pictures.clone(), &inputs, &stopped).await?)
+        Some(open_dashboard(loaded, &id, pictures.clone(), &inputs, &stopped).await?)
     } else {
         None
     };
     let writer = store.create(&id, manifest, options)?;
+    if let Some((_, contact)) = &desk {
+        contact.write(store.path())?;
+    }
     info!(session = %id, "PAPER trading {}", names.join(", "));
 
     let mut feeds = JoinSet::new();
@@ -267,7 +264,6 @@ async fn discover(endpoints: &[Endpoint], names: &[String]) -> Result<Vec<Instru
 
 async fn open_dashboard(
     loaded: &Loaded,
-    store: &Store,
     session: &str,
     pictures: watch::Receiver<Arc<StatusSnapshot>>,
     inputs: &mpsc::Sender<Heard>,
@@ -287,7 +283,6 @@ async fn open_dashboard(
     });
     let contact =
         Contact { paper: true, address: handle.address(), token, pid: std::process::id(), session: session.to_owned() };
-    contact.write(store.path())?;
     info!("dashboard: http://{}", handle.address());
     Ok((handle, contact))
 }

@@ -38,15 +38,20 @@ fn the_demo_quotes_fills_ends_by_the_clock_and_replays() {
     left.verb(&["sessions", "verify"], &[]).exits(0);
     left.replays();
 
-    // One bit in the middle of what is stored.
+    // One bit anywhere in what is stored: inputs, outputs, headers, the end.
     let segment = bot.session().join("00000001.seg");
-    let mut bytes = std::fs::read(&segment).expect("a segment");
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x10;
-    std::fs::write(&segment, bytes).expect("damaged");
-    for verb in [&["sessions", "verify"][..], &["replay"]] {
-        left.verb(verb, &[]).exits(1).complains_of(&["00000001.seg", "damaged at byte"]);
+    let whole = std::fs::read(&segment).expect("a segment");
+    for eighth in 0..=8 {
+        let at = (whole.len() - 1) * eighth / 8;
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        std::fs::write(&segment, bytes).expect("damaged");
+        for verb in [&["sessions", "verify"][..], &["replay"]] {
+            left.verb(verb, &[]).exits(1).complains_of(&["00000001.seg", "damaged at byte"]);
+        }
     }
+    std::fs::write(&segment, whole).expect("restored");
+    left.replays();
 }
 
 #[test]

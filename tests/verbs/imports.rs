@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use super::{Ran, papermaker};
 use crate::export::imports::{DIFF, SNAPSHOT, TRADE};
@@ -61,6 +62,22 @@ fn a_file_that_is_something_else_is_refused_by_line_and_leaves_no_session() {
         import(here, file, format, "half", &[]).exits(2).complains_of(&parts);
         assert!(!here.join("store/half").exists(), "{file} left half a session");
     }
+}
+
+#[test]
+fn a_disk_without_room_leaves_no_session() {
+    let Some(data) = data_dir() else { return };
+    let here = tempfile::tempdir().expect("a folder");
+    let file = data.join("binance-spot/hftbacktest_spot_btcusdt_20240808.gz");
+    let line = "ulimit -f 200; exec \"$0\" sessions import \"$1\" --format hftbacktest-raw --venue binance-spot \
+                --symbol BTCUSDT --session august --set store.path=store";
+    let mut command = Command::new("bash");
+    command.args(["-c", line, env!("CARGO_BIN_EXE_papermaker")]).arg(file).current_dir(here.path());
+    let done = command.output().expect("a shell and the binary");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(2), "{:?}: {said}", done.status);
+    assert!(said.contains("nothing was imported") && said.contains("ulimit -f"), "{said}");
+    assert!(!here.path().join("store/august").exists());
 }
 
 #[test]

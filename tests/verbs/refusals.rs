@@ -143,6 +143,7 @@ fn one_account_has_one_bot_and_one_name_one_session() {
     assert_eq!(bot.end().code(), Some(0), "{}", bot.log());
     first.replays();
     refused(here.path(), &["--session", "first"], &["store/first", "exists", "another name"]);
+    assert!(!here.path().join("store/api.json").exists(), "a bot that never ran is not to be spoken to");
     first.verb(&["sessions", "verify"], &[]).exits(0);
 }
 
