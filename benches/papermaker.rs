@@ -2,6 +2,7 @@
 
 mod journal;
 mod market_data;
+mod policy;
 
-criterion::criterion_group!(all, journal::benches, market_data::depth);
+criterion::criterion_group!(all, journal::benches, market_data::depth, policy::forward);
 criterion::criterion_main!(all);
