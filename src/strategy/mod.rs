@@ -6,10 +6,12 @@
 mod beliefs;
 mod ladder;
 mod settings;
+mod weights;
 
 pub mod avellaneda_stoikov;
 pub mod fixed_spread;
 pub mod glft;
+pub mod mlp;
 
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
