@@ -156,7 +156,7 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
         health,
         folder: store.folder(&id),
         disk_free_min: loaded.settings.store.disk_free_min_mib << 20,
-        disk_checked: now,
+        disk_checked: LocalTime::default(),
         stopping_since: None,
     };
     let mut keeping = keeper.start(carried)?;

@@ -147,6 +147,19 @@ fn one_account_has_one_bot_and_one_name_one_session() {
     first.verb(&["sessions", "verify"], &[]).exits(0);
 }
 
+#[test]
+fn with_too_little_room_left_nothing_is_quoted_while_there_is_room_to_say_so() {
+    let here = tempfile::tempdir().expect("a folder");
+    let mut bot = Bot::start(here.path(), "low", &[&BOLD[..], &["--set", "store.disk_free_min_mib=1000000"]].concat());
+    let picture = bot.wait_until("halted", |p| p["state"] == "halted");
+    assert!(picture["reason"].as_str().is_some_and(|reason| reason.contains("DISK_LOW")), "{picture}");
+    bot.terminate();
+    assert!(bot.log().contains("free some space, then `papermaker resume`"), "{}", bot.log());
+    let left = Left { folder: here.path(), session: "low" };
+    assert_eq!(left.conduct().placed, 0);
+    left.replays();
+}
+
 /// The recording's own file meets the limit, or the account's, which a trading bot writes too.
 #[test]
 fn a_disk_without_room_ends_the_run_and_costs_nothing_written() {
