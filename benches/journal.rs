@@ -1,24 +1,20 @@
 //! Recording and reading back: events a second in, nanoseconds a level out, bytes a level on disk.
-//!
-//! On the real BTCUSDT recording where `PAPERMAKER_DATA` (or `../shared/data`) has it, else on a random walk; its
-//! name says which.
-
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 
 use criterion::{Criterion, Throughput};
 use papermaker::digest::Digest;
-use papermaker::engine::{Input, SessionSpec, Stamped};
+use papermaker::engine::{SessionSpec, Stamped};
 use papermaker::journal::{Ending, InputBlock, InputRows, Manifest, Options, Reader, Store};
-use papermaker::market::{InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags};
 use papermaker::risk::RiskLimits;
-use papermaker::units::{LocalTime, Lots, Money, Nanos, Side, Ticks, VenueTime};
+use papermaker::units::{LocalTime, Money, Nanos};
+
+use super::tape::{TAPE, levels, stamped};
 
 /// Groups `journal/…`.
 pub fn benches(c: &mut Criterion) {
-    let (name, rounds, events) = events();
-    let levels: u64 = events.iter().map(levels).sum();
-    let depth: Vec<&Stamped> = events.iter().filter(|e| levels_only(e)).collect();
+    let name = TAPE.name;
+    let (rounds, events) = events();
+    let depth: Vec<&Stamped> = events.iter().filter(is_depth).collect();
+    let levels: u64 = depth.iter().map(|event| levels(&event.input)).sum();
     eprintln!("journal: {} events, {levels} levels in {} depth messages ({name})", events.len(), depth.len());
 
     let mut group = c.benchmark_group("journal");
@@ -117,104 +113,12 @@ fn spec() -> SessionSpec {
     }
 }
 
-fn levels(event: &Stamped) -> u64 {
-    match &event.input {
-        Input::Market(MarketEvent {
-            kind: MarketEventKind::Snapshot { bids, asks, .. } | MarketEventKind::Delta { bids, asks, .. },
-            ..
-        }) => (bids.len() + asks.len()) as u64,
-        Input::Market(_) | Input::Feed(_) | Input::Tick | Input::Command { .. } => 0,
-    }
-}
-
-fn levels_only(event: &Stamped) -> bool {
-    levels(event) > 0
+fn is_depth(event: &&Stamped) -> bool {
+    levels(&event.input) > 0
 }
 
 /// About 300,000 events: the recording over and over, time and ids going on.
-fn events() -> (&'static str, usize, Vec<Stamped>) {
-    let once = recording();
-    let (name, once) = if once.is_empty() { ("random-walk", random_walk()) } else { ("btcusdt", once) };
-    let span = once.last().map_or(0, |e| e.at.0) - once.first().map_or(0, |e| e.at.0) + 1;
-    let mut events = Vec::new();
-    for round in 0.. {
-        for event in &once {
-            let seq = events.len() as u64 + 1;
-            events.push(Stamped { seq, at: event.at + Nanos(round * span), input: event.input.clone() });
-        }
-        if events.len() >= 300_000 {
-            break;
-        }
-    }
-    (name, events.len() / once.len(), events)
-}
-
-fn recording() -> Vec<Stamped> {
-    let home = std::env::var_os("PAPERMAKER_DATA")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    let Ok(file) = std::fs::File::open(home.join("binance-spot/hftbacktest_spot_btcusdt_20240809.gz")) else {
-        return Vec::new();
-    };
-    let lines = BufReader::new(flate2::read::GzDecoder::new(file)).lines();
-    lines.map_while(Result::ok).filter_map(|line| event_of(&line)).collect()
-}
-
-fn event_of(line: &str) -> Option<Stamped> {
-    let (time, json) = line.split_once(' ')?;
-    let json: serde_json::Value = serde_json::from_str(json).ok()?;
-    let data = json.get("data")?;
-    let count = |text: &serde_json::Value, decimals: usize| -> Option<i64> {
-        let (whole, part) = text.as_str()?.split_once('.')?;
-        format!("{whole}{}", &part[..decimals]).parse().ok()
-    };
-    let level = |pair: &serde_json::Value| {
-        Some(Level { price: Ticks(count(pair.get(0)?, 2)?), qty: Lots(count(pair.get(1)?, 5)?) })
-    };
-    let side = |name: &str| data.get(name)?.as_array()?.iter().map(level).collect::<Option<Vec<_>>>();
-    let top = |price: &str, qty: &str| {
-        Some(Level { price: Ticks(count(data.get(price)?, 2)?), qty: Lots(count(data.get(qty)?, 5)?) })
-    };
-    let venue_time = data.get("E").and_then(|t| t.as_i64()).map(|ms| VenueTime(ms * 1_000_000));
-    let kind = match data.get("e").and_then(|e| e.as_str()) {
-        Some("depthUpdate") => {
-            MarketEventKind::Delta { seq: data.get("u")?.as_u64()?, bids: side("b")?, asks: side("a")? }
-        }
-        Some("trade") => MarketEventKind::Trade {
-            id: data.get("t")?.as_u64()?,
-            taker: if data.get("m")?.as_bool()? { Side::Ask } else { Side::Bid },
-            price: Ticks(count(data.get("p")?, 2)?),
-            qty: Lots(count(data.get("q")?, 5)?),
-            flags: PrintFlags::NONE,
-        },
-        Some(_) => return None,
-        None => MarketEventKind::Bbo { seq: data.get("u")?.as_u64()?, bid: top("b", "B"), ask: top("a", "A") },
-    };
-    let input = Input::Market(MarketEvent { instrument: InstrumentId(0), venue_time, kind });
-    Some(Stamped { seq: 0, at: LocalTime(time.parse().ok()?), input })
-}
-
-fn random_walk() -> Vec<Stamped> {
-    let mut state = 1u64;
-    let mut below = |n: u64| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % n) as i64
-    };
-    let mut mid = 6_183_763;
-    (1..=50_000)
-        .map(|seq| {
-            mid += below(21) - 10;
-            let mut side = |sign: i64| {
-                (0..10)
-                    .map(|i| Level { price: Ticks(mid + sign * (i * 20 + below(20))), qty: Lots(below(200_000)) })
-                    .collect()
-            };
-            let kind = MarketEventKind::Delta { seq, bids: side(-1), asks: side(1) };
-            let at = seq as i64 * 1_000_000;
-            let venue_time = Some(VenueTime(at));
-            let input = Input::Market(MarketEvent { instrument: InstrumentId(0), venue_time, kind });
-            Stamped { seq, at: LocalTime(at), input }
-        })
-        .collect()
+fn events() -> (usize, Vec<Stamped>) {
+    let rounds = 300_000usize.div_ceil(TAPE.inputs.len());
+    (rounds, stamped(TAPE.tiled(rounds)))
 }

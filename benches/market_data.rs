@@ -1,140 +1,59 @@
 //! What a `depth@100ms` frame costs: bytes in, events out, book right.
 //!
-//! On the frames of the real recording where it is present (`PAPERMAKER_DATA` or `../shared/data`), else on frames
-//! made up to be 1.4 kB like them. The JSON parser reads the same frames with one blank more, which the scanner
-//! declines.
+//! `decode_sync_book` is what a live bot does with a frame before it thinks: the conversation reads it, checks that it
+//! continues the book, and the session's book takes its levels. The same frames with one blank more are declined by
+//! the scanner and read by the JSON parser. `serde_json_only` and `btree_map` are what one would otherwise have: the
+//! frame into borrowed strings, nothing converted, and a book of two maps.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
 
 use criterion::{BatchSize, Criterion, Throughput};
-use flate2::read::MultiGzDecoder;
-use papermaker::market::{Book, Instrument, InstrumentId, MarketEventKind, VenueId};
-use papermaker::units::{LocalTime, Side, Step};
-use papermaker::wire::binance_spot::{BinanceSpot, Settings};
+use papermaker::market::{Book, Level, MarketEventKind};
+use papermaker::units::{LocalTime, Lots, Side};
+use papermaker::wire::binance_spot::BinanceSpot;
 use papermaker::wire::{Protocol, Said};
+use serde::Deserialize;
 
-const BTC: InstrumentId = InstrumentId(0);
+use super::tape::TAPE;
 
-struct Tape {
-    snapshot: String,
-    /// The differences around and after the snapshot.
-    frames: Vec<String>,
-}
-
-fn recorded() -> Option<Tape> {
-    let dir = std::env::var_os("PAPERMAKER_DATA")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    let mut tape = Tape { snapshot: String::new(), frames: Vec::new() };
-    for name in ["hftbacktest_spot_btcusdt_20240808.gz", "hftbacktest_spot_btcusdt_20240809.gz"] {
-        let file = std::fs::File::open(dir.join("binance-spot").join(name)).ok()?;
-        for line in BufReader::new(MultiGzDecoder::new(file)).lines() {
-            let (_, json) = line.ok()?.split_once(' ').map(|(t, json)| (t.to_owned(), json.to_owned()))?;
-            if json.starts_with("{\"lastUpdateId\"") {
-                tape.snapshot = json;
-            } else if json.contains("\"depthUpdate\"") {
-                tape.frames.push(json);
-            }
-        }
-    }
-    Some(tape)
-}
-
-/// Twenty levels a side, some of them emptied, walking up and down.
-fn made_up() -> Tape {
-    let levels = |n: u64, sign: i64| {
-        let level = |k: u64| {
-            let price = 6_000_000 + sign * (1 + k as i64 * 7) + (n % 400) as i64 - 200;
-            format!(
-                "[\"{}.{:02}000000\",\"{}.{:05}000\"]",
-                price / 100,
-                price % 100,
-                (n + k) % 3,
-                (n * 7 + k) % 100_000
-            )
-        };
-        (0..20).map(level).collect::<Vec<_>>().join(",")
-    };
-    let frame = |n: u64| {
-        let (bids, asks) = (levels(n, -1), levels(n, 1));
-        format!(
-            r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":1700000000000,"s":"BTCUSDT","U":{0},"u":{0},"b":[{bids}],"a":[{asks}]}}}}"#,
-            n + 1
-        )
-    };
-    let snapshot =
-        r#"{"lastUpdateId":1,"bids":[["50000.00000000","1.00000000"]],"asks":[["70000.00000000","1.00000000"]]}"#;
-    Tape { snapshot: snapshot.to_owned(), frames: (0..5_000).map(frame).collect() }
-}
-
-/// A conversation with a book in step, and how many of the frames it has heard for that.
-fn in_step(tape: &Tape) -> (BinanceSpot, usize) {
-    let step = |text| Step::parse(text).expect("a step");
-    let btc = Instrument::new(VenueId::BinanceSpot, "BTCUSDT", "BTC", "USDT", step("0.01"), step("0.00001"));
-    let mut venue = BinanceSpot::new(vec![(BTC, btc.expect("an instrument"))], Settings::default());
-    let mut said = Vec::new();
-    venue.on_open(LocalTime(0), &mut said);
-    venue.on_fetched(BTC, Ok(tape.snapshot.as_bytes()), LocalTime(0), &mut said);
-    let heard = tape.frames.iter().position(|frame| {
-        venue.on_text(frame.as_bytes(), LocalTime(0), &mut said);
-        venue.book(BTC).is_some()
-    });
-    (venue, heard.expect("the snapshot is bridged") + 1)
-}
-
-/// Every way a depth frame can be read and a book be kept.
+/// Group `depth`: every way a depth frame can be read and a book be kept.
 pub fn depth(c: &mut Criterion) {
-    let (tape, kind) = match recorded() {
-        Some(tape) => (tape, "recorded"),
-        None => (made_up(), "made_up"),
-    };
-    let heard = in_step(&tape).1;
-    let frames = &tape.frames[heard..];
-    let with_a_blank: Vec<_> = frames.iter().map(|f| f.replacen('{', "{ ", 1)).collect();
-    let bytes: usize = frames.iter().map(String::len).sum();
-    eprintln!("depth: {} {kind} frames of {} bytes on average", frames.len(), bytes / frames.len());
-
     let mut group = c.benchmark_group("depth");
+    let frames = frames();
+    let with_a_blank: Vec<_> = frames.iter().map(|(at, f)| (*at, f.replacen('{', "{ ", 1))).collect();
+    let bytes: usize = frames.iter().map(|(_, f)| f.len()).sum();
+    eprintln!("depth: {} frames of {} bytes on average ({})", frames.len(), bytes / frames.len(), TAPE.name);
     group.throughput(Throughput::Elements(frames.len() as u64)).sample_size(20);
-    for (name, frames) in [("scan_sync_book", frames), ("serde_json_sync_book", &with_a_blank)] {
-        group.bench_function(format!("{name}/{kind}"), |b| {
+    for (what, frames, with_book) in [
+        ("decode_sync_book", &frames, true),
+        ("decode_sync", &frames, false),
+        ("decode_sync_book_by_serde_json", &with_a_blank, true),
+    ] {
+        group.bench_function(format!("{what}/{}", TAPE.name), |b| {
             b.iter_batched_ref(
-                || (in_step(&tape).0, Vec::new()),
-                |(venue, said)| {
-                    for frame in frames {
-                        venue.on_text(frame.as_bytes(), LocalTime(0), said);
-                        black_box(&said);
-                        said.clear();
-                    }
-                },
+                || (TAPE.in_step().0, Vec::new(), start()),
+                |(venue, said, book)| read(venue, frames, said, with_book.then_some(book)),
                 BatchSize::LargeInput,
             );
         });
     }
+    group.bench_function(format!("serde_json_only/{}", TAPE.name), |b| {
+        b.iter(|| {
+            for (_, frame) in &frames {
+                black_box(serde_json::from_str::<Combined<'_>>(frame).expect("a depth frame"));
+            }
+        });
+    });
 
-    let mut venue = in_step(&tape).0;
-    let start = venue.book(BTC).expect("in step").clone();
-    let mut said = Vec::new();
-    for frame in frames {
-        venue.on_text(frame.as_bytes(), LocalTime(0), &mut said);
-    }
-    let deltas: Vec<_> = said
-        .iter()
-        .filter_map(|s| match s {
-            Said::Market(event) => match &event.kind {
-                MarketEventKind::Delta { seq, bids, asks } => Some((*seq, bids, asks)),
-                _ => None,
-            },
-            _ => None,
-        })
-        .collect();
+    let deltas = deltas(&frames);
     let updates: usize = deltas.iter().map(|(_, bids, asks)| bids.len() + asks.len()).sum();
+    eprintln!("depth: {updates} levels in them, {:.1} a frame", updates as f64 / frames.len() as f64);
     group.throughput(Throughput::Elements(updates as u64));
-    group.bench_function(format!("book_per_level/{kind}"), |b| {
+    group.bench_function(format!("book_per_level/{}", TAPE.name), |b| {
         b.iter_batched_ref(
-            || start.clone(),
-            |book: &mut Book| {
+            start,
+            |book| {
                 for (seq, bids, asks) in &deltas {
                     book.apply_delta(*seq, bids, asks);
                     black_box((book.best(Side::Bid), book.best(Side::Ask)));
@@ -143,5 +62,106 @@ pub fn depth(c: &mut Criterion) {
             BatchSize::LargeInput,
         );
     });
+    group.bench_function(format!("btree_map_per_level/{}", TAPE.name), |b| {
+        let start = start();
+        b.iter_batched_ref(
+            || Side::BOTH.map(|side| start.levels(side).map(|l| (l.price, l.qty)).collect::<BTreeMap<_, _>>()),
+            |book| {
+                for (_, bids, asks) in &deltas {
+                    for (half, levels) in book.iter_mut().zip([bids, asks]) {
+                        for level in levels {
+                            match level.qty {
+                                Lots(0) => half.remove(&level.price),
+                                qty => half.insert(level.price, qty),
+                            };
+                        }
+                    }
+                    black_box((book[0].last_key_value(), book[1].first_key_value()));
+                }
+            },
+            BatchSize::LargeInput,
+        );
+    });
     group.finish();
+}
+
+/// The depth frames after the book is in step.
+fn frames() -> Vec<(LocalTime, String)> {
+    let heard = TAPE.in_step().1;
+    TAPE.frames[heard..].iter().filter(|(_, frame)| frame.contains("\"depthUpdate\"")).cloned().collect()
+}
+
+/// The book right after it came into step.
+fn start() -> Book {
+    let (mut said, mut book) = (Vec::new(), Book::new());
+    let mut venue = TAPE.conversation(&mut said);
+    for (at, frame) in &TAPE.frames[..TAPE.in_step().1] {
+        venue.on_text(frame.as_bytes(), *at, &mut said);
+    }
+    said.drain(..).for_each(|said| take(&mut book, &said));
+    book
+}
+
+fn read(venue: &mut BinanceSpot, frames: &[(LocalTime, String)], said: &mut Vec<Said>, mut book: Option<&mut Book>) {
+    for (at, frame) in frames {
+        venue.on_text(frame.as_bytes(), *at, said);
+        for said in said.drain(..) {
+            if let Some(book) = &mut book {
+                take(book, &said);
+            }
+            black_box(&said);
+        }
+    }
+}
+
+fn take(book: &mut Book, said: &Said) {
+    let Said::Market(event) = said else { return };
+    match &event.kind {
+        MarketEventKind::Snapshot { seq, bids, asks, complete } => book.apply_snapshot(*seq, bids, asks, *complete),
+        MarketEventKind::Delta { seq, bids, asks } => book.apply_delta(*seq, bids, asks),
+        MarketEventKind::Trade { .. }
+        | MarketEventKind::Bbo { .. }
+        | MarketEventKind::Gap { .. }
+        | MarketEventKind::Rules(_)
+        | MarketEventKind::Status(_) => {}
+    }
+}
+
+fn deltas(frames: &[(LocalTime, String)]) -> Vec<(u64, Vec<Level>, Vec<Level>)> {
+    let (mut venue, mut said) = (TAPE.in_step().0, Vec::new());
+    for (at, frame) in frames {
+        venue.on_text(frame.as_bytes(), *at, &mut said);
+    }
+    let delta = |said| match said {
+        Said::Market(event) => match event.kind {
+            MarketEventKind::Delta { seq, bids, asks } => Some((seq, bids, asks)),
+            _ => None,
+        },
+        Said::Feed { .. } | Said::Do(_) => None,
+    };
+    said.into_iter().filter_map(delta).collect()
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only read")]
+struct Combined<'a> {
+    stream: &'a str,
+    #[serde(borrow)]
+    data: DepthUpdate<'a>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "only read")]
+struct DepthUpdate<'a> {
+    e: &'a str,
+    #[serde(rename = "E")]
+    time: u64,
+    s: &'a str,
+    #[serde(rename = "U")]
+    first: u64,
+    u: u64,
+    #[serde(borrow)]
+    b: Vec<(&'a str, &'a str)>,
+    #[serde(borrow)]
+    a: Vec<(&'a str, &'a str)>,
 }

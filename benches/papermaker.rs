@@ -1,8 +1,19 @@
 //! What things cost. `taskset -c 1 cargo bench --no-default-features -- NAME`; figures are quoted as ratios in README.
 
+mod engine;
+mod exchange;
 mod journal;
 mod market_data;
 mod policy;
+mod tape;
 
-criterion::criterion_group!(all, journal::benches, market_data::depth, policy::forward);
+criterion::criterion_group!(
+    all,
+    market_data::depth,
+    journal::benches,
+    exchange::paper,
+    engine::order,
+    engine::session,
+    policy::forward
+);
 criterion::criterion_main!(all);

@@ -98,7 +98,7 @@ mod tests {
     fn a_chain_notices_change_loss_order_and_place() {
         let chain = |items: &str| {
             let mut c = Chain::default();
-            items.split(' ').for_each(|i| c.extend(i[..1].parse().expect("a seq"), i[1..].as_bytes()));
+            items.split(' ').for_each(|i| c.extend(i[..1].parse().expect("a seq"), &i.as_bytes()[1..]));
             c.digest()
         };
         let honest = chain("1a 1b 2c");

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{Failure, Globals, Outcome, block_on, say};
 use crate::config::Settings;
 use crate::dashboard::Contact;
+use crate::feed::Endpoint;
 use crate::market::VenueId;
 
 /// A session of a day takes about this much; with less free the recording will end early.
@@ -21,6 +22,8 @@ const DISK_WANTED_BYTES: u64 = 2 << 30;
 const DISK_NEEDED_BYTES: u64 = 64 << 20;
 /// A clock before this (2025-01-01) was never set.
 const EPOCH_OF_REASON_S: i64 = 1_735_689_600;
+/// The venue's date is cut to the second and took its time to come: only more than this is a difference.
+const CLOCK_OFF_MAX_S: i64 = 2;
 /// A venue that takes longer than this to answer a ping is not reachable in any useful sense.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -29,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[command(after_help = "Examples:\n  papermaker doctor\n  papermaker doctor --venue binance-spot --json\n\n\
                         Exit code 1 if a check failed.")]
 pub struct DoctorArgs {
-    /// Also ask this venue's REST endpoint for an answer (repeatable)
+    /// Ask this venue for an answer instead of those the configuration trades on (repeatable)
     #[arg(long, value_name = "VENUE")]
     pub venue: Vec<VenueId>,
     /// One JSON document on stdout
@@ -94,9 +97,10 @@ pub fn doctor(args: &DoctorArgs, globals: &Globals) -> Outcome {
                 format!("profile {}, {n} values, digest {}", globals.profile, loaded.digest().short()),
             ));
             checks.extend([writable(store), disk(store), sessions(store), port(settings)]);
-            for id in &args.venue {
+            checks.extend(simulator_port(settings));
+            for id in venues(&args.venue, settings) {
                 let venue = &settings.venues[id.name()];
-                checks.push(block_on(reachable(*id, &venue.rest_url))?);
+                checks.extend(block_on(reachable(id, &venue.ws_url, &venue.rest_url))?);
             }
         }
         Err(failure) => {
@@ -211,10 +215,42 @@ fn clock() -> Check {
     Check::ok("clock", format!("{now:.0}"))
 }
 
-/// Whether the venue answers over HTTP, and what its clock says.
-async fn reachable(venue: VenueId, rest_url: &str) -> Check {
+/// Where the embedded exchange would listen, if it is to be embedded and somebody chose the port.
+fn simulator_port(settings: &Settings) -> Option<Check> {
+    let address = settings.simulator.listen;
+    if !settings.simulator.embedded || address.port() == 0 {
+        return None;
+    }
+    Some(match TcpListener::bind(address) {
+        Ok(_) => Check::ok("port", format!("{address} is free for the simulated exchange")),
+        Err(e) => Check::fail(
+            "port",
+            format!("simulator.listen: {address}: {e}"),
+            "`--set simulator.listen=127.0.0.1:0` takes any free one",
+        ),
+    })
+}
+
+/// The venues a run would connect to, unless others were asked for.
+fn venues(asked: &[VenueId], settings: &Settings) -> Vec<VenueId> {
+    if !asked.is_empty() {
+        return asked.to_vec();
+    }
+    let traded = settings.session.instruments.iter().filter_map(|label| label.split(':').next()?.parse().ok());
+    // The embedded exchange stands in for this one.
+    let mut traded: Vec<VenueId> =
+        traded.filter(|venue| !settings.simulator.embedded || *venue != VenueId::BinanceSpot).collect();
+    traded.dedup();
+    traded
+}
+
+/// Whether the venue answers over HTTP, and whether its clock is ours.
+async fn reachable(venue: VenueId, ws_url: &str, rest_url: &str) -> Vec<Check> {
     let name = "venue";
     let hint = "look at the address, the network, and whether the venue serves your country";
+    if let Err(e) = Endpoint::new(venue, ws_url, rest_url) {
+        return vec![Check::fail(name, e.to_string(), "config/default.toml has the venue's own address")];
+    }
     // A ping where we know one; elsewhere any answer from the address shows that somebody is there.
     let url = match venue {
         VenueId::BinanceSpot => format!("{rest_url}/api/v3/ping"),
@@ -230,16 +266,42 @@ async fn reachable(venue: VenueId, rest_url: &str) -> Check {
     let asked = async { reqwest::Client::builder().timeout(PATIENCE).build()?.get(&url).send().await };
     match asked.await {
         Ok(answer) => {
-            let date = answer.headers().get("date").and_then(|d| d.to_str().ok());
-            let date = date.map_or(String::new(), |d| format!(", its clock says {d}"));
-            let detail = format!("{venue}: {url} answers {}{date}", answer.status());
+            let detail = format!("{venue}: {url} answers {}", answer.status());
             let refused =
                 answer.status().is_server_error() || matches!(answer.status().as_u16(), 403 | 418 | 429 | 451);
-            if refused { Check::fail(name, detail, hint) } else { Check::ok(name, detail) }
+            let date = answer.headers().get("date").and_then(|d| d.to_str().ok());
+            let clock = date.and_then(|date| against(jiff::Timestamp::now(), venue, date));
+            let there = if refused { Check::fail(name, detail, hint) } else { Check::ok(name, detail) };
+            std::iter::once(there).chain(clock).collect()
         }
         Err(e) => {
             let causes: Vec<String> = anyhow::Error::new(e).chain().map(ToString::to_string).collect();
-            Check::fail(name, format!("{venue}: {}", causes.join(": ")), hint)
+            vec![Check::fail(name, format!("{venue}: {}", causes.join(": ")), hint)]
         }
+    }
+}
+
+/// Our clock against a venue's `Date`, which has whole seconds; `None` if that is no date.
+fn against(now: jiff::Timestamp, venue: VenueId, date: &str) -> Option<Check> {
+    let theirs = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
+    let off_s = now.as_second() - theirs.as_second();
+    let detail = format!("{off_s:+} s against {venue}'s");
+    let hint = "synchronise the clock (NTP); latencies and recordings carry the difference";
+    Some(if off_s.abs() <= CLOCK_OFF_MAX_S { Check::ok("clock", detail) } else { Check::warn("clock", detail, hint) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_compared_with_the_date_a_venue_sends() {
+        // 2026-03-02 12:00:00 UTC is 1772452800 s after the epoch.
+        let now = |s| jiff::Timestamp::from_second(s).expect("a time");
+        let verdict = |s| against(now(s), VenueId::BinanceSpot, "Mon, 02 Mar 2026 12:00:00 GMT").map(|c| c.verdict);
+        assert_eq!(verdict(1_772_452_802), Some(Verdict::Ok));
+        assert_eq!(verdict(1_772_452_803), Some(Verdict::Warn));
+        assert_eq!(verdict(1_772_452_700), Some(Verdict::Warn));
+        assert!(against(now(0), VenueId::BinanceSpot, "yesterday").is_none());
     }
 }

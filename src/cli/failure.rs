@@ -24,11 +24,6 @@ impl Failure {
         Self { code: 2, error: error.into(), hint: None }
     }
 
-    /// A verb whose driver is not part of this build.
-    pub fn not_connected(verb: &str) -> Self {
-        Self::could_not_run(anyhow::anyhow!("`papermaker {verb}` is not part of this build"))
-    }
-
     /// Says in which attempt it happened; becomes the first line.
     pub fn context(self, attempt: impl fmt::Display + Send + Sync + 'static) -> Self {
         Self { error: self.error.context(attempt), ..self }

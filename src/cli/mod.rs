@@ -87,7 +87,7 @@ enum Verb {
     /// Quote again (also out of Reducing and Halted)
     Resume(operate::CommandArgs),
     /// Cancel everything and send nothing more
-    Halt(operate::CommandArgs),
+    Halt(operate::HaltArgs),
     /// Bring every position to zero by crossing the spread, then stay paused
     Flatten(operate::CommandArgs),
     #[command(subcommand)]
@@ -100,6 +100,9 @@ enum Verb {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log_to_stderr();
+    if let Err(e) = listen_to_limits() {
+        tracing::warn!("a limit on file sizes will end this program without a word: {e}");
+    }
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -119,7 +122,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Stop(args) => operate::command("stop", &args, globals),
         Verb::Pause(args) => operate::command("pause", &args, globals),
         Verb::Resume(args) => operate::command("resume", &args, globals),
-        Verb::Halt(args) => operate::command("halt", &args, globals),
+        Verb::Halt(args) => operate::halt(&args, globals),
         Verb::Flatten(args) => operate::command("flatten", &args, globals),
         Verb::Config(verb) => configure::config(&verb, globals),
         Verb::Doctor(args) => doctor::doctor(&args, globals),
@@ -147,6 +150,17 @@ pub(crate) fn say(text: impl std::fmt::Display) -> Outcome {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::could_not_run(e).context("cannot write to stdout")),
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// `SIGXFSZ` on Linux and macOS.
+const FILE_TOO_LARGE: i32 = 25;
+
+/// A limit on file sizes (`ulimit -f`) kills unless somebody listens; then the write fails, and its error says why.
+fn listen_to_limits() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _inside = runtime.enter();
+    // Heard for as long as the process lives, also when nobody waits for it.
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_TOO_LARGE)).map(drop)
 }
 
 /// Runs a verb that talks: sockets or files, on a small runtime of its own.

@@ -22,12 +22,21 @@ pub struct StatusArgs {
     papermaker halt --reason \"strange fills\"\n                         cancel everything, send nothing more\n  \
     papermaker stop        cancel everything, close the recording, exit")]
 pub struct CommandArgs {
-    /// Why; recorded with `halt`
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+/// Ask the running bot to halt; recorded with its reason
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  papermaker halt --reason \"strange fills\"")]
+pub struct HaltArgs {
+    /// Why; the session stays halted, also over a restart, and shows it
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// As every command.
+    #[command(flatten)]
+    pub rest: CommandArgs,
 }
 
 /// Prints the running bot's status.
@@ -42,8 +51,17 @@ pub fn status(args: &StatusArgs, globals: &Globals) -> Outcome {
 
 /// Sends a command to the running bot.
 pub fn command(verb: &str, args: &CommandArgs, globals: &Globals) -> Outcome {
+    ask(verb, None, args, globals)
+}
+
+/// Halts the running bot.
+pub fn halt(args: &HaltArgs, globals: &Globals) -> Outcome {
+    ask("halt", args.reason.as_deref(), &args.rest, globals)
+}
+
+fn ask(verb: &str, reason: Option<&str>, args: &CommandArgs, globals: &Globals) -> Outcome {
     let client = running(globals)?;
-    block_on(client.command(verb, "operator", args.reason.as_deref()))?.map_err(no_answer)?;
+    block_on(client.command(verb, "operator", reason))?.map_err(no_answer)?;
     let session = &client.contact().session;
     if args.json {
         return say(serde_json::json!({ "paper": true, "session": session, "accepted": verb }));

@@ -4,13 +4,16 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{Failure, Globals, Outcome, say};
 use crate::journal::export::{At, Cast, Exported, Exporter, Format, Kind, Wish};
-use crate::journal::{IndexCheck, Manifest, Reader, SessionState, Store};
+use crate::journal::{IndexCheck, Manifest, Reader, SessionState, Store, import};
+use crate::market::VenueId;
+use crate::run::import as drive;
 use crate::strategy;
+use crate::units::{Nanos, Step};
 
 /// The recordings: list, show, verify, export, import, delete
 #[derive(Clone, Debug, Subcommand)]
@@ -103,30 +106,27 @@ pub struct ImportArgs {
     /// Files, in the order of time
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// What they are
-    #[arg(long, value_enum)]
-    pub format: ImportFormat,
+    /// What they are: hftbacktest-raw (gzipped lines `<recv_ts> <json>`), cryptofeed (both generations)
+    #[arg(long)]
+    pub format: import::Format,
     /// Venue they come from
     #[arg(long, value_name = "VENUE")]
-    pub venue: String,
+    pub venue: VenueId,
     /// Instrument, in the venue's spelling
     #[arg(long)]
     pub symbol: String,
     /// Name of the new session
     #[arg(long, value_name = "NAME")]
     pub session: String,
+    /// The venue's price step, where the recording does not say it; inferred without it
+    #[arg(long, value_name = "STEP", value_parser = Step::parse)]
+    pub tick: Option<Step>,
+    /// The venue's quantity step, as --tick
+    #[arg(long, value_name = "STEP", value_parser = Step::parse)]
+    pub lot: Option<Step>,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
-}
-
-/// What can be imported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ImportFormat {
-    /// Gzipped lines `<recv_ts> <json>`.
-    HftbacktestRaw,
-    /// Both generations.
-    Cryptofeed,
 }
 
 /// Of `sessions delete`.
@@ -317,9 +317,37 @@ fn cast(manifest: &Manifest) -> Result<Cast, Failure> {
     Ok(Cast { instruments, strategies, limits: manifest.spec.risk.clone() })
 }
 
-/// Calls [`crate::run`]'s import driver.
-fn import(_args: &ImportArgs, _globals: &Globals) -> Outcome {
-    Err(Failure::not_connected("sessions import"))
+/// Calls the import driver, [`crate::run::import`].
+fn import(args: &ImportArgs, globals: &Globals) -> Outcome {
+    let loaded = globals.load()?;
+    let store = Store::open(&loaded.settings.store.path);
+    let wish = import::Wish {
+        files: args.files.clone(),
+        format: args.format,
+        venue: args.venue,
+        symbol: args.symbol.clone(),
+        tick: args.tick,
+        lot: args.lot,
+        tick_every: Nanos::from_ms(i64::from(loaded.settings.session.tick_ms)),
+    };
+    let done = drive::import(&loaded, &store, &args.session, wish)
+        .map_err(|e| Failure::could_not_run(e).context("nothing was imported"))?;
+    let (manifest, report) = (&done.manifest, &done.report);
+    if args.json {
+        let mut shown = described(manifest);
+        shown["frames"] = report.frames.into();
+        shown["snapshots"] = report.snapshots.into();
+        shown["clock_steps_back"] = report.clock_steps_back.into();
+        shown["clock_step_back_max_ns"] = report.clock_step_back_max.0.into();
+        shown["steps_from"] = done.steps_from.word().into();
+        return say(format_args!("{shown:#}"));
+    }
+    let counts = &manifest.counts;
+    say(format_args!(
+        "PAPER session {}: {} frames and {} snapshots became {} inputs, {} trades, {} gaps",
+        manifest.id, report.frames, report.snapshots, counts.inputs, counts.trades, counts.gaps
+    ))?;
+    manifest.notes.iter().try_for_each(|note| say(format_args!("  note: {note}")))
 }
 
 fn delete(args: &DeleteArgs, globals: &Globals) -> Outcome {

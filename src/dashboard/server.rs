@@ -124,11 +124,11 @@ struct Door {
 
 fn routes(door: Door) -> Router {
     let writes = Router::new()
-        .route("/api/pause", post(|d, b| command(d, b, |_| Command::Pause)))
-        .route("/api/resume", post(|d, b| command(d, b, |_| Command::Resume)))
-        .route("/api/halt", post(|d, b| command(d, b, |reason| Command::Halt { reason })))
-        .route("/api/flatten", post(|d, b| command(d, b, |_| Command::Flatten)))
-        .route("/api/stop", post(|d, b| command(d, b, |_| Command::Stop)))
+        .route("/api/pause", post(|d, b| command(d, b, |why| without(why, Command::Pause))))
+        .route("/api/resume", post(|d, b| command(d, b, |why| without(why, Command::Resume))))
+        .route("/api/halt", post(|d, b| command(d, b, |why| Ok(halt(why)))))
+        .route("/api/flatten", post(|d, b| command(d, b, |why| without(why, Command::Flatten))))
+        .route("/api/stop", post(|d, b| command(d, b, |why| without(why, Command::Stop))))
         .route_layer(middleware::from_fn_with_state(door.clone(), only_the_operator));
     Router::new()
         .route("/", get(|| async { Html(include_str!("page.html")) }))
@@ -261,18 +261,33 @@ struct Words {
     reason: Option<String>,
 }
 
-async fn command(State(door): State<Door>, body: axum::body::Bytes, make: impl FnOnce(String) -> Command) -> Response {
+fn halt(reason: Option<String>) -> Command {
+    Command::Halt { reason: reason.unwrap_or_else(|| "asked by an operator".to_owned()) }
+}
+
+/// Only a halt has a place for its reason in the record; what would be lost is not taken.
+fn without(reason: Option<String>, command: Command) -> Result<Command, &'static str> {
+    if reason.is_none() { Ok(command) } else { Err("only a halt records a reason") }
+}
+
+async fn command(
+    State(door): State<Door>,
+    body: axum::body::Bytes,
+    make: impl FnOnce(Option<String>) -> Result<Command, &'static str>,
+) -> Response {
     let words = if body.is_empty() { Ok(Words::default()) } else { serde_json::from_slice::<Words>(&body) };
     let words = match words {
         Ok(words) => words,
         Err(e) => return refusal(StatusCode::BAD_REQUEST, &format!("expected {{\"by\", \"reason\"}} or nothing: {e}")),
     };
     let by = words.by.unwrap_or_else(|| "operator".to_owned());
-    let reason = words.reason.unwrap_or_else(|| "asked by an operator".to_owned());
-    if by.len() > WORDS_MAX || reason.len() > WORDS_MAX {
+    if by.len() > WORDS_MAX || words.reason.as_ref().is_some_and(|reason| reason.len() > WORDS_MAX) {
         return refusal(StatusCode::BAD_REQUEST, "`by` and `reason` may be 200 bytes long");
     }
-    let command = make(reason);
+    let command = match make(words.reason) {
+        Ok(command) => command,
+        Err(why) => return refusal(StatusCode::BAD_REQUEST, why),
+    };
     let accepted = format!("{command:?}");
     match door.commands.try_send((by, command)) {
         Ok(()) => {

@@ -65,15 +65,18 @@ impl Account {
         std::fs::create_dir_all(store).map_err(JournalError::io(store, "make the store"))?;
         let path = store.join("account.sled");
         let lock = Lock::take(&store.join("account.lock"), &path)?;
-        let (db, ()) = open_sled(&path, |_| Ok(())).map_err(|fault| match fault {
-            SledFault::InUse => JournalError::Held { path: path.clone(), holder: None },
-            SledFault::Broken(what) => JournalError::Account { path: path.clone(), what },
-        })?;
+        if !path.exists() {
+            begin(&path)?;
+        }
+        let db = open(&path)?;
         let log = path.join("db");
         let log = File::open(&log).map_err(JournalError::io(&log, "open"))?;
         let mut account = Self { path, db, log, generation: 0, pieces: 0, _lock: lock };
-        if let Some(head) = account.head()? {
-            (account.generation, account.pieces) = (head.generation, head.pieces);
+        match account.head()? {
+            Some(head) => (account.generation, account.pieces) = (head.generation, head.pieces),
+            None if account.db.contains_key(BEGUN).map_err(|e| account.failed(e))? => {}
+            // sled takes files it cannot read for an empty database, and a position would be forgotten in silence.
+            None => return Err(account.failed("it is empty where an account was kept")),
         }
         Ok(account)
     }
@@ -106,8 +109,8 @@ impl Account {
         let head = Head { generation, pieces, crc: crc32c::crc32c(&bytes) };
         batch.insert(HEAD, canonical_bytes(&head));
         (0..self.pieces).for_each(|piece| batch.remove(&piece_key(self.generation, piece)));
-        self.db.apply_batch(batch).map_err(|e| self.failed(e))?;
-        self.db.flush().map_err(|e| self.failed(e))?;
+        self.db.apply_batch(batch).map_err(|e| self.unsaved(e))?;
+        self.db.flush().map_err(|e| self.unsaved(e))?;
         self.log.sync_data().map_err(JournalError::io(&self.path, "sync the account"))?;
         (self.generation, self.pieces) = (generation, pieces);
         Ok(())
@@ -123,8 +126,43 @@ impl Account {
     fn failed(&self, what: impl ToString) -> JournalError {
         JournalError::Account { path: self.path.clone(), what: what.to_string() }
     }
+
+    /// A full disk is no reason to give the account up.
+    fn unsaved(&self, error: sled::Error) -> JournalError {
+        match error {
+            sled::Error::Io(error) => JournalError::io(&self.path, "save the account")(error),
+            other => self.failed(other),
+        }
+    }
 }
 
+/// A fresh account, complete or not there at all.
+fn begin(path: &Path) -> Result<(), JournalError> {
+    let unfinished = path.with_extension("unfinished");
+    let io = |doing| JournalError::io(path, doing);
+    if unfinished.exists() {
+        std::fs::remove_dir_all(&unfinished).map_err(io("clear away what was begun"))?;
+    }
+    let db = open(&unfinished)?;
+    let failed = |e: sled::Error| JournalError::Account { path: path.to_owned(), what: e.to_string() };
+    db.insert(BEGUN, &[]).map_err(failed)?;
+    db.flush().map_err(failed)?;
+    drop(db);
+    File::open(unfinished.join("db")).and_then(|log| log.sync_data()).map_err(io("sync"))?;
+    std::fs::rename(&unfinished, path).map_err(io("begin the account"))
+}
+
+fn open(path: &Path) -> Result<sled::Db, JournalError> {
+    let (db, ()) = open_sled(path, |_| Ok(())).map_err(|fault| match fault {
+        SledFault::InUse => JournalError::Held { path: path.to_owned(), holder: None },
+        SledFault::Io(error) => JournalError::io(path, "open the account")(error),
+        SledFault::Broken(what) => JournalError::Account { path: path.to_owned(), what },
+    })?;
+    Ok(db)
+}
+
+/// There from the beginning, so that an account in which nothing was saved yet is told from one that was lost.
+const BEGUN: &[u8] = b"begun";
 const HEAD: &[u8] = b"head";
 
 fn piece_key(generation: u64, piece: u32) -> [u8; 12] {

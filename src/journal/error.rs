@@ -132,6 +132,9 @@ fn remedy(source: &io::Error) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "the disk is full: free space or point `store.path` elsewhere; everything acknowledged stays readable"
         }
+        io::ErrorKind::FileTooLarge => {
+            "a limit on the size of files (`ulimit -f`) was met: raise it; everything acknowledged stays readable"
+        }
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
             "make the place writable or point `store.path` elsewhere"
         }

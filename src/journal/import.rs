@@ -6,7 +6,7 @@
 //! that is not in it will never come, so the timers that would give a live connection up are off, and the book of a
 //! recording without a snapshot simply is never in step.
 //!
-//! Every file is read twice. The first reading ([`survey`]) believes nothing: it refuses what is not a recording of
+//! Every file is read twice. The first reading (`survey`) believes nothing: it refuses what is not a recording of
 //! this venue and symbol, with file and line, before anything is written anywhere, and finds the steps of price and
 //! quantity where nobody says them. The second plays it.
 //!

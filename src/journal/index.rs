@@ -140,6 +140,7 @@ impl Index {
         let open_trees = |db: &sled::Db| Tree::ALL.iter().map(|t| db.open_tree(t.name())).collect();
         let (db, trees) = open_sled(&path, open_trees).map_err(|fault| match fault {
             SledFault::InUse => JournalError::Held { path: path.clone(), holder: None },
+            SledFault::Io(error) => JournalError::io(&path, "open the index")(error),
             SledFault::Broken(what) => JournalError::Index { path: path.clone(), what },
         })?;
         Ok(Self { path, db, trees })
@@ -261,6 +262,8 @@ pub(super) enum SledFault {
     InUse,
     /// It is damaged, or cannot be read.
     Broken(String),
+    /// The system refused: no room, no right.
+    Io(std::io::Error),
 }
 
 /// Opens a sled database and what is wanted of it; sled 0.34 may panic on damaged files, which is an error like any
@@ -282,6 +285,7 @@ pub(super) fn open_sled<T>(
             Ok(Err(e)) if e.to_string().contains("could not acquire lock") => {
                 std::thread::sleep(std::time::Duration::from_millis(10));
             }
+            Ok(Err(sled::Error::Io(e))) => return Err(SledFault::Io(e)),
             Ok(Err(e)) => return Err(SledFault::Broken(e.to_string())),
             Err(_) => return Err(SledFault::Broken("sled cannot read it".to_owned())),
         }

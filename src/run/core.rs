@@ -123,6 +123,11 @@ impl Core {
         &self.writer
     }
 
+    /// A remark for people, in the manifest of the ended recording.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.writer.note(note);
+    }
+
     /// Age of the oldest input that a power cut would take, within one block.
     fn journal_lag(&self) -> Nanos {
         if self.writer.durable_seq() >= self.unsaved.0 { Nanos::ZERO } else { self.last.at.since(self.unsaved.1) }

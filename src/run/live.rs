@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
@@ -124,11 +125,14 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
     let (inputs, inbox) = mpsc::channel(CHANNEL);
     let (show, pictures) = watch::channel(Arc::new(StatusSnapshot::starting(&id, &rules_of(&spec))));
     let desk = if ask.dashboard && loaded.settings.dashboard.enabled {
-        Some(open_dashboard(loaded, &store, &id, pictures.clone(), &inputs, &stopped).await?)
+        Some(open_dashboard(loaded, &id, pictures.clone(), &inputs, &stopped).await?)
     } else {
         None
     };
     let writer = store.create(&id, manifest, options)?;
+    if let Some((_, contact)) = &desk {
+        contact.write(store.path())?;
+    }
     info!(session = %id, "PAPER trading {}", names.join(", "));
 
     let mut feeds = JoinSet::new();
@@ -152,7 +156,7 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
         health,
         folder: store.folder(&id),
         disk_free_min: loaded.settings.store.disk_free_min_mib << 20,
-        disk_checked: now,
+        disk_checked: LocalTime::default(),
         stopping_since: None,
     };
     let mut keeping = keeper.start(carried)?;
@@ -260,7 +264,6 @@ async fn discover(endpoints: &[Endpoint], names: &[String]) -> Result<Vec<Instru
 
 async fn open_dashboard(
     loaded: &Loaded,
-    store: &Store,
     session: &str,
     pictures: watch::Receiver<Arc<StatusSnapshot>>,
     inputs: &mpsc::Sender<Heard>,
@@ -280,7 +283,6 @@ async fn open_dashboard(
     });
     let contact =
         Contact { paper: true, address: handle.address(), token, pid: std::process::id(), session: session.to_owned() };
-    contact.write(store.path())?;
     info!("dashboard: http://{}", handle.address());
     Ok((handle, contact))
 }
@@ -296,8 +298,7 @@ async fn tell_time(inputs: mpsc::Sender<Heard>, every: Duration, lasting: Option
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let end = tokio::time::sleep(lasting.unwrap_or(Duration::MAX));
     tokio::pin!(end);
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
-        .expect("a process may listen to its own signals");
+    let mut terminate = signal(SignalKind::terminate()).expect("a process may listen to its own signals");
     let mut told = false;
     loop {
         tokio::select! {

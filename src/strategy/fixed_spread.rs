@@ -39,7 +39,7 @@ impl FixedSpread {
             }
             (None, None) => {
                 let meaning = "basis points of the mid; or half_spread_ticks";
-                return Err(StrategyError::Missing { key: "half_spread_bps", meaning });
+                return Err(settings.missing("half_spread_bps", meaning));
             }
         };
         settings.finish()?;

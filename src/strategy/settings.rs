@@ -128,9 +128,17 @@ impl Settings {
         default: Option<Decimal>,
         meaning: &'static str,
     ) -> Result<Decimal, StrategyError> {
-        let Some(value) = self.take(key) else { return default.ok_or(StrategyError::Missing { key, meaning }) };
+        let Some(value) = self.take(key) else { return default.ok_or_else(|| self.missing(key, meaning)) };
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         text.parse().map_err(|_| not_allowed(key, &value, format!("a plain decimal, {meaning}")))
+    }
+
+    /// A key that must be there is not; perhaps because it is there under a name much like it.
+    pub(super) fn missing(&self, key: &'static str, meaning: &'static str) -> StrategyError {
+        match self.table.keys().find(|written| strsim::jaro_winkler(written, key) > 0.9) {
+            Some(written) => StrategyError::UnknownKey { key: written.clone(), nearest: key },
+            None => StrategyError::Missing { key, meaning },
+        }
     }
 
     /// Nothing may be left.

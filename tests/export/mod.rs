@@ -1,5 +1,5 @@
 //! Sessions out to tables, other programs' recordings in.
 
-mod imports;
+pub mod imports;
 mod kept;
 mod tables;

@@ -63,3 +63,23 @@ fn two_bots_on_one_account_are_refused_and_the_holder_named() {
     drop(first);
     Account::open(folder.path()).unwrap();
 }
+
+#[test]
+fn an_account_that_was_lost_is_not_taken_for_a_fresh_one() {
+    let folder = temporary();
+    let mut account = Account::open(folder.path()).unwrap();
+    account.save(&state(7, 0)).unwrap();
+    drop(account);
+    // sled itself opens this without a word, as an empty database.
+    let log = folder.path().join("account.sled/db");
+    std::fs::write(&log, vec![0; std::fs::metadata(&log).unwrap().len() as usize]).unwrap();
+    let error = Account::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("account.sled") && error.contains("move it away"), "{error}");
+}
+
+#[test]
+fn an_account_in_which_nothing_was_saved_yet_opens_again() {
+    let folder = temporary();
+    drop(Account::open(folder.path()).unwrap());
+    assert_eq!(Account::open(folder.path()).unwrap().load().unwrap(), None);
+}

@@ -1,5 +1,6 @@
 //! What several kinds of test share: where recordings are, and a venue to talk to.
 
+pub mod bot;
 pub mod independent;
 pub mod playback;
 pub mod recording;

@@ -4,8 +4,10 @@
 //! that it sees what a newcomer sees.
 
 mod api;
+mod imports;
 mod observer;
 mod recordings;
+mod refusals;
 mod usage;
 
 use std::path::Path;

@@ -128,6 +128,28 @@ fn doctor_fails_when_the_store_cannot_be_made_and_when_a_venue_is_silent() {
 }
 
 #[test]
+fn doctor_asks_the_venue_that_a_run_would_trade_on() {
+    let here = empty();
+    let urls = [
+        "--set",
+        "venues.binance-spot.rest_url=http://127.0.0.1:9",
+        "--set",
+        "venues.binance-spot.ws_url=ws://127.0.0.1:9",
+        "--set",
+        "dashboard.port=0",
+    ];
+    let said = papermaker(here.path(), &[&["doctor", "--profile", "live"][..], &urls].concat()).exits(1).stdout();
+    assert!(said.contains("FAIL  venue     binance-spot"), "{said}");
+    // The demo brings its venue along.
+    let said = papermaker(here.path(), &[&["doctor"][..], &urls].concat()).exits(0).stdout();
+    assert!(!said.contains("venue"), "{said}");
+    let unsafe_url = ["--set", "venues.binance-spot.rest_url=http://data-api.binance.vision"];
+    let line = [&["doctor", "--profile", "live", "--set", "dashboard.port=0"][..], &unsafe_url].concat();
+    let said = papermaker(here.path(), &line).exits(1).stdout();
+    assert!(said.contains("venues.binance-spot.rest_url"), "{said}");
+}
+
+#[test]
 fn config_shows_who_said_what_and_check_finds_every_problem_at_once() {
     let here = empty();
     let shown = papermaker(here.path(), &["config", "show", "--set", "dashboard.port=8081"]).exits(0).stdout();

@@ -5,7 +5,7 @@
 //! its consequences are appended to the caller's list of [`Record`]s in the order they happened.
 //!
 //! Orders live in one slab and are chained into the queue of their price by index, prices are found by arithmetic
-//! ([`ladder`]), and a [`Ticket`] names its place in the slab: no search, no hashing, and no allocation once the
+//! (`ladder`), and a [`Ticket`] names its place in the slab: no search, no hashing, and no allocation once the
 //! slab has grown to the market's size.
 
 mod ladder;

@@ -18,10 +18,22 @@ pub enum StepsFrom {
     Recording,
     /// Both were given.
     Given,
-    /// At least one (nobody says it, or prices lie between the ticks of the venue's rules) is the coarsest power of ten that the values in the recording are multiples of (of resting
-    /// quantities all but one in a thousand). Binance's steps are powers of ten, so with enough values this is the
-    /// true one; with too few it may be coarser, and still all prices and trades are on it.
+    /// At least one (nobody says it, or prices lie between the ticks of the venue's rules) is the coarsest power of
+    /// ten that the values in the recording are multiples of (of resting quantities all but one in a thousand).
+    /// Binance's steps are powers of ten, so with enough values this is the true one; with too few it may be coarser,
+    /// and still all prices and trades are on it.
     Inferred,
+}
+
+impl StepsFrom {
+    /// The word in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            StepsFrom::Recording => "recording",
+            StepsFrom::Given => "given",
+            StepsFrom::Inferred => "inferred",
+        }
+    }
 }
 
 /// What the first reading found.

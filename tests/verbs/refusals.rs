@@ -1,0 +1,189 @@
+//! What can be wrong with a run: each is exit code 2, names the thing and the remedy, and costs nothing that was
+//! there before.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::papermaker;
+use crate::storms::BOLD;
+use crate::support::bot::{Bot, Left};
+use crate::support::playback::{Playback, Script, Speed};
+use crate::support::recording::Recording;
+
+/// `papermaker run … ARGS`, which must be refused for these reasons and begin no session.
+#[track_caller]
+fn refused(here: &Path, args: &[&str], parts: &[&str]) {
+    let line = [&["run", "--for", "5s", "--set", "store.path=store", "--set", "dashboard.port=0"], args].concat();
+    let before = sessions(here);
+    papermaker(here, &line).exits(2).complains_of(parts);
+    assert_eq!(sessions(here), before, "{args:?} left something behind");
+}
+
+/// Names in the store.
+fn sessions(here: &Path) -> Vec<Value> {
+    let list = papermaker(here, &["sessions", "list", "--json", "--set", "store.path=store"]);
+    let found = list.json()["sessions"].as_array().expect("a list").clone();
+    found.into_iter().map(|session| session["id"].clone()).collect()
+}
+
+#[test]
+fn a_wrong_configuration_is_named_with_its_key_and_what_would_be_right() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    fs::write(here.join("bad.toml"), "kind = \"fixed-spread\"\nhalf_spraed_bps = 1\norder_amount_base = \"0.001\"\n")
+        .expect("written");
+    fs::create_dir(here.join("mine")).expect("a folder");
+    fs::write(here.join("mine/risk.toml"), "[risk]\nposition_max_base = -1\n").expect("written");
+    for (args, parts) in [
+        (vec!["--set", "dashboard.prot=1"], vec!["dashboard.prot", "did you mean dashboard.port?"]),
+        // The unit is part of the name: another unit is another key.
+        (vec!["--set", "session.tick_us=50000"], vec!["session.tick_us", "did you mean session.tick_ms?"]),
+        (vec!["--set", "session.tick_ms=50ms"], vec!["session.tick_ms", "50ms"]),
+        (vec!["--set", "risk.position_max_base=-1"], vec!["risk.position_max_base", "-1"]),
+        (vec!["--config", "mine"], vec!["mine/risk.toml", "risk.position_max_base", "-1", "2"]),
+        (vec!["--config", "nowhere"], vec!["nowhere"]),
+        (vec!["--strategy", "nope.toml"], vec!["nope.toml", "no such file", "glft", "hint: "]),
+        (vec!["--strategy", "bad.toml"], vec!["bad.toml", "half_spraed_bps", "half_spread_bps"]),
+        (vec!["--session", "../up"], vec!["../up", "letters, digits"]),
+    ] {
+        refused(here, &args, &parts);
+    }
+}
+
+#[test]
+fn a_market_that_is_not_there_is_named() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
+    let rest = format!("venues.binance-spot.rest_url=http://127.0.0.1:{free}");
+    for (args, parts) in [
+        (vec!["--instrument", "binance-spot:BTCUDST"], vec!["BTCUDST", "did you mean BTCUSDT?"]),
+        (vec!["--instrument", "binance:BTCUSDT"], vec!["binance:BTCUSDT", "binance-spot"]),
+        (vec!["--instrument", "BTCUSDT"], vec!["VENUE:SYMBOL"]),
+        (vec!["--instrument", "kraken:XBTUSD"], vec!["kraken", "binance-spot"]),
+        (
+            vec!["--instrument", "binance-spot:BTCUSDT", "--instrument", "binance-spot:BTCUSDT"],
+            vec!["binance-spot:BTCUSDT", "twice"],
+        ),
+        (
+            vec!["--profile", "live", "--set", &rest, "--set", "venues.binance-spot.ws_url=ws://127.0.0.1:9"],
+            vec![
+                "binance-spot did not answer",
+                "127.0.0.1",
+                "venues.binance-spot.rest_url",
+                "hint: `papermaker doctor",
+            ],
+        ),
+        (
+            vec!["--profile", "live", "--set", "venues.binance-spot.rest_url=http://data-api.binance.vision"],
+            vec!["venues.binance-spot.rest_url", "https"],
+        ),
+    ] {
+        refused(here, &args, &parts);
+    }
+}
+
+#[test]
+fn a_place_that_is_taken_or_not_a_place_is_named() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = format!("dashboard.port={}", taken.local_addr().expect("bound").port());
+    refused(here, &["--set", &port], &["dashboard.port", "in use", "hint: ", "--no-dashboard"]);
+    let listen = format!("simulator.listen={}", taken.local_addr().expect("bound"));
+    refused(here, &["--set", &listen], &[&taken.local_addr().expect("bound").to_string()]);
+
+    // A store below a file cannot be made, not even by root.
+    fs::write(here.join("file"), "").expect("written");
+    for store in ["store.path=file", "store.path=file/store"] {
+        let line = ["run", "--for", "5s", "--set", "dashboard.port=0", "--set", store];
+        papermaker(here, &line).exits(2).complains_of(&["file", "hint: `papermaker doctor`"]);
+    }
+    assert_eq!(fs::read(here.join("file")).expect("still there"), b"");
+}
+
+#[test]
+fn a_damaged_account_or_manifest_is_named() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    fs::create_dir_all(here.join("store/account.sled")).expect("a folder");
+    fs::write(here.join("store/account.sled/db"), b"not a database").expect("written");
+    fs::write(here.join("store/account.sled/conf"), b"neither").expect("written");
+    refused(here, &[], &["account.sled", "move it away"]);
+
+    fs::create_dir(here.join("store/torn")).expect("a folder");
+    fs::write(here.join("store/torn/manifest.toml"), "paper = \"PAP").expect("written");
+    let left = Left { folder: here, session: "torn" };
+    for (verb, code) in [(&["sessions", "show"][..], 2), (&["sessions", "verify"], 1), (&["replay"], 2)] {
+        left.verb(verb, &[]).exits(code).complains_of(&["torn/manifest.toml"]);
+    }
+    let list = papermaker(here, &["sessions", "list", "--set", "store.path=store"]).exits(0).stdout();
+    assert!(list.contains("torn") && list.contains("unreadable"), "{list}");
+}
+
+#[test]
+fn one_account_has_one_bot_and_one_name_one_session() {
+    let here = tempfile::tempdir().expect("a folder");
+    let mut bot = Bot::start(here.path(), "first", &BOLD);
+    bot.wait_until("begun", |picture| picture["seq"].as_u64() > Some(0));
+    refused(here.path(), &["--session", "second"], &["account.sled", "in use by process", "papermaker stop"]);
+    let first = Left { folder: here.path(), session: "first" };
+    first.verb(&["sessions", "delete"], &["--force"]).exits(2).complains_of(&["first", "in use by process"]);
+    // Reading it is fine.
+    let shown = first.verb(&["sessions", "show"], &["--json"]).exits(0).json();
+    assert_eq!(shown["state"], "running", "{shown}");
+    first.rows("bbo", &[]);
+    first.replays();
+
+    let stopped = papermaker(here.path(), &["stop", "--set", "store.path=store"]).exits(0).stdout();
+    assert!(stopped.contains("PAPER first: stop accepted"), "{stopped}");
+    assert_eq!(bot.end().code(), Some(0), "{}", bot.log());
+    first.replays();
+    refused(here.path(), &["--session", "first"], &["store/first", "exists", "another name"]);
+    assert!(!here.path().join("store/api.json").exists(), "a bot that never ran is not to be spoken to");
+    first.verb(&["sessions", "verify"], &[]).exits(0);
+}
+
+#[test]
+fn with_too_little_room_left_nothing_is_quoted_while_there_is_room_to_say_so() {
+    let here = tempfile::tempdir().expect("a folder");
+    let mut bot = Bot::start(here.path(), "low", &[&BOLD[..], &["--set", "store.disk_free_min_mib=1000000"]].concat());
+    let picture = bot.wait_until("halted", |p| p["state"] == "halted");
+    assert!(picture["reason"].as_str().is_some_and(|reason| reason.contains("DISK_LOW")), "{picture}");
+    bot.terminate();
+    assert!(bot.log().contains("free some space, then `papermaker resume`"), "{}", bot.log());
+    let left = Left { folder: here.path(), session: "low" };
+    assert_eq!(left.conduct().placed, 0);
+    left.replays();
+}
+
+/// The recording's own file meets the limit, or the account's, which a trading bot writes too.
+#[test]
+fn a_disk_without_room_ends_the_run_and_costs_nothing_written() {
+    let Some(recording) = Recording::august() else { return };
+    let here = tempfile::tempdir().expect("a folder");
+    for (name, strategy) in [("recording", &["--record-only"][..]), ("trading", &BOLD)] {
+        let (_runtime, playback) = Playback::beside(Script::faithful(recording.clone(), Speed::Max));
+        let ws = format!("venues.binance-spot.ws_url={}", playback.ws_url());
+        let rest = format!("venues.binance-spot.rest_url={}", playback.rest_url());
+        // Blocks and checkpoints much smaller than usual, so that the beginning of a recording is large enough: the
+        // account's database alone takes half a mebibyte.
+        let fine = ["--set", "session.checkpoint_inputs=1000", "--set", "store.block_ms=1"];
+        let args = [&["--profile", "live", "--set", &ws, "--set", &rest], &fine[..], strategy].concat();
+        let mut bot = Bot::wrapped(here.path(), name, &args, "ulimit -f 600; exec \"$0\" \"$@\"");
+        let status = bot.end();
+        assert_eq!(status.code(), Some(2), "{status:?}\n{}", bot.log());
+        let said = bot.log();
+        for part in ["error: store/", "ulimit -f", "stays readable"] {
+            assert!(said.contains(part), "{part:?} is not named in\n{said}");
+        }
+        let left = Left { folder: here.path(), session: name };
+        let found = left.verb(&["sessions", "verify"], &["--json"]).exits(0).json();
+        assert_eq!((&found["ok"], &found["state"]), (&true.into(), &"recovered".into()), "{found}");
+        assert!(found["inputs"].as_u64() > Some(500), "{found}");
+        left.replays();
+    }
+}
