@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use tokio::sync::watch;
 
-use super::{Failure, Globals, Outcome, block_on, span};
+use super::{Failure, Globals, Outcome, block_on, say, span};
 use crate::run::simulated::open_at;
 
 /// Serve a simulated exchange: a seeded market with a real matching engine, in a real venue's protocol
@@ -45,8 +45,8 @@ pub fn exchange(args: &ExchangeArgs, globals: &Globals) -> Outcome {
         let market = &loaded.settings.simulator;
         let server = open_at(market, args.listen, args.seed, stopped).await.map_err(Failure::could_not_run)?;
         let at = server.addr;
-        println!("PAPER simulated exchange, {}{} in the protocol of binance-spot", market.base, market.quote);
-        println!("  websocket ws://{at}/stream?streams=…   REST http://{at}/api/v3/…   seed {}", args.seed);
+        say(format_args!("PAPER simulated exchange, {}{} in the protocol of binance-spot", market.base, market.quote))?;
+        say(format_args!("  websocket ws://{at}/stream?streams=…   REST http://{at}/api/v3/…   seed {}", args.seed))?;
         let end = tokio::time::sleep(args.lasting.unwrap_or(Duration::MAX));
         tokio::select! {
             () = end => {}

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Failure, Globals, Outcome};
+use super::{Failure, Globals, Outcome, say};
 use crate::journal::Store;
 use crate::run::replay::{self as drive, ReplayError};
 
@@ -31,9 +31,9 @@ pub fn replay(args: &ReplayArgs, globals: &Globals) -> Outcome {
     }
     let report = drive::replay(&store, &args.session).map_err(cannot)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report).expect("a report is plain data"));
+        say(serde_json::to_string_pretty(&report).expect("a report is plain data"))?;
     } else {
-        print!("{}", as_text(&report));
+        say(as_text(&report).trim_end())?;
     }
     match &report.first_divergence {
         None => Ok(()),
@@ -78,17 +78,16 @@ fn as_text(report: &drive::Report) -> String {
 fn show_around(store: &Store, args: &ReplayArgs, seq: u64) -> Outcome {
     let shown = drive::around(store, &args.session, seq, 3).map_err(cannot)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&shown).expect("both sides are plain data"));
-        return Ok(());
+        return say(serde_json::to_string_pretty(&shown).expect("both sides are plain data"));
     }
-    println!("PAPER {} around input {seq}", args.session);
+    say(format_args!("PAPER {} around input {seq}", args.session))?;
     for input in &shown {
-        println!("{} {}", input.seq, input.input);
+        say(format_args!("{} {}", input.seq, input.input))?;
         if input.recorded == input.replayed {
-            input.recorded.iter().for_each(|said| println!("    = {said}"));
+            input.recorded.iter().try_for_each(|said| say(format_args!("    = {said}")))?;
         } else {
-            input.recorded.iter().for_each(|said| println!("    recorded {said}"));
-            input.replayed.iter().for_each(|said| println!("    replayed {said}"));
+            input.recorded.iter().try_for_each(|said| say(format_args!("    recorded {said}")))?;
+            input.replayed.iter().try_for_each(|said| say(format_args!("    replayed {said}")))?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Failure, Globals, Outcome, span};
+use super::{Failure, Globals, Outcome, say, span};
 use crate::run::live::{Ask, LiveError, Summary, live};
 use crate::run::prepare::PrepareError;
 
@@ -62,11 +62,9 @@ pub fn run(args: &RunArgs, globals: &Globals) -> Outcome {
     runtime.shutdown_timeout(Duration::from_secs(1));
     let summary = ended.map_err(refusal)?;
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&as_json(&summary)).expect("a summary is plain data"));
-    } else {
-        print!("{}", as_text(&summary, globals));
+        return say(format_args!("{:#}", as_json(&summary)));
     }
-    Ok(())
+    say(as_text(&summary, globals))
 }
 
 fn refusal(error: LiveError) -> Failure {
@@ -129,5 +127,5 @@ fn as_text(summary: &Summary, globals: &Globals) -> String {
     let digest = manifest.output_digest.map(|d| d.to_string()).unwrap_or_default();
     text += &format!("  recorded in {}\n  output digest {digest}\n", summary.folder.display());
     let with: String = globals.set.iter().filter(|s| s.starts_with("store.")).map(|s| format!(" --set {s}")).collect();
-    text + &format!("prove it: papermaker replay {}{with}\n", manifest.id)
+    text + &format!("prove it: papermaker replay {}{with}", manifest.id)
 }
