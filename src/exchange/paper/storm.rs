@@ -1,6 +1,6 @@
 //! Random tapes against what must hold whatever the tape.
 
-use super::desk::{Desk, ONE, level, ms, spec};
+use super::desk::{Desk, level, spec};
 use super::*;
 use crate::digest;
 use crate::exchange::queue::QueueModel;
@@ -152,46 +152,5 @@ fn a_copy_from_its_bytes_has_the_same_future() {
     let uncut = run(0);
     for cut in [1, 100, 250, 499] {
         assert_eq!(run(cut), uncut);
-    }
-}
-
-/// `cargo test --config profile.dev.opt-level=3 observe_costs -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement"]
-#[expect(clippy::disallowed_methods, reason = "a measurement")]
-fn observe_costs() {
-    let mut draws = Stream::new(3, "tape");
-    let tape: Vec<_> = (0..2_000)
-        .map(|i| {
-            let mut far = |sign: i64| (0..10).map(|_| level((1_000 + sign * draws.below(400) as i64, 1))).collect();
-            let (bids, asks) = (far(-1), far(1));
-            MarketEvent { instrument: ONE, venue_time: None, kind: MarketEventKind::Delta { seq: 2 + i, bids, asks } }
-        })
-        .collect();
-    // Quotes nobody's update names; at the touch, where one update in 400 does; and 20 ticks deep.
-    for (what, quotes) in [("no order", None), ("2 at the touch", Some(0)), ("2 deep", Some(20))] {
-        let mut desk = Desk::with(spec(0, 0, 0));
-        let kind = MarketEventKind::Snapshot {
-            seq: 1,
-            bids: vec![level((1_000, 5))],
-            asks: vec![level((1_001, 5))],
-            complete: true,
-        };
-        desk.news(0, None, kind);
-        if let Some(depth) = quotes {
-            desk.send(0, 1, Side::Bid, 5, 1_000 - depth, OrderKind::PostOnly);
-            desk.send(0, 2, Side::Ask, 5, 1_001 + depth, OrderKind::PostOnly);
-            desk.until(0);
-        }
-        let market = Visible { rules: &desk.rules, book: &desk.book, top: desk.top(), trusted: true };
-        let start = std::time::Instant::now();
-        for round in 0..500 {
-            for event in &tape {
-                desk.paper.observe(std::hint::black_box(event), &market, ms(round));
-            }
-        }
-        let events = 500.0 * tape.len() as f64;
-        let ns = start.elapsed().as_nanos() as f64 / events;
-        println!("{what}: {ns:.1} ns per message of 20 levels, {:.0} million levels/s", 20_000.0 / ns);
     }
 }
