@@ -160,7 +160,8 @@ fn lines(file: &PathBuf) -> impl Iterator<Item = String> + use<> {
     reader.lines().map(|line| line.expect("a line"))
 }
 
-/// A minute of a walking market: every 100 ms twenty levels a side, some of them emptied, a trade and two best quotes.
+/// Ten minutes of a market that stands still: every 100 ms twenty levels a side, some of them emptied, a trade and two
+/// best quotes.
 fn made_up() -> String {
     let mut text = String::new();
     let start = 1_700_000_000_000_000_000u64;
@@ -170,8 +171,7 @@ fn made_up() -> String {
     };
     for n in 0..6_000u64 {
         let at = start + n * 100_000_000;
-        // Up and down by four dollars, a cent at a time.
-        let bid = 6_000_000 + (n % 800).min(800 - n % 800);
+        let bid = 6_000_000u64;
         let side = |sign: i64| {
             let level = |k: u64| {
                 let (price, qty) =

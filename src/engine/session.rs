@@ -313,6 +313,10 @@ impl Session {
         let mut heard = std::mem::take(&mut self.scratch.heard);
         for i in 0..self.desks.len() {
             let now = self.now;
+            // Most of the time nobody has anything to say.
+            if self.desks[i].venue.next_due().is_none_or(|due| due > now) {
+                continue;
+            }
             let (venue, market) = self.desks[i].venue_and_market();
             venue.advance(now, &market, &mut heard);
             for report in heard.drain(..) {

@@ -109,7 +109,10 @@ impl Paper {
     pub fn next_due(&self) -> Option<LocalTime> {
         let arrival = self.inbound.front().map(|travelling| travelling.arrives + self.spec.latency.feed());
         let word = self.said.reports.front().map(|report| report.happened + self.spec.latency.response());
-        arrival.into_iter().chain(word).min()
+        match (arrival, word) {
+            (Some(arrival), Some(word)) => Some(arrival.min(word)),
+            (arrival, word) => arrival.or(word),
+        }
     }
 
     /// Lots of others the model believes ahead of a resting order now; `None` if it does not rest. This is the

@@ -258,7 +258,7 @@ impl InputRows {
             into.input = postcard::from_bytes(body).map_err(|_| "a rare input that is not one")?;
             return Ok(());
         }
-        let index = from.get()?;
+        let index = from.small()?;
         let instrument = InstrumentId(u16::try_from(index).map_err(|_| "an instrument beyond 65535")?);
         let index = instrument.index();
         if index >= self.last.len() {
@@ -302,7 +302,8 @@ impl InputRows {
                     if !present {
                         return Ok(None);
                     }
-                    *price = price.wrapping_add(from.signed()?);
+                    // Best prices mostly change in size.
+                    *price = price.wrapping_add(from.signed_small()?);
                     Ok(Some(Level { price: Ticks(*price), qty: Lots(from.get()? as i64) }))
                 };
                 let bid = level(tag & FIRST != 0, &mut last.bid)?;
@@ -338,12 +339,15 @@ fn read_levels(from: &mut Cursor<'_>, count: u64, reference: i64, into: &mut Vec
     if count > from.left() as u64 / 2 {
         return Err(CUT);
     }
-    into.reserve(count as usize);
+    into.resize(count as usize, Level { price: Ticks(0), qty: Lots(0) });
     let mut price = reference;
-    for _ in 0..count {
-        price = price.wrapping_add(from.signed()?);
-        into.push(Level { price: Ticks(price), qty: Lots(from.get()? as i64) });
+    // A cursor of our own stays in registers.
+    let mut at = Cursor { bytes: from.bytes, position: from.position };
+    for level in into.iter_mut() {
+        price = price.wrapping_add(at.signed()?);
+        *level = Level { price: Ticks(price), qty: Lots(at.get()? as i64) };
     }
+    from.position = at.position;
     Ok(into.first().map_or(reference, |first| first.price.0))
 }
 

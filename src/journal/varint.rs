@@ -69,6 +69,25 @@ impl<'a> Cursor<'a> {
         Err("a number longer than ten bytes")
     }
 
+    /// A number that is nearly always below 128, so that the branch on its length is one that can be predicted.
+    #[inline(always)]
+    pub fn small(&mut self) -> Result<u64, &'static str> {
+        match self.bytes.get(self.position) {
+            Some(&byte) if byte < 0x80 => {
+                self.position += 1;
+                Ok(u64::from(byte))
+            }
+            Some(_) | None => self.get(),
+        }
+    }
+
+    /// As [`Cursor::small`], of either sign: nearly always within ±64.
+    #[inline(always)]
+    pub fn signed_small(&mut self) -> Result<i64, &'static str> {
+        let value = self.small()?;
+        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
     /// A number of either sign.
     #[inline(always)]
     pub fn signed(&mut self) -> Result<i64, &'static str> {

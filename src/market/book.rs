@@ -8,6 +8,8 @@
 //! Memory is bounded: a side keeps its [`LEVELS_MAX`] best levels. What is dropped beyond that is unknown, so the
 //! side's horizon then ends at the worst level kept.
 //!
+//! Who only needs to know where something rests, not how much, keeps an [`Outline`].
+//!
 //! Reading order: [`Book`] is the public face, `Half` one side, in which the greatest key is the best price.
 
 use std::collections::BTreeMap;
@@ -31,9 +33,11 @@ pub const LEVELS_MAX: usize = 40_000;
 #[serde(from = "Content")]
 pub struct Book {
     seq: u64,
-    bids: Half,
-    asks: Half,
+    bids: Quantities,
+    asks: Quantities,
 }
+
+type Quantities = Half<i64, WINDOW>;
 
 impl Book {
     /// An empty book.
@@ -62,18 +66,18 @@ impl Book {
     pub fn apply_delta(&mut self, seq: u64, bids: &[Level], asks: &[Level]) {
         self.seq = seq;
         for l in bids {
-            self.bids.set(key(Side::Bid, l.price), l.qty.0);
+            self.bids.set(key(Side::Bid, l.price), positive(l.qty));
         }
         for l in asks {
-            self.asks.set(key(Side::Ask, l.price), l.qty.0);
+            self.asks.set(key(Side::Ask, l.price), positive(l.qty));
         }
     }
 
     /// What now rests at `price`; zero (or less) empties the level.
     pub fn set(&mut self, side: Side, price: Ticks, qty: Lots) {
         match side {
-            Side::Bid => self.bids.set(key(side, price), qty.0),
-            Side::Ask => self.asks.set(key(side, price), qty.0),
+            Side::Bid => self.bids.set(key(side, price), positive(qty)),
+            Side::Ask => self.asks.set(key(side, price), positive(qty)),
         }
     }
 
@@ -85,12 +89,12 @@ impl Book {
     /// Best level of a side.
     pub fn best(&self, side: Side) -> Option<Level> {
         let half = self.half(side);
-        half.best.map(|best| Level { price: price(side, best), qty: Lots(half.qty[slot(best)]) })
+        half.best.map(|best| Level { price: price(side, best), qty: Lots(half.kept[Quantities::slot(best)]) })
     }
 
     /// What rests at a price.
     pub fn qty_at(&self, side: Side, price: Ticks) -> Lots {
-        Lots(self.half(side).qty_at(key(side, price)))
+        Lots(self.half(side).at(key(side, price)).unwrap_or(0))
     }
 
     /// Levels of a side, best first.
@@ -105,7 +109,7 @@ impl Book {
 
     /// Whether the best bid is at or above the best ask.
     pub fn is_crossed(&self) -> bool {
-        matches!((self.bids.best, self.asks.best), (Some(b), Some(a)) if price(Side::Bid, b) >= price(Side::Ask, a))
+        crossed(self.bids.best, self.asks.best)
     }
 
     /// The worst price up to which a side is known; `None` if all of it is.
@@ -122,12 +126,61 @@ impl Book {
         }
     }
 
-    fn half(&self, side: Side) -> &Half {
+    fn half(&self, side: Side) -> &Quantities {
         match side {
             Side::Bid => &self.bids,
             Side::Ask => &self.asks,
         }
     }
+}
+
+/// Where something rests on both sides, without how much: a bit a tick, so that it costs next to nothing to keep beside
+/// a book, and its window can be wide.
+#[derive(Clone, Debug, Default)]
+pub struct Outline {
+    bids: Half<(), OUTLINE_WINDOW>,
+    asks: Half<(), OUTLINE_WINDOW>,
+}
+
+/// Ticks a side of an [`Outline`] holds in its ring: 5,243 USD of BTCUSDT in cents, in 64 KiB.
+const OUTLINE_WINDOW: usize = 1 << 19;
+
+impl Outline {
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.bids.clear();
+        self.asks.clear();
+    }
+
+    /// Takes levels in, as [`Book::apply_delta`] does.
+    pub fn apply(&mut self, bids: &[Level], asks: &[Level]) {
+        bids.iter().for_each(|l| self.set(Side::Bid, l.price, l.qty));
+        asks.iter().for_each(|l| self.set(Side::Ask, l.price, l.qty));
+    }
+
+    /// What now rests at `price`; zero (or less) empties the level.
+    pub fn set(&mut self, side: Side, price: Ticks, qty: Lots) {
+        let rests = positive(qty).map(|_| ());
+        match side {
+            Side::Bid => self.bids.set(key(side, price), rests),
+            Side::Ask => self.asks.set(key(side, price), rests),
+        }
+    }
+
+    /// Whether the best bid is at or above the best ask.
+    pub fn is_crossed(&self) -> bool {
+        crossed(self.bids.best, self.asks.best)
+    }
+}
+
+/// Whether the best keys of both sides are crossed.
+fn crossed(bid: Option<i64>, ask: Option<i64>) -> bool {
+    matches!((bid, ask), (Some(b), Some(a)) if price(Side::Bid, b) >= price(Side::Ask, a))
+}
+
+/// A quantity, if anything rests at all.
+fn positive(qty: Lots) -> Option<i64> {
+    (qty.0 > 0).then_some(qty.0)
 }
 
 /// A price as a key of its side: the better the price, the greater the key.
@@ -146,36 +199,39 @@ fn price(side: Side, key: i64) -> Ticks {
     }
 }
 
-const WORDS: usize = WINDOW / 64;
-
-/// Where a key lives in the ring, whatever the window's position.
-fn slot(key: i64) -> usize {
-    key as usize & (WINDOW - 1)
-}
-
-/// Where 64 neighbouring keys, `64·word ..`, have their bits.
-fn word_slot(word: i64) -> usize {
-    word as usize & (WORDS - 1)
-}
-
-/// One side; the greatest key is the best.
+/// One side, with a `T` kept for each level in a ring of `W` ticks and beyond; the greatest key is the best.
 ///
-/// Always: `best` lies in the window `low .. low + WINDOW`, every key of `far` is below `low`, and `low` is a
-/// multiple of 64. A slot of `qty` means something only while its bit is set.
+/// Always: `best` lies in the window `low .. low + W`, every key of `far` is below `low`, and `low` is a multiple of
+/// 64. A slot of `kept` means something only while its bit is set.
 #[derive(Clone, Debug, Default)]
-struct Half {
+struct Half<T, const W: usize> {
     best: Option<i64>,
     low: i64,
     /// Levels in the ring.
     near: usize,
     /// Empty until the first level comes.
-    qty: Vec<i64>,
+    kept: Vec<T>,
     occupied: Vec<u64>,
-    far: BTreeMap<i64, i64>,
+    far: BTreeMap<i64, T>,
     horizon: Option<i64>,
 }
 
-impl Half {
+impl<T: Copy + Default, const W: usize> Half<T, W> {
+    /// Where a key lives in the ring, whatever the window's position.
+    fn slot(key: i64) -> usize {
+        key as usize & (W - 1)
+    }
+
+    /// Where 64 neighbouring keys, `64·word ..`, have their bits.
+    fn word_slot(word: i64) -> usize {
+        word as usize & (W / 64 - 1)
+    }
+
+    /// The low end of a window in which `best` has an eighth of the room above it and the rest below.
+    fn low_for(best: i64) -> i64 {
+        (best.saturating_sub(W as i64 / 8 * 7) & !63).min(i64::MAX - W as i64 + 1)
+    }
+
     fn len(&self) -> usize {
         self.near + self.far.len()
     }
@@ -189,55 +245,54 @@ impl Half {
     }
 
     fn in_window(&self, key: i64) -> bool {
-        (key.wrapping_sub(self.low) as u64) < WINDOW as u64
+        (key.wrapping_sub(self.low) as u64) < W as u64
     }
 
-    fn qty_at(&self, key: i64) -> i64 {
+    fn at(&self, key: i64) -> Option<T> {
         if self.best.is_none() {
-            0
+            None
         } else if !self.in_window(key) {
-            self.far.get(&key).copied().unwrap_or(0)
-        } else if self.is_occupied(key) {
-            self.qty[slot(key)]
+            self.far.get(&key).copied()
         } else {
-            0
+            self.is_occupied(key).then(|| self.kept[Self::slot(key)])
         }
     }
 
     fn is_occupied(&self, key: i64) -> bool {
-        self.occupied[word_slot(key >> 6)] >> (key & 63) & 1 == 1
+        self.occupied[Self::word_slot(key >> 6)] >> (key & 63) & 1 == 1
     }
 
-    fn set(&mut self, key: i64, qty: i64) {
-        if qty > 0 {
-            self.put(key, qty);
+    /// What is kept of a level from now on; `None` empties it.
+    fn set(&mut self, key: i64, kept: Option<T>) {
+        if let Some(kept) = kept {
+            self.put(key, kept);
         } else if let Some(best) = self.best {
             self.empty(key, best);
         }
     }
 
-    fn put(&mut self, key: i64, qty: i64) {
+    fn put(&mut self, key: i64, kept: T) {
         match self.best {
             Some(best) if key <= best => {
                 if key < self.low {
-                    self.far.insert(key, qty);
+                    self.far.insert(key, kept);
                 } else {
-                    self.put_near(key, qty);
+                    self.put_near(key, kept);
                 }
             }
             Some(_) => {
                 if !self.in_window(key) {
-                    self.move_window(low_for(key));
+                    self.move_window(Self::low_for(key));
                 }
                 self.best = Some(key);
-                self.put_near(key, qty);
+                self.put_near(key, kept);
             }
             None => {
-                self.qty.resize(WINDOW, 0);
-                self.occupied.resize(WORDS, 0);
-                self.low = low_for(key);
+                self.kept.resize(W, T::default());
+                self.occupied.resize(W / 64, 0);
+                self.low = Self::low_for(key);
                 self.best = Some(key);
-                self.put_near(key, qty);
+                self.put_near(key, kept);
             }
         }
         if self.len() > LEVELS_MAX {
@@ -245,19 +300,19 @@ impl Half {
         }
     }
 
-    fn put_near(&mut self, key: i64, qty: i64) {
-        let word = &mut self.occupied[word_slot(key >> 6)];
+    fn put_near(&mut self, key: i64, kept: T) {
+        let word = &mut self.occupied[Self::word_slot(key >> 6)];
         let bit = 1u64 << (key & 63);
         self.near += usize::from(*word & bit == 0);
         *word |= bit;
-        self.qty[slot(key)] = qty;
+        self.kept[Self::slot(key)] = kept;
     }
 
     fn empty(&mut self, key: i64, best: i64) {
         if !self.in_window(key) {
             self.far.remove(&key);
         } else if self.is_occupied(key) {
-            self.occupied[word_slot(key >> 6)] &= !(1u64 << (key & 63));
+            self.occupied[Self::word_slot(key >> 6)] &= !(1u64 << (key & 63));
             self.near -= 1;
             if key == best {
                 self.find_best_below(best);
@@ -269,17 +324,17 @@ impl Half {
     fn find_best_below(&mut self, gone: i64) {
         self.best = if self.near > 0 {
             let mut word = gone >> 6;
-            while self.occupied[word_slot(word)] == 0 {
+            while self.occupied[Self::word_slot(word)] == 0 {
                 word -= 1;
             }
-            Some(top_key(word, self.occupied[word_slot(word)]))
+            Some(top_key(word, self.occupied[Self::word_slot(word)]))
         } else {
             self.far.last_key_value().map(|(&key, _)| key)
         };
         if let Some(best) = self.best
-            && (best < self.low || best - self.low < WINDOW as i64 / 4 * 3)
+            && (best < self.low || best - self.low < W as i64 / 4 * 3)
         {
-            self.move_window(low_for(best));
+            self.move_window(Self::low_for(best));
         }
     }
 
@@ -288,14 +343,14 @@ impl Half {
     fn move_window(&mut self, low: i64) {
         if low > self.low {
             let mut word = self.low >> 6;
-            let end = (low >> 6).min(word + WORDS as i64);
+            let end = (low >> 6).min(word + W as i64 / 64);
             while word < end {
-                let mut bits = std::mem::take(&mut self.occupied[word_slot(word)]);
+                let mut bits = std::mem::take(&mut self.occupied[Self::word_slot(word)]);
                 while bits != 0 {
                     let key = word << 6 | i64::from(bits.trailing_zeros());
                     bits &= bits - 1;
                     self.near -= 1;
-                    self.far.insert(key, self.qty[slot(key)]);
+                    self.far.insert(key, self.kept[Self::slot(key)]);
                 }
                 word += 1;
             }
@@ -305,8 +360,8 @@ impl Half {
             if *entry.key() < low {
                 break;
             }
-            let (key, qty) = entry.remove_entry();
-            self.put_near(key, qty);
+            let (key, kept) = entry.remove_entry();
+            self.put_near(key, kept);
         }
     }
 
@@ -317,20 +372,15 @@ impl Half {
     }
 }
 
-// So that the worst of too many levels is always in the map.
+// So that the worst of too many levels of a book is always in the map.
 const _: () = assert!(LEVELS_MAX > WINDOW + 1);
-
-/// The low end of a window in which `best` has an eighth of the room above it and the rest below.
-fn low_for(best: i64) -> i64 {
-    (best.saturating_sub(WINDOW as i64 / 8 * 7) & !63).min(i64::MAX - WINDOW as i64 + 1)
-}
 
 fn top_key(word: i64, bits: u64) -> i64 {
     word << 6 | i64::from(63 - bits.leading_zeros())
 }
 
 /// By content: where the window stands does not matter.
-impl PartialEq for Half {
+impl PartialEq for Quantities {
     fn eq(&self, other: &Self) -> bool {
         self.horizon == other.horizon
             && self.len() == other.len()
@@ -338,13 +388,13 @@ impl PartialEq for Half {
     }
 }
 
-impl Eq for Half {}
+impl Eq for Quantities {}
 
 /// Levels of one side, best first.
 #[derive(Clone, Debug)]
 pub struct Levels<'a> {
     side: Side,
-    half: &'a Half,
+    half: &'a Quantities,
     near_left: usize,
     word: i64,
     bits: u64,
@@ -352,9 +402,9 @@ pub struct Levels<'a> {
 }
 
 impl<'a> Levels<'a> {
-    fn of(side: Side, half: &'a Half) -> Self {
+    fn of(side: Side, half: &'a Quantities) -> Self {
         let word = half.best.unwrap_or(0) >> 6;
-        let bits = if half.near > 0 { half.occupied[word_slot(word)] } else { 0 };
+        let bits = if half.near > 0 { half.occupied[Quantities::word_slot(word)] } else { 0 };
         Self { side, half, near_left: half.near, word, bits, far: half.far.iter().rev() }
     }
 }
@@ -368,12 +418,12 @@ impl Iterator for Levels<'_> {
         }
         while self.bits == 0 {
             self.word -= 1;
-            self.bits = self.half.occupied[word_slot(self.word)];
+            self.bits = self.half.occupied[Quantities::word_slot(self.word)];
         }
         let key = top_key(self.word, self.bits);
         self.bits &= !(1u64 << (key & 63));
         self.near_left -= 1;
-        Some(Level { price: price(self.side, key), qty: Lots(self.half.qty[slot(key)]) })
+        Some(Level { price: price(self.side, key), qty: Lots(self.half.kept[Quantities::slot(key)]) })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

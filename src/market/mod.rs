@@ -4,6 +4,6 @@ pub mod book;
 pub mod event;
 pub mod instrument;
 
-pub use book::Book;
+pub use book::{Book, Outline};
 pub use event::{FeedEvent, FeedEventKind, Level, MarketEvent, MarketEventKind, PrintFlags};
 pub use instrument::{Instrument, InstrumentId, Status, VenueId};

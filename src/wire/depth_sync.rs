@@ -18,7 +18,7 @@
 use std::collections::VecDeque;
 
 use super::{Action, FetchFailure, Said};
-use crate::market::{Book, FeedEventKind, InstrumentId, Level, MarketEvent, MarketEventKind};
+use crate::market::{FeedEventKind, InstrumentId, Level, MarketEvent, MarketEventKind, Outline};
 use crate::units::{LocalTime, Nanos, VenueTime};
 
 /// How patient the synchroniser is. Every default is stated at its field.
@@ -118,7 +118,8 @@ pub struct DepthSync {
     /// Fetches since the book was last in step.
     fetches: u32,
     resyncs: VecDeque<LocalTime>,
-    book: Book,
+    /// The session keeps the book; a book that stays crossed is noticed by where something rests.
+    outline: Outline,
     crossed_since: Option<LocalTime>,
     /// Whether the market trades; before an opening and in a halt a crossed book is legal.
     trading: bool,
@@ -150,7 +151,7 @@ impl DepthSync {
             held: None,
             fetches: 0,
             resyncs: VecDeque::new(),
-            book: Book::new(),
+            outline: Outline::default(),
             crossed_since: None,
             trading: true,
         }
@@ -159,11 +160,6 @@ impl DepthSync {
     /// Whether the book is in step.
     pub fn is_live(&self) -> bool {
         matches!(self.state, State::Live { .. })
-    }
-
-    /// The book, meaningful while [`DepthSync::is_live`].
-    pub fn book(&self) -> &Book {
-        &self.book
     }
 
     /// What was seen and done.
@@ -262,7 +258,7 @@ impl DepthSync {
                     self.fetch_again(why, at, said);
                 }
             }
-            State::Live { .. } => self.check_crossed(at, said),
+            State::Live { last } => self.check_crossed(last, at, said),
         }
     }
 
@@ -283,7 +279,7 @@ impl DepthSync {
     fn forget(&mut self) {
         self.drop_buffer();
         self.held = None;
-        self.book.clear();
+        self.outline.clear();
         self.crossed_since = None;
     }
 
@@ -340,7 +336,8 @@ impl DepthSync {
             return;
         }
         let Snapshot { last, bids, asks } = snapshot;
-        self.book.apply_snapshot(last, &bids, &asks, false);
+        self.outline.clear();
+        self.outline.apply(&bids, &asks);
         self.crossed_since = None;
         self.fetches = 0;
         self.state = State::Live { last };
@@ -356,22 +353,21 @@ impl DepthSync {
     fn emit(&mut self, diff: Diff, at: LocalTime, said: &mut Vec<Said>) {
         let Diff { last, venue_time, bids, asks, first: _ } = diff;
         self.state = State::Live { last };
-        self.book.apply_delta(last, &bids, &asks);
+        self.outline.apply(&bids, &asks);
         said.push(self.market(venue_time, MarketEventKind::Delta { seq: last, bids, asks }));
-        self.check_crossed(at, said);
+        self.check_crossed(last, at, said);
     }
 
     /// Asked after whole messages only: within one, bids may pass asks that the same message removes.
-    fn check_crossed(&mut self, at: LocalTime, said: &mut Vec<Said>) {
-        if !self.trading || !self.book.is_crossed() {
+    fn check_crossed(&mut self, last: u64, at: LocalTime, said: &mut Vec<Said>) {
+        if !self.trading || !self.outline.is_crossed() {
             self.crossed_since = None;
             return;
         }
         let since = *self.crossed_since.get_or_insert(at);
         if at.since(since) > self.limits.crossed {
-            let seq = self.book.seq();
             let reason = format!("book stayed crossed for {} ms", at.since(since).ms());
-            self.lose(seq.saturating_add(1), seq, reason, at, said);
+            self.lose(last.saturating_add(1), last, reason, at, said);
             self.fetch(Nanos::ZERO, at, said);
         }
     }

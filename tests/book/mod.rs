@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use papermaker::market::book::{LEVELS_MAX, WINDOW};
-use papermaker::market::{Book, Level};
+use papermaker::market::{Book, Level, Outline};
 use papermaker::units::{Lots, Side, Ticks};
 use proptest::prelude::*;
 
@@ -91,7 +91,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn same(book: &Book, naive: &Naive) -> Result<(), TestCaseError> {
+fn same(book: &Book, outline: &Outline, naive: &Naive) -> Result<(), TestCaseError> {
     prop_assert_eq!(book.seq(), naive.seq);
     for side in Side::BOTH {
         let expected = naive.levels(side);
@@ -114,7 +114,7 @@ fn same(book: &Book, naive: &Naive) -> Result<(), TestCaseError> {
         (Some(bid), Some(ask)) => bid.price >= ask.price,
         _ => false,
     };
-    prop_assert_eq!(book.is_crossed(), crossed);
+    prop_assert_eq!((book.is_crossed(), outline.is_crossed()), (crossed, crossed));
     Ok(())
 }
 
@@ -122,22 +122,26 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
     fn the_book_is_the_naive_book(acts in prop::collection::vec(act(), 1..60)) {
-        let (mut book, mut naive) = (Book::new(), Naive::default());
+        let (mut book, mut outline, mut naive) = (Book::new(), Outline::default(), Naive::default());
         for (n, act) in acts.into_iter().enumerate() {
             let seq = n as u64;
             match act {
                 Act::Set(side, level) => {
                     book.set(side, level.price, level.qty);
+                    outline.set(side, level.price, level.qty);
                     naive.set(side, level);
                 }
                 Act::Delta(bids, asks) => {
                     book.apply_delta(seq, &bids, &asks);
+                    outline.apply(&bids, &asks);
                     naive.seq = seq;
                     bids.into_iter().for_each(|l| naive.set(Side::Bid, l));
                     asks.into_iter().for_each(|l| naive.set(Side::Ask, l));
                 }
                 Act::Snapshot { bids, asks, complete } => {
                     book.apply_snapshot(seq, &bids, &asks, complete);
+                    outline.clear();
+                    outline.apply(&bids, &asks);
                     let horizon = |levels: &[Level], side| if complete { None } else { Naive::worst(levels, side) };
                     naive = Naive { seq, sides: Default::default(),
                         horizons: [horizon(&bids, Side::Bid), horizon(&asks, Side::Ask)] };
@@ -148,22 +152,24 @@ proptest! {
                     let gone: Vec<_> = book.levels(side).take(3).collect();
                     for l in gone {
                         book.set(side, l.price, Lots::ZERO);
+                        outline.set(side, l.price, Lots::ZERO);
                         naive.set(side, Level { qty: Lots::ZERO, ..l });
                     }
                 }
                 Act::Clear => {
                     book.clear();
+                    outline.clear();
                     naive = Naive::default();
                 }
             }
-            same(&book, &naive)?;
+            same(&book, &outline, &naive)?;
         }
         // Written down and read back, the window stands elsewhere; the book is the same in every answer.
         let bytes = postcard::to_stdvec(&book).unwrap();
         let read: Book = postcard::from_bytes(&bytes).unwrap();
         prop_assert_eq!(&read, &book);
         prop_assert_eq!(postcard::to_stdvec(&read).unwrap(), bytes);
-        same(&read, &naive)?;
+        same(&read, &outline, &naive)?;
     }
 }
 

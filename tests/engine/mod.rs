@@ -3,4 +3,5 @@
 pub mod story;
 
 mod invariants;
+mod memory;
 mod stories;

@@ -54,11 +54,11 @@ fn case_1_after_a_gap_nothing_is_applied_until_a_new_snapshot_is_bridged() {
     // 100, then 105: 101..=104 never came.
     let said = talk.hear(&diff("BTCUSDT", 105, 106, "100.50 9", ""));
     assert_eq!(words(&said), ["gap 101 105", "resync", "fetch after 0 ms"]);
-    assert!(talk.venue.book(BTC).is_none());
+    assert!(talk.book().is_none());
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 107, 108, "", "101.00 2"))), [] as [&str; 0]);
     // The snapshot has 106 in it; 107..=108 follows.
     assert_eq!(words(&talk.fetched(BTC, &snapshot(106))), ["snapshot 106", "delta 108", "live"]);
-    assert_eq!(talk.venue.book(BTC).unwrap().qty_at(Side::Ask, Ticks(10_100)), Lots(200_000));
+    assert_eq!(talk.book().unwrap().qty_at(Side::Ask, Ticks(10_100)), Lots(200_000));
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn an_old_order_finer_than_the_lot_counts_as_one_lot_more() {
     let mut talk = Talk::in_step();
     let frame = diff("BTCUSDT", 101, 102, "99.00 3", "").replace("3.00000000", "1.23456789");
     assert_eq!(words(&talk.hear(&frame)), ["delta 102"]);
-    assert_eq!(talk.venue.book(BTC).unwrap().qty_at(Side::Bid, Ticks(9_900)), Lots(123_457));
+    assert_eq!(talk.book().unwrap().qty_at(Side::Bid, Ticks(9_900)), Lots(123_457));
 }
 
 #[test]
@@ -346,7 +346,7 @@ fn case_13_a_cross_within_one_message_is_none() {
     let mut talk = Talk::in_step();
     // The bid passes the ask that the same message removes.
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 101, 102, "101.00 1", "101.00 0, 101.50 1"))), ["delta 102"]);
-    assert!(!talk.venue.book(BTC).unwrap().is_crossed());
+    assert!(!talk.book().unwrap().is_crossed());
 }
 
 #[test]
@@ -376,7 +376,7 @@ fn case_14_a_far_level_does_not_become_the_best_unnoticed() {
     let mut talk = Talk::in_step();
     talk.hear(&diff("BTCUSDT", 101, 102, "90.00 5", ""));
     talk.hear(&diff("BTCUSDT", 103, 104, "100.00 0", ""));
-    let book = talk.venue.book(BTC).unwrap();
+    let book = talk.book().unwrap();
     assert_eq!(book.best(Side::Bid).unwrap().price, Ticks(9_000));
     assert!(book.best_is_beyond_horizon(Side::Bid));
 }
@@ -407,10 +407,10 @@ fn case_16_a_finer_tick_voids_the_book_and_is_read_from_then_on() {
     let mut said = Vec::new();
     talk.venue.on_rules(BTC, &instrument("BTCUSDT", "0.001", "0.00001"), &mut said);
     assert_eq!(words(&said), ["rules"]);
-    assert!(talk.venue.book(BTC).is_none());
+    assert!(talk.book().is_none());
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 101, 102, "", ""))), ["fetch after 0 ms"]);
     assert_eq!(words(&talk.fetched(BTC, &snapshot(102))), ["snapshot 102", "live"]);
-    assert_eq!(talk.venue.book(BTC).unwrap().best(Side::Bid).unwrap().price, Ticks(100_000));
+    assert_eq!(talk.book().unwrap().best(Side::Bid).unwrap().price, Ticks(100_000));
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn conversation(instruments: &[(&str, &str, &str)]) -> Talk {
         let id = InstrumentId(n);
         (id, instrument(symbol, tick, lot))
     });
-    let mut talk = Talk { venue: BinanceSpot::new(list.collect(), Settings::default()), now: LocalTime(0) };
+    let mut talk = Talk::about(list.collect(), Settings::default());
     talk.open();
     talk
 }

@@ -6,7 +6,7 @@ mod golden;
 mod recordings;
 mod timers;
 
-use papermaker::market::{FeedEventKind, Instrument, InstrumentId, MarketEventKind, VenueId};
+use papermaker::market::{Book, FeedEventKind, Instrument, InstrumentId, MarketEventKind, VenueId};
 use papermaker::units::{LocalTime, Nanos, Step};
 use papermaker::wire::binance_spot::{BinanceSpot, Settings};
 use papermaker::wire::{Action, FetchFailure, Protocol, Said};
@@ -24,15 +24,22 @@ fn instrument(symbol: &str, tick: &str, lot: &str) -> Instrument {
 struct Talk {
     venue: BinanceSpot,
     now: LocalTime,
+    /// BTC's, as what was said adds up.
+    book: Book,
 }
 
 impl Talk {
     fn with(settings: Settings) -> Self {
         let list =
             vec![(BTC, instrument("BTCUSDT", "0.01", "0.00001")), (ETH, instrument("ETHUSDT", "0.01", "0.0001"))];
-        let mut talk = Self { venue: BinanceSpot::new(list, settings), now: LocalTime(0) };
+        let mut talk = Self::about(list, settings);
         talk.open();
         talk
+    }
+
+    /// Not connected yet.
+    fn about(list: Vec<(InstrumentId, Instrument)>, settings: Settings) -> Self {
+        Self { venue: BinanceSpot::new(list, settings), now: LocalTime(0), book: Book::new() }
     }
 
     /// Without timers, depth and trades only.
@@ -49,13 +56,38 @@ impl Talk {
     fn hear(&mut self, frame: &str) -> Vec<Said> {
         let mut said = Vec::new();
         self.venue.on_text(frame.as_bytes(), self.now, &mut said);
+        self.follow(&said);
         said
     }
 
     fn fetched(&mut self, instrument: InstrumentId, body: &str) -> Vec<Said> {
         let mut said = Vec::new();
         self.venue.on_fetched(instrument, Ok(body.as_bytes()), self.now, &mut said);
+        self.follow(&said);
         said
+    }
+
+    fn follow(&mut self, said: &[Said]) {
+        for said in said {
+            let Said::Market(event) = said else { continue };
+            match &event.kind {
+                _ if event.instrument != BTC => {}
+                MarketEventKind::Snapshot { seq, bids, asks, complete } => {
+                    self.book.apply_snapshot(*seq, bids, asks, *complete);
+                }
+                MarketEventKind::Delta { seq, bids, asks } => self.book.apply_delta(*seq, bids, asks),
+                MarketEventKind::Gap { .. } => self.book.clear(),
+                MarketEventKind::Trade { .. }
+                | MarketEventKind::Bbo { .. }
+                | MarketEventKind::Rules(_)
+                | MarketEventKind::Status(_) => {}
+            }
+        }
+    }
+
+    /// The book of BTC, while the venue's conversation holds it to be in step.
+    fn book(&self) -> Option<&Book> {
+        self.venue.is_in_step(BTC).then_some(&self.book)
     }
 
     fn failed(&mut self, instrument: InstrumentId, failure: FetchFailure) -> Vec<Said> {

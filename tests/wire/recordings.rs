@@ -91,7 +91,7 @@ fn the_august_recording_gives_an_unbroken_book_and_every_trade() {
 
     let btc = instrument("BTCUSDT", "0.01", "0.00001");
     let expected = rebuilt(&lines);
-    let book = talk.venue.book(BTC).unwrap();
+    let book = talk.book().unwrap();
     let decimals = |l: Level| (btc.tick.value(l.price.0), btc.lot.value(l.qty.0));
     for side in Side::BOTH {
         let ours: Vec<_> = book.levels(side).take(20).map(decimals).collect();
@@ -153,7 +153,7 @@ fn a_recording_without_a_snapshot_never_has_a_book() {
     let Some(lines) = read(&["hftbacktest-history_spot_btcusdt_20230405.dat.gz"]) else { return };
     let mut talk = Talk::with(Settings::default());
     let said = words(&play(&lines, &mut talk));
-    assert!(talk.venue.book(BTC).is_none());
+    assert!(talk.book().is_none());
     assert!(said.iter().all(|w| !w.starts_with("snapshot") && !w.starts_with("delta") && w != "live"));
     assert!(said.iter().any(|w| w.starts_with("trade")) && said.iter().any(|w| w.starts_with("bbo")));
     assert_eq!(talk.venue.counts().errors, 0);

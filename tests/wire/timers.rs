@@ -56,7 +56,7 @@ fn a_closed_socket_voids_the_books() {
     let mut said = Vec::new();
     talk.venue.on_close("1006", talk.now, &mut said);
     assert_eq!(words(&said), ["disconnected"]);
-    assert!(talk.venue.book(BTC).is_none());
+    assert!(talk.book().is_none());
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 101, 102, "", ""))), [] as [&str; 0]);
     assert_eq!(words(&talk.open()), ["connected"]);
     // 101 would have continued the old socket's book; the new one starts with a snapshot of its own.

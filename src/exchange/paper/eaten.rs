@@ -54,6 +54,14 @@ impl Eaten {
         }
     }
 
+    /// The eaten price of a side nearest to the other side.
+    fn nearest(&self, side: Side) -> Option<Ticks> {
+        match side {
+            Side::Bid => self.bids.keys().next_back().copied(),
+            Side::Ask => self.asks.keys().next().copied(),
+        }
+    }
+
     /// What of a displayed level is still there for us.
     pub(super) fn left_of(&self, side: Side, level: Level) -> Lots {
         let eaten = self.side(side).get(&level.price).map_or(Lots::ZERO, |bite| bite.qty);
@@ -69,11 +77,13 @@ impl Eaten {
 
     /// These levels changed, as of update `seq` (0: the venue does not count).
     pub(super) fn changed(&mut self, side: Side, levels: &[Level], seq: u64) {
+        let (Some(nearest), Some(worst)) = (self.nearest(side), self.worst(side)) else { return };
         let eaten = self.side_mut(side);
-        if eaten.is_empty() {
-            return;
-        }
         for level in levels {
+            // Most levels of a message are nowhere near what we ate, and this is asked of each.
+            if side.is_better(level.price, nearest) || side.is_better(worst, level.price) {
+                continue;
+            }
             if let Some(bite) = eaten.get_mut(&level.price)
                 && (seq == 0 || seq >= bite.as_of)
             {
@@ -87,6 +97,10 @@ impl Eaten {
 
     /// Nothing better than `best` rests on this side, as of update `seq`.
     pub(super) fn best_is(&mut self, side: Side, best: Level, seq: u64) {
+        // What we ate is all behind the best price: this is asked of every best price.
+        if self.nearest(side).is_none_or(|nearest| side.is_better(best.price, nearest)) {
+            return;
+        }
         self.side_mut(side).retain(|&price, bite| !side.is_better(price, best.price) || (seq != 0 && seq < bite.as_of));
         self.changed(side, &[best], seq);
     }

@@ -23,7 +23,7 @@ use symbols::Symbols;
 use super::depth_sync::{DepthSync, SnapshotRequest, SyncCounts, SyncLimits};
 use super::liveness::{Channel, Patience, Pulse};
 use super::{Action, FetchFailure, Protocol, Said, WireError};
-use crate::market::{Book, FeedEventKind, Instrument, InstrumentId, MarketEvent, MarketEventKind, VenueId};
+use crate::market::{FeedEventKind, Instrument, InstrumentId, MarketEvent, MarketEventKind, VenueId};
 use crate::units::{LocalTime, Nanos, VenueTime};
 
 /// Which stream of trades to listen to.
@@ -166,10 +166,9 @@ impl BinanceSpot {
         self.symbols.find_id(instrument).map(|at| self.desks[at].sync.counts())
     }
 
-    /// The book of an instrument while it is in step.
-    pub fn book(&self, instrument: InstrumentId) -> Option<&Book> {
-        let sync = &self.desks[self.symbols.find_id(instrument)?].sync;
-        sync.is_live().then(|| sync.book())
+    /// Whether what was said of an instrument's depth adds up to its book.
+    pub fn is_in_step(&self, instrument: InstrumentId) -> bool {
+        self.symbols.find_id(instrument).is_some_and(|at| self.desks[at].sync.is_live())
     }
 
     /// A later answer to `exchangeInfo` about an instrument of this connection. Says what changed; new steps void the
