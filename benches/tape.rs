@@ -65,7 +65,7 @@ impl Tape {
         };
         let inputs = import::open(wish).expect("a recording").collect::<Result<_, _>>().expect("a whole recording");
         let (mut snapshot, mut frames) = (String::new(), Vec::new());
-        for line in files.iter().flat_map(|file| lines(file)) {
+        for line in files.iter().flat_map(lines) {
             let (at, json) = line.split_once(' ').expect("a stamp, a blank, a frame");
             if json.starts_with("{\"lastUpdateId\"") {
                 snapshot = json.to_owned();
