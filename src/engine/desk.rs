@@ -9,7 +9,7 @@ use super::output::{BookState, EquityMark};
 use super::spec::DeskSpec;
 use crate::exchange::Visible;
 use crate::exchange::paper::Paper;
-use crate::market::{Book, FeedEventKind, Instrument, InstrumentId, Level, MarketEvent, MarketEventKind, Status};
+use crate::market::{Book, FeedEventKind, Instrument, InstrumentId, Level, MarketEvent, MarketEventKind};
 use crate::order::{Order, OrderState};
 use crate::portfolio::Ledger;
 use crate::risk::RefusalCode;
@@ -23,8 +23,10 @@ use crate::units::{LocalTime, Lots, Nanos, Side};
 pub(super) struct Desk {
     pub id: InstrumentId,
     pub spec: DeskSpec,
-    /// In force now; starts as the spec's.
+    /// In force now; starts as the spec's. Position and limits are in its lots.
     pub rules: Instrument,
+    /// The venue trades in lots that cannot hold our position: it is kept as it is, and nothing is traded.
+    stranded: bool,
     pub book: Book,
     bbo: Option<Bbo>,
     /// Whether the best bid and offer channel is ahead of the book.
@@ -69,6 +71,7 @@ impl Desk {
         Self {
             id,
             rules: spec.rules.clone(),
+            stranded: false,
             book: Book::new(),
             bbo: None,
             bbo_leads: false,
@@ -124,7 +127,8 @@ impl Desk {
             MarketEventKind::Rules(rules) => self.change_rules(rules),
             MarketEventKind::Status(status) => self.rules.status = *status,
         }
-        self.top = self.see_top();
+        // Prices in ticks that are not ours mean nothing.
+        self.top = if self.stranded { None } else { self.see_top() };
         self.fresh = true;
     }
 
@@ -156,18 +160,26 @@ impl Desk {
     }
 
     /// New rules. Prices and quantities in old steps mean nothing in new ones: the book waits for a snapshot, the
-    /// estimates start over, and a position moves to the finer lot. A coarser lot could not hold it: not tradable.
+    /// estimates start over, and a position moves to the finer lot. A coarser lot could not hold it: it stays in the
+    /// old one, and nothing is traded until the venue's lot can hold it again.
     fn change_rules(&mut self, rules: &Instrument) {
         if (rules.tick, rules.lot) != (self.rules.tick, self.rules.lot) {
             self.distrust_book(BookState::Gap);
             self.signals = Signals::new(self.spec.signals.clone());
         }
-        let ratio = self.lot_ratio(rules);
-        self.rules = rules.clone();
-        match ratio {
-            Some(ratio) => self.ledger.split_lots(ratio),
-            None => self.rules.status = Status::Unknown,
+        self.stranded = !self.recounts(rules);
+        if self.stranded {
+            return;
         }
+        if let Some(ratio) = self.lot_ratio(rules) {
+            self.ledger.split_lots(ratio);
+        }
+        self.rules = rules.clone();
+    }
+
+    /// Whether our position can be counted in these rules' lots.
+    pub fn recounts(&self, rules: &Instrument) -> bool {
+        self.ledger.position() == Lots::ZERO || self.lot_ratio(rules).is_some()
     }
 
     /// How many new lots make one old lot, if whole.
@@ -193,7 +205,7 @@ impl Desk {
         if let Some(why) = self.distrust {
             return why;
         }
-        if !self.rules.status.may_quote() {
+        if self.stranded || !self.rules.status.may_quote() {
             return BookState::NotTrading;
         }
         if self.feed_stale || self.aged {
@@ -220,17 +232,12 @@ impl Desk {
         self.orders.iter().filter(|o| o.side == side).map(|o| o.remaining).sum()
     }
 
-    /// Orders that may rest, are not leaving yet, and must go: all of them, or, while reducing, those of a side that
-    /// could make the position larger.
-    pub fn to_pull(&self, reducing_only: bool) -> impl Iterator<Item = &Order> {
-        let could_grow = [Side::Bid, Side::Ask].map(|side| {
-            let reducible = Lots((-self.ledger.position().0 * side.sign()).max(0));
-            self.resting(side) > reducible
-        });
+    /// Orders of these sides (bid, ask) that may rest and are not leaving yet.
+    pub fn to_pull(&self, sides: [bool; 2]) -> impl Iterator<Item = &Order> {
         self.orders
             .iter()
             .filter(|o| o.kind.may_rest() && matches!(o.state, OrderState::Pending | OrderState::Working))
-            .filter(move |o| !reducing_only || could_grow[o.side as usize])
+            .filter(move |o| sides[o.side as usize])
     }
 
     /// Whether the position is too small for the venue to take.

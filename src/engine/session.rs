@@ -219,8 +219,9 @@ impl Session {
     fn work(&mut self, id: InstrumentId, quotes: &[Quote], top: Top, out: &mut Vec<Output>) {
         let mut requests = std::mem::take(&mut self.scratch.requests);
         let desk = &self.desks[id.index()];
+        let spare = self.room(id).map(|(side, room)| room - desk.resting(side));
         let context =
-            Context { instrument: id, now: self.now, twice_mid: top.twice_mid(), quoting: &desk.spec.quoting };
+            Context { instrument: id, now: self.now, twice_mid: top.twice_mid(), quoting: &desk.spec.quoting, spare };
         let made = &mut self.orders_made;
         let mut next_id = || {
             *made += 1;
@@ -231,6 +232,12 @@ impl Session {
             self.send(request, false, out);
         }
         self.scratch.requests = requests;
+    }
+
+    /// What each side may still trade, counting nothing of what rests.
+    fn room(&self, id: InstrumentId) -> [(Side, Lots); 2] {
+        let position = self.desks[id.index()].ledger.position();
+        Side::BOTH.map(|side| (side, self.gate.room(id, position, side)))
     }
 
     /// Through the gate and to the venue, or not.
@@ -273,10 +280,18 @@ impl Session {
             }
             Err(refusal) => {
                 let side = side.expect("the gate lets every cancellation pass");
+                let unmoved = match &request {
+                    Request::Replace { old, .. } => Some(*old),
+                    Request::Place { .. } | Request::Cancel { .. } => None,
+                };
                 let standing = &mut self.desks[id.index()].refused[side as usize];
                 // A refusal that stands is said once, not at every decision.
                 if standing.replace(refusal.code) != Some(refusal.code) {
                     self.say(Output::Refused { request, refusal }, out);
+                }
+                // It is not wanted where it is; what cannot be moved goes.
+                if let Some(old) = unmoved {
+                    self.send(Request::Cancel { id: old, instrument: id }, false, out);
                 }
             }
         }
@@ -291,18 +306,31 @@ impl Session {
         venue.observe(event, &market, now);
         self.hear_venues(out);
         if let MarketEventKind::Rules(rules) = &event.kind {
-            self.rescale_limits(index, rules);
+            self.change_steps(index, rules, out);
         }
         let desk = &mut self.desks[index];
         desk.apply(event, now);
     }
 
-    /// Limits are in lots; when lots become finer their numbers grow.
-    fn rescale_limits(&mut self, index: usize, rules: &Instrument) {
-        if let Some(ratio) = self.desks[index].lot_ratio(rules).filter(|r| *r != 1) {
+    /// Words on their way are in old ticks and lots and would be read in new ones: they are heard now. Limits are in
+    /// lots; of the new ones they are the most that is not more than before.
+    fn change_steps(&mut self, index: usize, rules: &Instrument, out: &mut Vec<Output>) {
+        let old = &self.desks[index].rules;
+        if (old.tick, old.lot) == (rules.tick, rules.lot) {
+            return;
+        }
+        let mut heard = std::mem::take(&mut self.scratch.heard);
+        self.desks[index].venue.hear_at_once(&mut heard);
+        self.hear_all(index, &mut heard, out);
+        self.scratch.heard = heard;
+        let desk = &self.desks[index];
+        if desk.recounts(rules) {
             let mut limits = self.gate.limits().clone();
             for limit in [&mut limits.position_max[index], &mut limits.order_qty_max[index]] {
-                *limit = Lots(limit.0.saturating_mul(ratio));
+                *limit = match desk.lot_ratio(rules) {
+                    Some(ratio) => Lots(limit.0.saturating_mul(ratio)),
+                    None => Lots(rules.lot.count_floor(desk.rules.lot.value(limit.0))),
+                };
             }
             self.gate.set_limits(limits);
         }
@@ -319,15 +347,25 @@ impl Session {
             }
             let (venue, market) = self.desks[i].venue_and_market();
             venue.advance(now, &market, &mut heard);
-            for report in heard.drain(..) {
-                self.hear(i, &report);
-                self.say(Output::Heard(report), out);
-            }
+            self.hear_all(i, &mut heard, out);
         }
         self.scratch.heard = heard;
     }
 
-    fn hear(&mut self, index: usize, report: &Report) {
+    fn hear_all(&mut self, index: usize, heard: &mut Vec<Report>, out: &mut Vec<Output>) {
+        for report in heard.drain(..) {
+            let back = self.hear(index, &report);
+            self.say(Output::Heard(report), out);
+            // We wanted it to leave. Its replacement was refused, so it goes without one.
+            if let Some(id) = back {
+                let instrument = self.desks[index].id;
+                self.send(Request::Cancel { id, instrument }, false, out);
+            }
+        }
+    }
+
+    /// Takes in one report; says which order is back at work although we wanted it to leave.
+    fn hear(&mut self, index: usize, report: &Report) -> Option<OrderId> {
         let desk = &mut self.desks[index];
         if let ReportKind::Replaced { old, .. } = &report.kind {
             desk.orders.retain(|o| o.id != *old);
@@ -342,7 +380,18 @@ impl Session {
             desk.ledger.fill(&desk.rules, fill);
             desk.fresh = true;
         }
+        // Room for whatever waited for this one to leave.
+        desk.fresh |= matches!(report.kind, ReportKind::Cancelled { .. });
         desk.orders.retain(Order::is_alive);
+        let is_back = |o: &&Order| o.id == report.id && o.state == OrderState::Working;
+        match report.kind {
+            ReportKind::CancelRejected(_) => desk.orders.iter().find(is_back).map(|o| o.id),
+            ReportKind::Accepted { .. }
+            | ReportKind::Rejected(_)
+            | ReportKind::Cancelled { .. }
+            | ReportKind::Replaced { .. }
+            | ReportKind::Filled(_) => None,
+        }
     }
 
     fn judge_book(&mut self, index: usize, out: &mut Vec<Output>) {
@@ -378,18 +427,18 @@ impl Session {
         self.say(Output::Risk { state, reason: reason.to_owned(), by: by.to_owned() }, out);
     }
 
-    /// Nothing rests while the book cannot be trusted, while halted, or when the operator wants nothing to; while
-    /// reducing, nothing that could make a position larger.
+    /// Nothing rests while the book cannot be trusted, while halted, or when the operator wants nothing to; never
+    /// more of a side than the limits in force leave it, which while reducing is what brings a position to zero.
     fn pull_where_nothing_may_rest(&mut self, out: &mut Vec<Output>) {
         let may_quote = self.mode == Mode::Quoting && self.gate.state() != RiskState::Halted;
-        let reducing = self.gate.state() == RiskState::Reducing;
         for i in 0..self.desks.len() {
             let desk = &self.desks[i];
             let all = !may_quote || desk.state != BookState::Live;
-            if desk.orders.is_empty() || !(all || reducing) {
+            let too_many = self.room(desk.id).map(|(side, room)| all || desk.resting(side) > room);
+            if desk.orders.is_empty() || too_many == [false; 2] {
                 continue;
             }
-            let leaving: Vec<_> = desk.to_pull(!all).map(|o| (o.id, o.instrument)).collect();
+            let leaving: Vec<_> = desk.to_pull(too_many).map(|o| (o.id, o.instrument)).collect();
             for (id, instrument) in leaving {
                 self.send(Request::Cancel { id, instrument }, false, out);
             }
@@ -418,31 +467,32 @@ impl Session {
         }
         let side = if position.0 > 0 { Side::Ask } else { Side::Bid };
         let touch = top.price(side.opposite());
-        // Half the collar beyond the mid leaves room for the mid to move before the gate judges again.
-        let reach = (top.twice_mid() / 2).saturating_mul(i64::from(self.gate.limits().collar_centibps)) / 2_000_000;
-        let price = Ticks((touch.0 - side.sign() * -reach).max(1));
+        // Half the collar beyond the touch, but never beyond the collar: in a wide market that would be refused.
         let limits = self.gate.limits();
+        let collar = i128::from(limits.collar_centibps) * i128::from(top.twice_mid()) / 2_000_000;
+        let (touch, mid) = (i128::from(touch.0), i128::from(top.twice_mid()));
+        let price = match side {
+            Side::Bid => (touch + collar / 2).min(mid / 2 + collar).max(touch),
+            Side::Ask => (touch - collar / 2).max((mid + 1) / 2 - collar).min(touch),
+        };
+        let price = Ticks(i64::try_from(price.max(1)).unwrap_or(i64::MAX));
         let affordable = limits.order_notional_max.0 / desk.rules.notional(price, Lots(1)).0.max(1);
-        let qty =
-            position.abs().0.min(limits.order_qty_max[id.index()].0).min(i64::try_from(affordable).unwrap_or(i64::MAX));
-        if qty <= 0 {
+        let affordable = Lots(i64::try_from(affordable).unwrap_or(i64::MAX));
+        let qty = position.abs().min(limits.order_qty_max[id.index()]).min(affordable).min(desk.rules.max_qty);
+        if qty < desk.rules.min_qty || qty <= Lots::ZERO {
             return;
         }
         self.orders_made += 1;
-        let order = Request::Place {
-            id: OrderId(self.orders_made),
-            instrument: id,
-            side,
-            price,
-            qty: Lots(qty),
-            kind: OrderKind::Ioc,
-        };
+        let order =
+            Request::Place { id: OrderId(self.orders_made), instrument: id, side, price, qty, kind: OrderKind::Ioc };
         self.send(order, true, out);
     }
 
     fn obey(&mut self, by: &str, command: &Command, out: &mut Vec<Output>) {
         self.say(Output::Commanded { by: by.to_owned(), command: command.clone() }, out);
         match command {
+            // The end has no way back: a session that is closing must not quote again.
+            Command::Pause | Command::Resume | Command::Flatten if self.mode == Mode::Stopped => {}
             Command::Restore(carried) => self.restore(carried, out),
             Command::Pause => self.mode = Mode::Paused,
             Command::Resume => {
@@ -455,7 +505,7 @@ impl Session {
             Command::Halt { reason } => self.change_state(RiskState::Halted, reason, by, out),
             Command::Reduce { reason } => self.change_state(RiskState::Reducing, reason, by, out),
             Command::Flatten => self.mode = Mode::Flattening,
-            Command::SetLimits(limits) => self.gate.set_limits((**limits).clone()),
+            Command::SetLimits(limits) => self.gate.set_limits(limits.for_instruments(self.desks.len())),
             Command::Stop => {
                 self.mode = Mode::Stopped;
                 self.say_equity(out);

@@ -2,7 +2,10 @@
 //!
 //! Queue priority is worth money, so an order that is near enough to its wanted price stays where it is. Orders and
 //! quotes of a side are paired best first; a pair that agrees is left alone, a pair that does not is replaced, what
-//! is left over is cancelled, what is missing is placed. An order we have not heard of yet is never touched here.
+//! is left over is cancelled, what is missing is placed. An order we have not heard of yet is never moved.
+//!
+//! A replacement needs room for both orders, because the old one may still fill while it travels. Where the limit has
+//! no such room the old order leaves first, and the new one follows when its cancellation is confirmed.
 
 use crate::market::InstrumentId;
 use crate::order::{Order, OrderId, OrderKind, OrderState, Request};
@@ -22,6 +25,8 @@ pub struct Context<'a> {
     pub twice_mid: i64,
     /// Tolerances.
     pub quoting: &'a QuotingSpec,
+    /// Lots a side may still send beyond everything that may trade already.
+    pub spare: [Lots; 2],
 }
 
 /// Appends the requests that turn `orders` into `quotes`. `next_id` gives each new order its number.
@@ -35,29 +40,44 @@ pub fn reconcile(
     for side in Side::BOTH {
         let mut wanted = quotes.iter().filter(|q| q.side == side);
         let mut rank = 0;
+        let mut spare = context.spare[side as usize];
+        let mut leaving = orders.iter().any(|o| o.side == side && o.state == OrderState::Leaving);
         while let Some(order) = nth_best(orders, side, rank) {
             rank += 1;
             match wanted.next() {
                 Some(_) if order.state == OrderState::Pending => {}
                 Some(quote) if agrees(context, order, quote) => {}
-                Some(quote) => requests.push(Request::Replace {
-                    old: order.id,
-                    new: next_id(),
-                    instrument: context.instrument,
-                    price: quote.price,
-                    qty: quote.qty,
-                }),
-                None => requests.push(Request::Cancel { id: order.id, instrument: context.instrument }),
+                Some(quote) if quote.qty <= spare => {
+                    spare -= quote.qty;
+                    requests.push(Request::Replace {
+                        old: order.id,
+                        new: next_id(),
+                        instrument: context.instrument,
+                        price: quote.price,
+                        qty: quote.qty,
+                    });
+                }
+                Some(_) | None => {
+                    leaving = true;
+                    requests.push(Request::Cancel { id: order.id, instrument: context.instrument });
+                }
             }
         }
-        requests.extend(wanted.map(|quote| Request::Place {
-            id: next_id(),
-            instrument: context.instrument,
-            side,
-            price: quote.price,
-            qty: quote.qty,
-            kind: OrderKind::PostOnly,
-        }));
+        for quote in wanted {
+            // What has no room yet waits for those that leave; if nobody leaves, the gate says why not.
+            if quote.qty > spare && leaving {
+                continue;
+            }
+            spare -= quote.qty;
+            requests.push(Request::Place {
+                id: next_id(),
+                instrument: context.instrument,
+                side,
+                price: quote.price,
+                qty: quote.qty,
+                kind: OrderKind::PostOnly,
+            });
+        }
     }
 }
 
@@ -107,6 +127,10 @@ mod tests {
 
     /// Requests in short: `P1@999` place order 1 at 999, `C2` cancel 2, `R2>3@998` replace 2 by 3.
     fn requests(orders: &[Order], quotes: &[Quote]) -> Vec<String> {
+        requests_within(Lots(1_000), orders, quotes)
+    }
+
+    fn requests_within(spare: Lots, orders: &[Order], quotes: &[Quote]) -> Vec<String> {
         let quoting = QuotingSpec {
             decide_every: Nanos::ZERO,
             refresh_tolerance_centibps: 1_000,
@@ -117,6 +141,7 @@ mod tests {
             now: LocalTime(0) + Nanos::from_s(1),
             twice_mid: 20_000,
             quoting: &quoting,
+            spare: [spare; 2],
         };
         let mut found = Vec::new();
         let mut next = 100;
@@ -160,6 +185,16 @@ mod tests {
             requests(&[order(1, Side::Bid, 9_000, OrderState::Leaving)], &[quote(Side::Bid, 9_999)]),
             ["P101@9999"]
         );
+    }
+
+    #[test]
+    fn without_room_for_both_the_old_order_leaves_before_the_new_one_comes() {
+        let wanted = [quote(Side::Bid, 9_999)];
+        assert_eq!(requests_within(Lots(9), &[order(1, Side::Bid, 9_000, OrderState::Working)], &wanted), ["C1"]);
+        assert!(requests_within(Lots(9), &[order(1, Side::Bid, 9_000, OrderState::Leaving)], &wanted).is_empty());
+        assert_eq!(requests_within(Lots(10), &[], &wanted), ["P101@9999"]);
+        // Nobody is in the way: the gate shall say why it does not fit.
+        assert_eq!(requests_within(Lots(9), &[], &wanted), ["P101@9999"]);
     }
 
     #[test]

@@ -121,6 +121,11 @@ impl Paper {
         self.own.get(id).map(|order| order.place.ahead())
     }
 
+    /// Every report there is, heard before its time: they are in ticks and lots that are about to change.
+    pub fn hear_at_once(&mut self, heard: &mut Vec<Report>) {
+        heard.extend(self.said.reports.drain(..));
+    }
+
     /// Newest update id known of any channel.
     fn newest(&self, market: &Visible<'_>) -> u64 {
         market.book.seq().max(self.bbo_seq)

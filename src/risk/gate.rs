@@ -240,12 +240,14 @@ impl Gate {
         if qty > qty_max {
             return refuse(RefusalCode::OrderQty, qty.0, qty_max.0);
         }
-        let notional = exposure.rules.notional(price, qty);
+        // Saturating, as nobody has judged yet how absurd these are.
+        let product = i128::from(price.0) * i128::from(qty.0);
+        let notional = Money(exposure.rules.tick_lot.0.saturating_mul(product));
         if notional > limits.order_notional_max {
-            let whole = |m: Money| (m.0 / Money::PER_QUOTE) as i64;
+            let whole = |m: Money| i64::try_from(m.0 / Money::PER_QUOTE).unwrap_or(i64::MAX);
             return refuse(RefusalCode::OrderNotional, whole(notional), whole(limits.order_notional_max));
         }
-        let worst = exposure.position.0 * side.sign() + resting.0 + qty.0;
+        let worst = (exposure.position.0 * side.sign() + resting.0).saturating_add(qty.0);
         let position_max = limits.position_max[exposure.instrument.index()];
         if worst > position_max.0 {
             return refuse(RefusalCode::PositionLimit, worst, position_max.0);
@@ -254,8 +256,8 @@ impl Gate {
             return refuse(RefusalCode::OpenOrders, i64::from(exposure.alive) + 1, i64::from(limits.open_orders_max));
         }
         // |price - mid| / mid in hundredths of a basis point, in integers.
-        let distance = i128::from((2 * price.0 - top.twice_mid()).abs()) * 1_000_000;
-        let distance = (distance / i128::from(top.twice_mid().max(1))) as i64;
+        let distance = (2 * i128::from(price.0) - i128::from(top.twice_mid())).abs() * 1_000_000;
+        let distance = i64::try_from(distance / i128::from(top.twice_mid().max(1))).unwrap_or(i64::MAX);
         if distance > i64::from(limits.collar_centibps) {
             return refuse(RefusalCode::PriceCollar, distance, i64::from(limits.collar_centibps));
         }

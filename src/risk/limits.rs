@@ -25,3 +25,14 @@ pub struct RiskLimits {
     /// Loss of the whole book since the session began that halts trading, quote currency; `None`: no limit.
     pub loss_max: Option<Money>,
 }
+
+impl RiskLimits {
+    /// These limits for a session of `count` instruments. One they do not name may hold nothing: limits meant for
+    /// another session must not stop this one, nor leave anything in it unlimited.
+    pub fn for_instruments(&self, count: usize) -> Self {
+        let mut limits = self.clone();
+        limits.position_max.resize(count, Lots::ZERO);
+        limits.order_qty_max.resize(count, Lots::ZERO);
+        limits
+    }
+}

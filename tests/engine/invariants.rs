@@ -1,14 +1,16 @@
 //! Random sessions, whatever happens in them: the same promises hold after every input.
 
 use papermaker::digest::{canonical_bytes, of_state};
-use papermaker::engine::{BookState, Input, Output, Session, Stamped};
+use papermaker::engine::{BookState, Command, Input, Mode, Output, Session, Stamped};
+use papermaker::market::{Instrument, InstrumentId, MarketEvent, MarketEventKind, Status, VenueId};
 use papermaker::order::{OrderState, ReportKind, Request};
 use papermaker::portfolio::Balance;
 use papermaker::risk::RiskState;
 use papermaker::rng::Stream;
-use papermaker::units::{Lots, Money, Side};
+use papermaker::strategy::Strategy;
+use papermaker::units::{LocalTime, Lots, Money, Nanos, Side, Step};
 
-use super::story::{ID, joining, spec, story};
+use super::story::{ID, JoinBest, joining, spec, story};
 
 /// How many inputs each storm has; `PAPERMAKER_TEST_SIZE=full` makes them fifty times longer.
 fn inputs() -> u64 {
@@ -141,4 +143,128 @@ fn the_same_inputs_make_the_same_session_bit_for_bit() {
     assert_eq!(first.digest(), whole.0.digest());
     assert_eq!(resumed.digest(), whole.0.digest());
     assert_eq!(resumed.state_digest(), whole.0.state_digest());
+}
+
+/// Two tapes as one session's inputs, the second one's instrument being number 1, with new limits, rules and closures
+/// strewn in.
+fn two_markets(seed: u64, length: u64) -> Vec<Stamped> {
+    let mut draw = Stream::new(seed, "two markets");
+    let (first, second) = (storm(seed, length / 2), storm(seed + 1_000, length / 2));
+    let (mut inputs, mut at) = (Vec::new(), LocalTime(0));
+    for (a, mut b) in first.into_iter().zip(second) {
+        if let Input::Market(event) = &mut b.input {
+            event.instrument = InstrumentId(1);
+        }
+        if let Input::Feed(event) = &mut b.input {
+            event.instrument = if draw.chance(0.5) { None } else { Some(InstrumentId(1)) };
+        }
+        inputs.extend([a.input, b.input]);
+        let market = |instrument, kind| Input::Market(MarketEvent { instrument, venue_time: None, kind });
+        let one = InstrumentId(draw.below(2) as u16);
+        match draw.below(400) {
+            0..=3 => inputs.push(new_limits(&mut draw)),
+            4..=5 => inputs.push(market(one, MarketEventKind::Status(Status::Halted))),
+            6..=12 => inputs.push(market(one, MarketEventKind::Status(Status::Trading))),
+            _ => {}
+        }
+    }
+    let finer = MarketEventKind::Rules(Box::new(second_rules("0.01", 1)));
+    let finer = MarketEvent { instrument: InstrumentId(1), venue_time: None, kind: finer };
+    inputs.insert(inputs.len() * 2 / 3, Input::Market(finer));
+    let mut stamp = |(seq, input)| {
+        at = at + Nanos::from_ms(draw.below(20) as i64);
+        Stamped { seq, at, input }
+    };
+    (1..).zip(inputs).map(&mut stamp).collect()
+}
+
+fn new_limits(draw: &mut Stream) -> Input {
+    let lots = |n| Lots(n as i64);
+    let mut limits = spec(0).risk;
+    limits.position_max = vec![lots(draw.below(25)), lots(draw.below(250))];
+    limits.order_qty_max = vec![lots(1 + draw.below(10)), lots(1 + draw.below(100))];
+    Input::Command { by: "risk".to_owned(), command: Command::SetLimits(Box::new(limits)) }
+}
+
+fn second_rules(lot: &str, revision: u32) -> Instrument {
+    let step = |text| Step::parse(text).expect("a step");
+    let rules = Instrument::new(VenueId::BinanceSpot, "OTHERUSDT", "OTHER", "USDT", step("0.5"), step(lot));
+    Instrument { revision, ..rules.expect("rules") }
+}
+
+#[test]
+fn no_storm_over_two_markets_and_through_restarts_breaks_a_promise() {
+    for seed in 20..24 {
+        let mut spec = spec(15);
+        let mut second = spec.desks[0].clone();
+        second.rules = second_rules("0.1", 0);
+        second.paper.queue = papermaker::exchange::queue::QueueModel::Power { n: 2.0 };
+        spec.desks.push(second);
+        for desk in &mut spec.desks {
+            let latency = &mut desk.paper.latency;
+            (latency.feed_us, latency.entry_us, latency.response_us, latency.entry_jitter) = (2_000, 6_000, 9_000, 0.7);
+        }
+        (spec.risk.position_max, spec.risk.order_qty_max) = (vec![Lots(15), Lots(150)], vec![Lots(1_000); 2]);
+        let strategies = || vec![Some(Box::new(JoinBest { qty: 5 }) as Box<dyn Strategy>), joining(40).remove(0)];
+        let mut guests = strategies();
+        let mut session = Session::new(&spec);
+        let (mut out, mut fills) = (Vec::new(), [0u32; 2]);
+        let ids = [ID, InstrumentId(1)];
+        // What was allowed, or could not be undone any more, when the limits last changed.
+        let mut most = [15i64, 150];
+        let all = two_markets(seed, inputs());
+        let restarts = [all.len() / 4, all.len() / 2, all.len() * 5 / 6];
+        for (i, input) in all.iter().enumerate() {
+            let at = format!("seed {seed}, input {}: {:?}", input.seq, input.input);
+            let finer = matches!(&input.input, Input::Market(e) if matches!(e.kind, MarketEventKind::Rules(_)));
+            session.step(input, &mut guests, &mut out);
+            for output in out.drain(..) {
+                if let Output::Heard(report) = &output
+                    && let ReportKind::Filled(_) = report.kind
+                {
+                    fills[report.instrument.index()] += 1;
+                }
+                let placed = matches!(&output, Output::Sent(Request::Place { .. } | Request::Replace { .. }));
+                let paused_now = matches!(&input.input, Input::Command { .. });
+                assert!(!placed || paused_now || session.mode() != Mode::Paused, "{at}: {output:?} while paused");
+            }
+            for (id, most) in ids.into_iter().zip(&mut most) {
+                let limit = session.limits().position_max[id.index()].0;
+                let position = session.equity(id).position;
+                let could = |side: Side| {
+                    let resting = session.orders(id).iter().filter(|o| o.side == side).map(|o| o.remaining.0);
+                    position.0 * side.sign() + resting.sum::<i64>()
+                };
+                if finer && id == ids[1] {
+                    *most *= 10;
+                }
+                if matches!(&input.input, Input::Command { command: Command::SetLimits(_), .. }) {
+                    *most = limit.max(could(Side::Bid)).max(could(Side::Ask));
+                }
+                assert!(position.abs().0 <= *most, "{at}: {id:?} holds {position:?}, at most {most} was possible");
+                let staying = session.orders(id).iter().filter(|o| o.state != OrderState::Leaving && o.kind.may_rest());
+                let trusted = session.book_state(id) == BookState::Live;
+                assert!(trusted || staying.count() == 0, "{at}: {id:?} rests on a book not to be trusted");
+                let mark = session.equity(id);
+                assert_eq!(mark.realised + mark.unrealised, mark.spread + mark.inventory, "{at}: two splits differ");
+                assert_eq!(session.balance(id), Balance { base: Lots::ZERO, quote: Money::ZERO }, "{at}");
+            }
+            if restarts.contains(&i) {
+                let carried = session.carried("before");
+                let state = session.risk_state();
+                for (desk, id) in spec.desks.iter_mut().zip(ids) {
+                    desk.rules = session.rules(id).clone();
+                }
+                spec.risk = session.limits().clone();
+                session = Session::new(&spec);
+                guests = strategies();
+                let command = Command::Restore(Box::new(carried.clone()));
+                let restore = Input::Command { by: "account".to_owned(), command };
+                session.step(&Stamped { seq: input.seq, at: input.at, input: restore }, &mut guests, &mut out);
+                assert_eq!(ids.map(|id| session.equity(id).position).to_vec(), carried.positions, "{at}");
+                assert_eq!(session.risk_state(), state, "{at}: a halt survives a restart");
+            }
+        }
+        assert!(fills[0] > 10 && fills[1] > 10, "seed {seed}: a storm without trades proves nothing {fills:?}");
+    }
 }

@@ -1,8 +1,9 @@
 //! What a trader would tell of a session.
 
-use papermaker::engine::{BookState, Mode, Output};
+use papermaker::engine::{BookState, Command, Input, Mode, Output, Stamped};
+use papermaker::market::{Instrument, MarketEvent, MarketEventKind, Status};
 use papermaker::order::{FillWhy, ReportKind, Request};
-use papermaker::units::{Lots, Money, Nanos, Side, Ticks};
+use papermaker::units::{LocalTime, Lots, Money, Nanos, Side, Step, Ticks};
 
 use super::story::{ID, joining, run, spec, story};
 
@@ -220,4 +221,143 @@ fn decisions_are_no_more_frequent_than_asked() {
     let (_, said) = run(&calm, joining(5), &story(&told));
     let decisions = said.iter().filter(|(_, o)| matches!(o, Output::Decided { .. })).count();
     assert_eq!(decisions, 5, "500 ms at one per 100 ms");
+}
+
+/// An input a story has no word for, at this many milliseconds.
+fn then(told: &str, more: Vec<(i64, Input)>, end: &str) -> Vec<Stamped> {
+    let mut inputs = story(told);
+    let at = |ms| LocalTime(0) + Nanos::from_ms(ms);
+    inputs.extend(more.into_iter().map(|(ms, input)| Stamped { seq: 0, at: at(ms), input }));
+    inputs.extend(story(end));
+    inputs.iter_mut().zip(1..).for_each(|(input, seq)| input.seq = seq);
+    inputs
+}
+
+fn market(kind: MarketEventKind) -> Input {
+    Input::Market(MarketEvent { instrument: ID, venue_time: None, kind })
+}
+
+/// The same instrument in other lots.
+fn in_lots(lot: &str) -> Instrument {
+    let step = |text| Step::parse(text).expect("a step");
+    let old = super::story::rules();
+    Instrument { revision: 1, ..Instrument::new(old.venue, &old.symbol, "TEST", "USDT", step("1"), step(lot)).unwrap() }
+}
+
+#[test]
+fn a_quote_as_large_as_the_limit_still_follows_the_market() {
+    // A bid of 5 and its replacement could fill for 10, the limit is 5: the old one leaves, then the new one comes.
+    let told = "100 book 10@1000 / 10@1004\n150 tick\n200 book 10@1001 / 10@1005\n210 tick\n220 tick";
+    let (session, said) = run(&spec(5), joining(5), &story(told));
+    let resting: Vec<_> = session.orders(ID).iter().map(|o| (o.side, o.price.0, o.remaining.0)).collect();
+    assert_eq!(resting, [(Side::Bid, 1_001, 5), (Side::Ask, 1_005, 5)], "{said:#?}");
+    let refused = said.iter().filter(|(_, o)| matches!(o, Output::Refused { .. })).count();
+    assert_eq!(refused, 0, "what waits is not refused");
+}
+
+#[test]
+fn an_order_that_may_not_be_moved_is_taken_back() {
+    // The market runs away beyond what one order may be worth: 5 × 1001 > 5 000. The old bid must not stay behind.
+    let mut small = spec(100);
+    small.risk.order_notional_max = Money(5_000 * Money::PER_QUOTE);
+    small.risk.collar_centibps = 1_000;
+    let told =
+        "100 book 10@1000 / 10@1000000\n150 book 10@1000 / 10@1001\n160 tick\n200 book 10@1001 / 10@1002\n210 tick";
+    let (session, said) = run(&small, joining(5), &story(told));
+    let bids = session.orders(ID).iter().filter(|o| o.side == Side::Bid).count();
+    assert_eq!(bids, 0, "{said:#?}");
+}
+
+#[test]
+fn an_order_the_venue_will_not_move_is_taken_back() {
+    // The venue now asks for 10 lots an order. It refuses the replacement and leaves the old order where it was.
+    let larger = Instrument { min_qty: Lots(10), ..super::story::rules() };
+    let inputs = then(
+        "100 book 10@1000 / 10@1004\n150 tick",
+        vec![(200, market(MarketEventKind::Rules(Box::new(larger))))],
+        "210 book 10@1001 / 10@1005\n211 tick\n212 tick",
+    );
+    let (session, said) = run(&spec(100), joining(5), &inputs);
+    assert!(session.orders(ID).iter().all(|o| o.price != Ticks(1_000)), "{said:#?}");
+}
+
+#[test]
+fn lower_limits_pull_what_rests_beyond_them_at_once() {
+    let mut limits = spec(3).risk;
+    limits.order_qty_max = vec![Lots(1_000)];
+    let lower = Input::Command { by: "risk".to_owned(), command: Command::SetLimits(Box::new(limits)) };
+    let inputs = then("100 book 10@1000 / 10@1004\n150 tick", vec![(200, lower)], "210 sell 99@900\n220 tick");
+    let (session, said) = run(&spec(100), joining(5), &inputs);
+    assert_eq!(session.equity(ID).position, Lots(0), "5 lots rested when 3 became the limit: {said:#?}");
+}
+
+#[test]
+fn limits_for_another_session_stop_nothing_and_unlimit_nothing() {
+    let mut limits = spec(100).risk;
+    (limits.position_max, limits.order_qty_max) = (vec![], vec![Lots(1); 3]);
+    let wrong = Input::Command { by: "operator".to_owned(), command: Command::SetLimits(Box::new(limits)) };
+    let inputs =
+        then("100 book 10@1000 / 10@1004\n150 tick", vec![(200, wrong)], "210 book 10@1001 / 10@1005\n220 tick");
+    let (session, _) = run(&spec(100), joining(5), &inputs);
+    assert_eq!((session.limits().position_max.as_slice(), session.orders(ID).len()), (&[Lots(0)][..], 0));
+}
+
+#[test]
+fn a_session_that_stops_does_not_quote_again() {
+    let told = "100 book 10@1000 / 10@1004\n150 tick\n160 stop\n170 resume\n180 book 10@1001 / 10@1005\n190 tick";
+    let (session, _) = run(&spec(100), joining(5), &story(told));
+    assert_eq!((session.mode(), session.orders(ID).len()), (Mode::Stopped, 0));
+}
+
+#[test]
+fn a_fill_on_its_way_when_lots_change_is_booked_in_the_lots_it_was_made_in() {
+    // 5 lots bought at 1000, heard 10 ms later; meanwhile a lot becomes a tenth. It is 50 of the new ones.
+    let mut slow = spec(100);
+    slow.desks[0].paper.latency.response_us = 10_000;
+    let inputs = then(
+        "100 book 10@1000 / 10@1004\n150 tick\n200 sell 15@1000",
+        vec![(205, market(MarketEventKind::Rules(Box::new(in_lots("0.1")))))],
+        "250 tick\n300 book 100@1000 / 100@1004",
+    );
+    let (session, said) = run(&slow, joining(5), &inputs);
+    let mark = session.equity(ID);
+    assert_eq!((mark.position, mark.cash.to_string()), (Lots(50), "-5000".to_owned()), "{said:#?}");
+    assert_eq!(session.limits().position_max, [Lots(1_000)]);
+}
+
+#[test]
+fn a_position_the_new_lot_cannot_hold_is_kept_and_not_traded() {
+    // 5 lots of 1 are half a lot of 10. No word of the venue but a lot that holds them makes them tradable again.
+    let inputs = then(
+        "100 book 10@1000 / 10@1004\n150 tick\n200 sell 15@1000\n210 tick",
+        vec![
+            (220, market(MarketEventKind::Rules(Box::new(in_lots("10"))))),
+            (230, market(MarketEventKind::Status(Status::Trading))),
+            (240, market(MarketEventKind::Rules(Box::new(in_lots("10"))))),
+        ],
+        "300 book 10@1000 / 10@1004\n310 tick",
+    );
+    let (session, _) = run(&spec(100), joining(5), &inputs);
+    assert_eq!((session.book_state(ID), session.orders(ID).len()), (BookState::NotTrading, 0));
+    assert_eq!((session.equity(ID).position, session.rules(ID).lot), (Lots(5), super::story::rules().lot));
+    // Without a position there is nothing to keep: trading goes on, within limits that are no larger.
+    let rules = vec![(220, market(MarketEventKind::Rules(Box::new(in_lots("10")))))];
+    let inputs = then("100 book 10@1000 / 10@1004\n150 tick", rules, "300 book 10@1000 / 10@1004\n310 tick");
+    let (session, _) = run(&spec(105), joining(5), &inputs);
+    assert_eq!((session.book_state(ID), session.orders(ID).len()), (BookState::Live, 2));
+    assert_eq!(session.limits().position_max, [Lots(10)]);
+}
+
+#[test]
+fn flattening_ends_in_a_wide_market_and_with_a_position_larger_than_an_order() {
+    // The touch is 150 bps below the mid, the collar 200 bps: half a collar beyond the touch would be refused. The
+    // venue takes at most 2 lots an order: 5 are sold as 2, 2 and 1.
+    let mut wide = spec(100);
+    wide.risk.collar_centibps = 20_000;
+    wide.desks[0].rules.max_qty = Lots(2);
+    let told = "100 book 10@10000 / 10@10004\n150 tick\n160 sell 15@10000\n170 book 99@10000 / 99@10004\n180 sell 101@10000
+        190 sell 101@10000\n200 pause\n210 book 99@9850 / 99@10150\n220 flatten\n230 tick\n240 tick\n250 tick\n260 tick";
+    let (session, said) = run(&wide, joining(2), &story(told));
+    assert!(fills(&said).iter().any(|f| f.starts_with("buy")), "{said:#?}");
+    assert_eq!((session.equity(ID).position, session.mode()), (Lots(0), Mode::Paused), "{said:#?}");
 }

@@ -127,3 +127,10 @@ fn room_is_what_the_position_leaves() {
     assert!(gate.loss_is_too_large(Money(-501 * Money::PER_QUOTE)));
     assert!(!gate.loss_is_too_large(Money(-500 * Money::PER_QUOTE)));
 }
+
+#[test]
+fn absurd_prices_and_sizes_are_refused_not_fatal() {
+    let absurd = order(Side::Ask, i64::MAX, 10, OrderKind::PostOnly);
+    assert!(answer(|_| {}, absurd).starts_with("ORDER_NOTIONAL_EXCEEDED"));
+    assert!(answer(|_| {}, order(Side::Bid, 1_000, i64::MAX, OrderKind::PostOnly)).starts_with("ORDER_QTY_EXCEEDED"));
+}

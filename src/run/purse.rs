@@ -1,0 +1,176 @@
+//! What an account holds, and how it passes from one session to the next.
+//!
+//! Sessions of one account need not trade the same instruments, nor in the same lots. A holding is therefore kept with
+//! the lot it was counted in, and those a session does not trade are kept for the one that will. What was bought on
+//! the simulated exchange is not worth anything on a real one, so holdings there go by a name of their own.
+
+use crate::engine::{Carried, Session, SessionSpec};
+use crate::journal::{Account, AccountState, JournalError};
+use crate::market::Instrument;
+use crate::risk::RiskState;
+use crate::units::{LocalTime, Lots, Money, Step};
+
+/// An account in the hands of a session.
+#[derive(Debug)]
+pub struct Purse {
+    account: Account,
+    simulated: bool,
+    /// Held in instruments this session does not trade.
+    elsewhere: Vec<Holding>,
+}
+
+/// A position and what it cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Holding {
+    name: String,
+    lot: Step,
+    position: Lots,
+    cost: Money,
+}
+
+/// A position that the venue's lot of today cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the account holds {position} of {name}, which is not a multiple of today's lot {lot}; \
+     trade it in another store (--set store.path=…), or delete account.sled in this one to start flat"
+)]
+pub struct BetweenLots {
+    name: String,
+    position: String,
+    lot: Step,
+}
+
+impl Purse {
+    /// Takes the account of a session over `spec`, and what it brings; `None` if it brings nothing.
+    pub fn take(
+        account: Account,
+        spec: &SessionSpec,
+        simulated: bool,
+    ) -> Result<(Self, Option<Carried>), PurseError> {
+        let (held, from, state) = match account.load()? {
+            Some(state) => (holdings(&state), state.session, state.carried.state),
+            None => (Vec::new(), String::new(), RiskState::Active),
+        };
+        let rules: Vec<_> = spec.desks.iter().map(|d| &d.rules).collect();
+        let (carried, elsewhere) = carry(held, &rules, simulated)?;
+        let carried = Carried { from, state, ..carried };
+        let nothing = carried.positions.iter().all(|p| *p == Lots::ZERO) && state == RiskState::Active;
+        Ok((Self { account, simulated, elsewhere }, (!nothing).then_some(carried)))
+    }
+
+    /// Puts a session's positions and risk state into the account.
+    pub fn save(&mut self, session: &Session, id: &str, why: &str) -> Result<(), JournalError> {
+        let mut carried = session.carried(id);
+        let rules = session.instruments();
+        let mut instruments: Vec<_> = rules.clone().map(|r| name(r, self.simulated)).collect();
+        let mut lots: Vec<_> = rules.map(|r| r.lot).collect();
+        for holding in &self.elsewhere {
+            instruments.push(holding.name.clone());
+            lots.push(holding.lot);
+            carried.positions.push(holding.position);
+            carried.costs.push(holding.cost);
+        }
+        self.account.save(&AccountState {
+            instruments,
+            lots,
+            carried,
+            working: session.all_orders().cloned().collect(),
+            limits: Some(session.limits().clone()),
+            halted: (session.risk_state() == RiskState::Halted).then(|| why.to_owned()),
+            session: id.to_owned(),
+            at: session.now(),
+        })
+    }
+}
+
+/// Why an account cannot be taken.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each wraps an error that explains itself")]
+pub enum PurseError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    BetweenLots(#[from] BetweenLots),
+}
+
+fn name(rules: &Instrument, simulated: bool) -> String {
+    if simulated { format!("simulated {}", rules.label()) } else { rules.label() }
+}
+
+fn holdings(state: &AccountState) -> Vec<Holding> {
+    let carried = &state.carried;
+    let numbers = carried.positions.iter().zip(&carried.costs);
+    let named = state.instruments.iter().zip(&state.lots).zip(numbers);
+    named
+        .map(|((name, lot), (position, cost))| Holding {
+            name: name.clone(),
+            lot: *lot,
+            position: *position,
+            cost: *cost,
+        })
+        .filter(|holding| holding.position != Lots::ZERO)
+        .collect()
+}
+
+/// Holdings of these instruments in their lots of today, and all the others.
+fn carry(
+    mut held: Vec<Holding>,
+    rules: &[&Instrument],
+    simulated: bool,
+) -> Result<(Carried, Vec<Holding>), BetweenLots> {
+    let mut carried = Carried::default();
+    for rules in rules {
+        let known = held.iter().position(|holding| holding.name == name(rules, simulated));
+        let (position, cost) = match known.map(|i| held.remove(i)) {
+            Some(holding) => {
+                let position = holding.lot.value(holding.position.0);
+                let between = |_| BetweenLots { name: holding.name.clone(), position: position.to_string(), lot: rules.lot };
+                (Lots(rules.lot.count(position).map_err(between)?), holding.cost)
+            }
+            None => (Lots::ZERO, Money::ZERO),
+        };
+        carried.positions.push(position);
+        carried.costs.push(cost);
+    }
+    Ok((carried, held))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::VenueId;
+
+    fn rules(base: &str, lot: &str) -> Instrument {
+        let step = |text| Step::parse(text).expect("a step");
+        Instrument::new(VenueId::BinanceSpot, &format!("{base}USDT"), base, "USDT", step("0.01"), step(lot)).unwrap()
+    }
+
+    fn held(rules: &Instrument, position: i64, simulated: bool) -> Holding {
+        Holding { name: name(rules, simulated), lot: rules.lot, position: Lots(position), cost: Money(7) }
+    }
+
+    #[test]
+    fn a_position_means_the_same_in_other_lots() {
+        // 15 lots of 0.001 are 1500 of 0.00001, and between two of 0.01.
+        let before = held(&rules("BTC", "0.001"), 15, false);
+        let (carried, _) = carry(vec![before.clone()], &[&rules("BTC", "0.00001")], false).unwrap();
+        assert_eq!((carried.positions, carried.costs), (vec![Lots(1_500)], vec![Money(7)]));
+        let refused = carry(vec![before], &[&rules("BTC", "0.01")], false).unwrap_err();
+        assert!(refused.to_string().contains("0.015 of binance-spot:BTCUSDT"), "{refused}");
+    }
+
+    #[test]
+    fn what_a_session_does_not_trade_waits_for_one_that_does() {
+        let (btc, eth) = (rules("BTC", "0.001"), rules("ETH", "0.1"));
+        let all = vec![held(&btc, 15, false), held(&eth, -3, false)];
+        let (carried, elsewhere) = carry(all, &[&eth], false).unwrap();
+        assert_eq!((carried.positions, elsewhere), (vec![Lots(-3)], vec![held(&btc, 15, false)]));
+    }
+
+    #[test]
+    fn the_demo_leaves_nothing_to_a_real_market() {
+        let btc = rules("BTC", "0.001");
+        let (carried, elsewhere) = carry(vec![held(&btc, 15, true)], &[&btc], false).unwrap();
+        assert_eq!((carried.positions, elsewhere.len()), (vec![Lots(0)], 1));
+    }
+}
