@@ -69,6 +69,11 @@ impl Session {
         &self.desks[id.index()].rules
     }
 
+    /// Every instrument's rules in force, in session order.
+    pub fn instruments(&self) -> impl Iterator<Item = &Instrument> + Clone {
+        self.desks.iter().map(|d| &d.rules)
+    }
+
     /// An instrument's book, trusted or not.
     pub fn book(&self, id: InstrumentId) -> &Book {
         &self.desks[id.index()].book

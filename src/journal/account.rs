@@ -16,7 +16,7 @@ use crate::digest::canonical_bytes;
 use crate::engine::Carried;
 use crate::order::Order;
 use crate::risk::RiskLimits;
-use crate::units::LocalTime;
+use crate::units::{LocalTime, Step};
 
 /// Well below the 4 KiB above which sled loses data in a power cut.
 const PIECE_BYTES: usize = 3 << 10;
@@ -26,6 +26,8 @@ const PIECE_BYTES: usize = 3 << 10;
 pub struct AccountState {
     /// `VENUE:SYMBOL` of each entry of `carried`, so that a session with other instruments can tell.
     pub instruments: Vec<String>,
+    /// The lot each position is counted in: a venue may change it from one session to the next.
+    pub lots: Vec<Step>,
     /// Positions, their cost, the risk state.
     pub carried: Carried,
     /// Orders that could still trade when this was saved; they died with the paper exchange.

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use super::purse::Purse;
 use crate::dashboard::status::{FeedStatus, JournalStatus};
 use crate::dashboard::{Observer, StatusSnapshot};
 use crate::digest::canonical_bytes;
 use crate::engine::{Input, Output, Session, SessionSpec, Stamped};
-use crate::journal::{Account, AccountState, Checkpoint, Ending, JournalError, Manifest, Writer};
+use crate::journal::{Checkpoint, Ending, JournalError, Manifest, Writer};
 use crate::order::ReportKind;
-use crate::risk::RiskState;
 use crate::strategy::Strategies;
 use crate::units::{LocalTime, Nanos};
 
@@ -17,7 +17,7 @@ pub struct Core {
     session: Session,
     strategies: Strategies,
     writer: Writer,
-    account: Option<Account>,
+    purse: Option<Purse>,
     last: Stamped,
     out: Vec<Output>,
     observer: Observer,
@@ -28,12 +28,12 @@ pub struct Core {
 }
 
 impl Core {
-    /// A session about to begin. With an account, its position and state follow every change.
+    /// A session about to begin. With a purse, its position and state follow every change.
     pub fn new(
         spec: &SessionSpec,
         strategies: Strategies,
         writer: Writer,
-        account: Option<Account>,
+        purse: Option<Purse>,
         checkpoint_every: u64,
     ) -> Self {
         let rules: Vec<_> = spec.desks.iter().map(|d| d.rules.clone()).collect();
@@ -42,7 +42,7 @@ impl Core {
             session: Session::new(spec),
             strategies,
             writer,
-            account,
+            purse,
             last: Stamped { seq: 0, at: LocalTime::default(), input: Input::Tick },
             out: Vec::new(),
             checkpoint_every: checkpoint_every.max(1),
@@ -93,17 +93,10 @@ impl Core {
     }
 
     fn save_account(&mut self) -> Result<(), JournalError> {
-        let Some(account) = &mut self.account else { return Ok(()) };
-        let session = &self.writer.manifest().id;
-        account.save(&AccountState {
-            instruments: self.writer.manifest().instruments.clone(),
-            carried: self.session.carried(session),
-            working: self.session.all_orders().cloned().collect(),
-            limits: Some(self.session.limits().clone()),
-            halted: (self.session.risk_state() == RiskState::Halted).then(|| self.risk_reason.clone()),
-            session: session.clone(),
-            at: self.last.at,
-        })
+        match &mut self.purse {
+            Some(purse) => purse.save(&self.session, &self.writer.manifest().id, &self.risk_reason),
+            None => Ok(()),
+        }
     }
 
     /// The session as it is.

@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 
 use super::core::Core;
 use super::prepare::{self, PrepareError};
+use super::purse::{Purse, PurseError};
 use super::simulated::{self, SimulatedError};
 use crate::config::Loaded;
 use crate::dashboard::contact::fresh_token;
@@ -23,10 +24,10 @@ use crate::dashboard::status::FeedStatus;
 use crate::dashboard::{self, Contact, ContactError, Handle, ServeError, StatusSnapshot};
 use crate::engine::{Carried, Command, EquityMark, Input, Session, SessionSpec};
 use crate::feed::{self, Ended, Endpoint, FeedError, Health, Heard, wall_clock};
-use crate::journal::{Account, AccountState, JournalError, Manifest, Options, Store};
+use crate::journal::{Account, JournalError, Manifest, Options, Store};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::risk::RiskState;
-use crate::units::{LocalTime, Lots, Money, Nanos};
+use crate::units::{LocalTime, Nanos};
 
 /// Inputs that may wait for the session before the sockets do.
 const CHANNEL: usize = 4_096;
@@ -64,6 +65,8 @@ pub enum LiveError {
     Feed(#[from] FeedError),
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    Purse(#[from] PurseError),
     #[error(transparent)]
     Simulated(#[from] SimulatedError),
     #[error(transparent)]
@@ -109,7 +112,7 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
 
     let store = Store::open(&loaded.settings.store.path);
     let account = Account::open(store.path())?;
-    let carried = account.load()?.and_then(|state| carry(&state, &spec));
+    let (purse, carried) = Purse::take(account, &spec, loaded.settings.simulator.embedded)?;
     let now = wall_clock();
     let id = ask.session.clone().unwrap_or_else(|| session_name(now, &ask.profile));
     let mut manifest = Manifest::new(&id, spec.clone(), now);
@@ -148,7 +151,7 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
         feeds.spawn(async move { (venue, task.await) });
     }
 
-    let core = Core::new(&spec, strategies, writer, Some(account), loaded.settings.session.checkpoint_inputs);
+    let core = Core::new(&spec, strategies, writer, Some(purse), loaded.settings.session.checkpoint_inputs);
     let keeper = Keeper {
         core,
         inbox,
@@ -349,20 +352,6 @@ fn line(picture: &StatusSnapshot) -> String {
 fn session_name(now: LocalTime, profile: &str) -> String {
     let utc = jiff::Timestamp::from_nanosecond(i128::from(now.0)).expect("a clock between 1678 and 2262");
     format!("{}-{profile}", utc.strftime("%Y%m%d-%H%M%S"))
-}
-
-/// What an account leaves to a session over `spec`'s instruments; `None` if it leaves nothing.
-fn carry(state: &AccountState, spec: &SessionSpec) -> Option<Carried> {
-    let mut carried = Carried { from: state.session.clone(), state: state.carried.state, ..Carried::default() };
-    for desk in &spec.desks {
-        let known = state.instruments.iter().position(|label| *label == desk.rules.label());
-        let held = known.map(|i| (state.carried.positions[i], state.carried.costs[i]));
-        let (position, cost) = held.unwrap_or((Lots::ZERO, Money::ZERO));
-        carried.positions.push(position);
-        carried.costs.push(cost);
-    }
-    let nothing = carried.positions.iter().all(|p| *p == Lots::ZERO) && carried.state == RiskState::Active;
-    (!nothing).then_some(carried)
 }
 
 type Kept = Result<(Session, Manifest, Arc<StatusSnapshot>), LiveError>;

@@ -8,5 +8,6 @@ pub mod core;
 pub mod import;
 pub mod live;
 pub mod prepare;
+pub mod purse;
 pub mod replay;
 pub mod simulated;

@@ -8,7 +8,7 @@ use crate::engine::{Carried, Session, SessionSpec};
 use crate::journal::{Account, AccountState, JournalError};
 use crate::market::Instrument;
 use crate::risk::RiskState;
-use crate::units::{LocalTime, Lots, Money, Step};
+use crate::units::{Lots, Money, Step};
 
 /// An account in the hands of a session.
 #[derive(Debug)]
@@ -42,11 +42,7 @@ pub struct BetweenLots {
 
 impl Purse {
     /// Takes the account of a session over `spec`, and what it brings; `None` if it brings nothing.
-    pub fn take(
-        account: Account,
-        spec: &SessionSpec,
-        simulated: bool,
-    ) -> Result<(Self, Option<Carried>), PurseError> {
+    pub fn take(account: Account, spec: &SessionSpec, simulated: bool) -> Result<(Self, Option<Carried>), PurseError> {
         let (held, from, state) = match account.load()? {
             Some(state) => (holdings(&state), state.session, state.carried.state),
             None => (Vec::new(), String::new(), RiskState::Active),
@@ -124,7 +120,8 @@ fn carry(
         let (position, cost) = match known.map(|i| held.remove(i)) {
             Some(holding) => {
                 let position = holding.lot.value(holding.position.0);
-                let between = |_| BetweenLots { name: holding.name.clone(), position: position.to_string(), lot: rules.lot };
+                let between =
+                    |_| BetweenLots { name: holding.name.clone(), position: position.to_string(), lot: rules.lot };
                 (Lots(rules.lot.count(position).map_err(between)?), holding.cost)
             }
             None => (Lots::ZERO, Money::ZERO),

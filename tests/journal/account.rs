@@ -5,7 +5,7 @@ use papermaker::journal::{Account, AccountState, JournalError};
 use papermaker::market::InstrumentId;
 use papermaker::order::{Order, OrderId, OrderKind, OrderState};
 use papermaker::risk::RiskState;
-use papermaker::units::{LocalTime, Lots, Money, Side, Ticks};
+use papermaker::units::{LocalTime, Lots, Money, Side, Step, Ticks};
 
 use super::fixture::temporary;
 
@@ -24,6 +24,7 @@ fn state(position: i64, orders: u64) -> AccountState {
     };
     AccountState {
         instruments: vec!["binance-spot:BTCUSDT".to_owned()],
+        lots: vec![Step::parse("0.00001").unwrap()],
         carried: Carried {
             from: "monday".to_owned(),
             positions: vec![Lots(position)],
