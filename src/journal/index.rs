@@ -15,8 +15,9 @@ use crate::engine::Output;
 use crate::order::{OrderId, ReportKind, Request};
 use crate::units::LocalTime;
 
-/// sled keeps this much in memory.
-const CACHE_BYTES: u64 = 16 << 20;
+/// What sled counts as its cache. It holds some hundred times as much for entries as small as ours: with 1 MiB a process
+/// that recorded 1.6 million inputs stood at 130 MB and hardly grew any more, with 16 MiB it passed 290.
+const CACHE_BYTES: u64 = 1 << 20;
 
 /// What is looked up. Closed on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

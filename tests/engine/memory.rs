@@ -34,7 +34,7 @@ fn memory_stays_flat_however_many_inputs_come() {
 }
 
 fn inputs() -> u64 {
-    std::env::var("PAPERMAKER_TEST_INPUTS").ok().and_then(|text| text.parse().ok()).unwrap_or(100_000)
+    std::env::var("PAPERMAKER_TEST_INPUTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_600_000)
 }
 
 /// Resident memory of this process, KiB.
@@ -72,8 +72,9 @@ fn watch(inputs: u64) {
     assert!(core.session().seq() == inputs && core.writer().counts().outputs > inputs / 100, "it quotes");
     core.finish().expect("ends");
     println!("{inputs} inputs, {fills} fills: {settled} KiB after a third of them, {grown} KiB more at the end");
-    // Allocators keep free pages: two MiB is noise, a leak of a byte an input over ten million is not.
-    assert!(grown < 2_048, "grew by {grown} KiB over {} inputs", inputs * 2 / 3);
+    // Allocators keep free pages and sled's cache fills up late: 16 MiB over a million inputs is noise, a leak of 16
+    // bytes an input is not.
+    assert!(grown < 16_384, "grew by {grown} KiB over {} inputs", inputs * 2 / 3);
 }
 
 fn input(n: u64, mid: i64, draws: &mut Stream) -> Input {
