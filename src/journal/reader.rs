@@ -163,7 +163,12 @@ impl Reader {
     }
 
     /// The checkpoint taken right after the input last read, if there is one.
+    #[inline]
     pub fn checkpoint_here(&mut self) -> Result<Option<Checkpoint>, JournalError> {
+        // Asked after every input, and inside a block there is none.
+        if self.rows_left > 0 {
+            return Ok(None);
+        }
         Ok(self.placed_checkpoint_here()?.map(|(_, checkpoint)| checkpoint))
     }
 

@@ -65,7 +65,7 @@ impl<'a> Scan<'a> {
 
     /// A decimal like `61737.63000000` followed by a quotation mark (stepped over), as a count of steps. Declines
     /// what is not exactly on a step.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decimal(&mut self, step: Step) -> Option<i64> {
         let (units, used) = padded(self.rest, step.decimals()).or_else(|| any_decimal(self.rest, step.decimals()))?;
         let count = match step.mantissa() {
@@ -99,6 +99,8 @@ fn leading_digits(text: &[u8]) -> Option<(u64, usize)> {
 }
 
 /// A decimal and its quotation mark as a count of `10^-decimals`, and how many bytes they take.
+#[cold]
+#[inline(never)]
 fn any_decimal(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
     let (whole, digits) = leading_digits(text)?;
     let (part, used) = match &text[digits..] {
@@ -110,14 +112,14 @@ fn any_decimal(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
     Some((units, digits + used + 1))
 }
 
-/// As [`any_decimal`], for one to seven digits before the point and the eight places to which Binance pads: eight
+/// As [`any_decimal`], for one to eight digits before the point and the eight places to which Binance pads: eight
 /// bytes at a time.
-#[inline]
+#[inline(always)]
 fn padded(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
     let text: &[u8; 18] = text.first_chunk()?;
     let head = u64::from_le_bytes(*text.first_chunk()?) ^ ZEROS;
     let digits = (not_digits(head).trailing_zeros() / 8) as usize;
-    if !(1..8).contains(&digits) || decimals > 8 || text[digits] != b'.' || text[digits + 9] != b'"' {
+    if digits == 0 || decimals > 8 || text[digits] != b'.' || text[digits + 9] != b'"' {
         return None;
     }
     let places = u64::from_le_bytes(*text[digits + 1..].first_chunk()?) ^ ZEROS;
@@ -126,9 +128,14 @@ fn padded(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
     if not_digits(places) != 0 || places.checked_shr(kept).unwrap_or(0) != 0 {
         return None;
     }
-    let whole = eight_digits(head << (64 - 8 * digits));
-    let part = eight_digits(places.checked_shl(64 - kept).unwrap_or(0));
-    Some((whole * POWERS_OF_TEN[decimals as usize] + part, digits + 10))
+    let (whole, part) = (head << (64 - 8 * digits), places.checked_shl(64 - kept).unwrap_or(0));
+    let units = if digits + decimals as usize <= 8 {
+        // Side by side they are one number of eight digits.
+        eight_digits(whole.checked_shr(kept).unwrap_or(0) | part)
+    } else {
+        eight_digits(whole) * POWERS_OF_TEN[decimals as usize] + eight_digits(part)
+    };
+    Some((units, digits + 10))
 }
 
 /// The digits after the point up to the quotation mark, as a count of `10^-decimals`, and how many bytes they and

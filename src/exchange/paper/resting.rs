@@ -84,6 +84,9 @@ impl Paper {
         // If a newer best price is known, a better level in this older message is gone already.
         let newer = market.top.filter(|_| self.bbo_seq > seq);
         for (side, levels) in [(Side::Bid, asks), (Side::Ask, bids)] {
+            if !levels.iter().any(|level| self.own.is_met(side, level.price)) {
+                continue;
+            }
             let other = side.opposite();
             let is_there = |price| newer.is_none_or(|top| !other.is_better(price, top.price(other)));
             let now = levels.iter().filter(|level| {
