@@ -1,6 +1,7 @@
 //! How patient a connection is.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::units::LocalTime;
 
@@ -56,9 +57,14 @@ impl Default for Settings {
     }
 }
 
-/// The machine's clock.
+/// Our clock: the machine's time of day when it was first asked, and steady from there. A step of the machine's clock
+/// (forward, then back) must not stop the time of a session, which never goes back.
 #[expect(clippy::disallowed_methods, reason = "news is stamped where it arrives; the stamp is recorded")]
 pub fn wall_clock() -> LocalTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock set after 1970");
-    LocalTime(i64::try_from(since.as_nanos()).expect("a clock set before 2262"))
+    static START: OnceLock<(i64, Instant)> = OnceLock::new();
+    let (at, then) = START.get_or_init(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock set after 1970");
+        (i64::try_from(since.as_nanos()).expect("a clock set before 2262"), Instant::now())
+    });
+    LocalTime(at + i64::try_from(then.elapsed().as_nanos()).expect("a process younger than 292 years"))
 }

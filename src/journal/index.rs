@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use super::error::JournalError;
 use super::frame::FrameHeader;
 use super::segment::Place;
+use crate::digest::canonical_bytes;
 use crate::engine::Output;
 use crate::order::{OrderId, ReportKind, Request};
 use crate::units::LocalTime;
 
-/// What sled counts as its cache. It holds some hundred times as much for entries as small as ours: with 1 MiB a process
-/// that recorded 1.6 million inputs stood at 130 MB and hardly grew any more, with 16 MiB it passed 290.
+/// What sled counts as its cache; it keeps many times as much for entries as small as ours.
 const CACHE_BYTES: u64 = 1 << 20;
 
 /// What is looked up. Closed on purpose.
@@ -58,55 +58,77 @@ impl Tree {
 }
 
 /// Index entries of some part of a recording.
+///
+/// sled keeps about twenty bytes in memory for every entry it was ever given, so what there is much of (orders, fills,
+/// decisions, the risk audit) goes in by the pack: the (id, sequence) pairs of one block, sorted, under the first.
 #[derive(Debug, Default)]
-pub struct Entries(Vec<(Tree, Vec<u8>, Vec<u8>)>);
+pub struct Entries {
+    single: Vec<Entry>,
+    pairs: [Vec<(u64, u64)>; PACKED.len()],
+}
+
+type Entry = (Tree, Vec<u8>, Vec<u8>);
+
+/// Trees whose entries are packs. Decisions and the risk audit have no id: theirs is 0.
+const PACKED: [Tree; 4] = [Tree::Orders, Tree::Fills, Tree::Decisions, Tree::Risk];
+
+/// Two numbers of at most ten bytes each, and the value stays below the 4 KiB that sled is trusted with.
+const PAIRS_MAX: usize = 200;
 
 impl Entries {
     /// Of a block that begins (with its outputs, if any) at `place`.
     pub fn add_block(&mut self, place: Place, inputs: &FrameHeader) {
         let value = place_bytes(place);
-        self.0.push((Tree::Blocks, inputs.first_seq.to_be_bytes().to_vec(), value.clone()));
-        self.0.push((Tree::Times, [time_key(inputs.first_at), inputs.first_seq.to_be_bytes()].concat(), value));
+        self.single.push((Tree::Blocks, inputs.first_seq.to_be_bytes().to_vec(), value.clone()));
+        self.single.push((Tree::Times, [time_key(inputs.first_at), inputs.first_seq.to_be_bytes()].concat(), value));
     }
 
     /// Of a checkpoint.
     pub fn add_checkpoint(&mut self, seq: u64, place: Place) {
-        self.0.push((Tree::Checkpoints, seq.to_be_bytes().to_vec(), place_bytes(place)));
+        self.single.push((Tree::Checkpoints, seq.to_be_bytes().to_vec(), place_bytes(place)));
     }
 
     /// Of what was said to input `seq`.
     pub fn add_output(&mut self, seq: u64, output: &Output) {
-        let mut set = |tree, key: Vec<u8>| self.0.push((tree, key, Vec::new()));
-        let order_key = |id: OrderId| [id.0.to_be_bytes(), seq.to_be_bytes()].concat();
+        let [orders, fills, decisions, risk] = &mut self.pairs;
         match output {
-            Output::Decided { .. } => set(Tree::Decisions, seq.to_be_bytes().to_vec()),
-            Output::Sent(request) => {
-                orders_of(request).into_iter().flatten().for_each(|id| set(Tree::Orders, order_key(id)))
-            }
+            Output::Decided { .. } => decisions.push((0, seq)),
+            Output::Sent(request) => orders.extend(orders_of(request).into_iter().flatten().map(|id| (id.0, seq))),
             Output::Refused { request, .. } => {
-                orders_of(request).into_iter().flatten().for_each(|id| set(Tree::Orders, order_key(id)));
-                set(Tree::Risk, seq.to_be_bytes().to_vec());
+                orders.extend(orders_of(request).into_iter().flatten().map(|id| (id.0, seq)));
+                risk.push((0, seq));
             }
             Output::Heard(report) => {
-                set(Tree::Orders, order_key(report.id));
+                orders.push((report.id.0, seq));
                 match &report.kind {
-                    ReportKind::Filled(_) => set(Tree::Fills, order_key(report.id)),
-                    ReportKind::Replaced { old, .. } => set(Tree::Orders, order_key(*old)),
+                    ReportKind::Filled(_) => fills.push((report.id.0, seq)),
+                    ReportKind::Replaced { old, .. } => orders.push((old.0, seq)),
                     ReportKind::Accepted { .. }
                     | ReportKind::Rejected(_)
                     | ReportKind::Cancelled { .. }
                     | ReportKind::CancelRejected(_) => {}
                 }
             }
-            Output::Risk { .. } | Output::Commanded { .. } => set(Tree::Risk, seq.to_be_bytes().to_vec()),
+            Output::Risk { .. } | Output::Commanded { .. } => risk.push((0, seq)),
             Output::Book { .. } | Output::Equity(_) => {}
         }
     }
 
-    /// One by one: tree, key, value.
-    pub fn iter(&self) -> impl Iterator<Item = (Tree, &[u8], &[u8])> {
-        self.0.iter().map(|(tree, key, value)| (*tree, key.as_slice(), value.as_slice()))
+    /// All of them, packed: tree, key, value.
+    pub fn into_all(mut self) -> Vec<Entry> {
+        for (tree, mut pairs) in PACKED.into_iter().zip(self.pairs) {
+            pairs.sort_unstable();
+            pairs.dedup();
+            for pack in pairs.chunks(PAIRS_MAX) {
+                self.single.push((tree, pair_key(pack[0]), canonical_bytes(pack)));
+            }
+        }
+        self.single
     }
+}
+
+fn pair_key((id, seq): (u64, u64)) -> Vec<u8> {
+    [id.to_be_bytes(), seq.to_be_bytes()].concat()
 }
 
 /// An open index.
@@ -147,11 +169,12 @@ impl Index {
         Ok(Self { path, db, trees })
     }
 
-    pub(super) fn add(&self, entries: &Entries) -> Result<(), JournalError> {
-        for tree in Tree::ALL {
+    pub(super) fn add(&self, entries: Entries) -> Result<(), JournalError> {
+        let all = entries.into_all();
+        for tree in Tree::ALL.into_iter().filter(|tree| all.iter().any(|(t, ..)| t == tree)) {
             let mut batch = sled::Batch::default();
-            for (_, key, value) in entries.iter().filter(|(t, ..)| *t == tree) {
-                batch.insert(key, value);
+            for (_, key, value) in all.iter().filter(|(t, ..)| *t == tree) {
+                batch.insert(key.as_slice(), value.as_slice());
             }
             self.tree(tree).apply_batch(batch).map_err(|e| self.failed(e))?;
         }
@@ -161,7 +184,7 @@ impl Index {
     pub(super) fn add_checkpoint(&self, seq: u64, place: Place) -> Result<(), JournalError> {
         let mut entries = Entries::default();
         entries.add_checkpoint(seq, place);
-        self.add(&entries)
+        self.add(entries)
     }
 
     /// Everything written so far to the file.
@@ -208,27 +231,35 @@ impl Index {
 
     /// Steps in which something was asked or heard of an order, in order.
     pub fn order(&self, id: OrderId) -> Result<Vec<u64>, JournalError> {
-        self.steps(Tree::Orders, &id.0.to_be_bytes())
+        self.steps(Tree::Orders, id.0)
     }
 
     /// Steps in which an order traded.
     pub fn fills(&self, id: OrderId) -> Result<Vec<u64>, JournalError> {
-        self.steps(Tree::Fills, &id.0.to_be_bytes())
+        self.steps(Tree::Fills, id.0)
     }
 
     /// Steps in which a strategy decided something new.
     pub fn decisions(&self) -> Result<Vec<u64>, JournalError> {
-        self.steps(Tree::Decisions, &[])
+        self.steps(Tree::Decisions, 0)
     }
 
     /// Steps of the risk audit.
     pub fn risk(&self) -> Result<Vec<u64>, JournalError> {
-        self.steps(Tree::Risk, &[])
+        self.steps(Tree::Risk, 0)
     }
 
-    fn steps(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<u64>, JournalError> {
-        let keys = self.tree(tree).scan_prefix(prefix).keys();
-        keys.map(|key| self.seq_of(&key.map_err(|e| self.failed(e))?)).collect()
+    /// Packs that begin at or before `id` may hold it.
+    fn steps(&self, tree: Tree, id: u64) -> Result<Vec<u64>, JournalError> {
+        let mut found = Vec::new();
+        for value in self.tree(tree).range(..=pair_key((id, u64::MAX))).values() {
+            let value = value.map_err(|e| self.failed(e))?;
+            let pack: Vec<(u64, u64)> =
+                postcard::from_bytes(&value).map_err(|_| self.failed("an entry that is not a pack"))?;
+            found.extend(pack.into_iter().filter(|pair| pair.0 == id).map(|pair| pair.1));
+        }
+        found.sort_unstable();
+        Ok(found)
     }
 
     fn last_until(&self, tree: Tree, key: &[u8]) -> Result<Option<Place>, JournalError> {

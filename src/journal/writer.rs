@@ -551,7 +551,7 @@ impl Roll {
             }
         }
         self.shared.fills.fetch_add(fills, Ordering::AcqRel);
-        self.with_index(|index| index.add(&batch));
+        self.with_index(|index| index.add(batch));
     }
 
     /// The index follows behind; if it fails it is let go, never the recording.
