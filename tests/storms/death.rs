@@ -43,8 +43,10 @@ fn a_session_killed_at_any_moment_opens_replays_and_is_carried_on() {
         assert_eq!((&found["ok"], &found["state"]), (&true.into(), &"recovered".into()), "round {round}: {found}");
         left.replays();
         left.conduct();
-        if held.iter().any(|position| *position != Lots::ZERO) {
-            assert_eq!(restored(&store, &name).expect("a position to carry"), held, "round {round}");
+        let (empty, restored) = beginning(&store, &name);
+        // Killed within its first tenth of a second, before a block was written, it has nothing to show, not even that.
+        if held.iter().any(|position| *position != Lots::ZERO) && !empty {
+            assert_eq!(restored.expect("a position to carry"), held, "round {round}");
             carried_on += 1;
         }
         // Saved with every fill, so it may be ahead of the last block that reached the disk, never behind.
@@ -56,13 +58,13 @@ fn a_session_killed_at_any_moment_opens_replays_and_is_carried_on() {
     assert!(carried_on > 0, "no round held a position when it died");
 }
 
-/// The positions a session began with, if it carried any over.
-fn restored(store: &Path, session: &str) -> Option<Vec<Lots>> {
+/// Whether a session has no input at all, and the positions it began with, if it carried any over.
+fn beginning(store: &Path, session: &str) -> (bool, Option<Vec<Lots>>) {
     let mut reader = Store::open(store).reader(session).expect("a recording");
     let mut first = Reader::blank();
-    assert!(reader.next_input(&mut first).expect("readable"), "{session} is empty");
+    let empty = !reader.next_input(&mut first).expect("readable");
     match first.input {
-        Input::Command { command: Command::Restore(carried), .. } => Some(carried.positions),
-        Input::Command { .. } | Input::Market(_) | Input::Feed(_) | Input::Tick => None,
+        Input::Command { command: Command::Restore(carried), .. } => (empty, Some(carried.positions)),
+        Input::Command { .. } | Input::Market(_) | Input::Feed(_) | Input::Tick => (empty, None),
     }
 }
