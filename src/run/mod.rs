@@ -2,7 +2,7 @@
 //!
 //! All of them end in the same two calls, [`crate::engine::Session::step`] and the journal's writer; [`core`] makes
 //! them. [`live`] feeds it from sockets, [`replay`] from a recording (and compares), [`import`] from other programs'
-//! files. This is the only floor that knows what time it is.
+//! files. What time it is they learn from [`crate::feed::wall_clock`].
 
 pub mod core;
 pub mod import;
