@@ -10,7 +10,8 @@ use super::disk::Disk;
 use super::error::JournalError;
 use super::frame::SCHEMA;
 use crate::digest::{Digest, of_state};
-use crate::engine::SessionSpec;
+use crate::engine::{Input, SessionSpec};
+use crate::market::MarketEventKind;
 use crate::units::LocalTime;
 
 /// The manifest's file name in a session's folder.
@@ -56,6 +57,22 @@ pub struct Counts {
     pub fills: u64,
     /// Checkpoints.
     pub checkpoints: u64,
+}
+
+impl Counts {
+    /// Counts one more input.
+    pub(super) fn add_input(&mut self, input: &Input) {
+        self.inputs += 1;
+        let Input::Market(event) = input else { return };
+        match &event.kind {
+            MarketEventKind::Trade { .. } => self.trades += 1,
+            MarketEventKind::Snapshot { bids, asks, .. } | MarketEventKind::Delta { bids, asks, .. } => {
+                self.levels += (bids.len() + asks.len()) as u64;
+            }
+            MarketEventKind::Gap { .. } => self.gaps += 1,
+            MarketEventKind::Bbo { .. } | MarketEventKind::Rules(_) | MarketEventKind::Status(_) => {}
+        }
+    }
 }
 
 /// One instrument's strategy, by fingerprint; its text is in the spec.

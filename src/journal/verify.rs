@@ -13,8 +13,7 @@ use super::reader::{Encoded, Reader};
 use super::segment::{Found, Place, Segments, segment_numbers};
 use super::writer::is_fill;
 use crate::digest::{Chain, Digest};
-use crate::engine::{Input, Output, Stamped};
-use crate::market::MarketEventKind;
+use crate::engine::{Output, Stamped};
 
 /// What a session adds up to when all of it is read.
 #[derive(Debug, Default)]
@@ -31,19 +30,9 @@ impl Tally {
             self.first_seq = step.seq;
         }
         self.last_at = step.at.0;
-        self.counts.inputs += 1;
+        self.counts.add_input(&step.input);
         self.counts.outputs += outputs.len() as u64;
         outputs.iter().for_each(|output| self.chain.extend(step.seq, output));
-        if let Input::Market(event) = &step.input {
-            match &event.kind {
-                MarketEventKind::Trade { .. } => self.counts.trades += 1,
-                MarketEventKind::Snapshot { bids, asks, .. } | MarketEventKind::Delta { bids, asks, .. } => {
-                    self.counts.levels += (bids.len() + asks.len()) as u64;
-                }
-                MarketEventKind::Gap { .. } => self.counts.gaps += 1,
-                MarketEventKind::Bbo { .. } | MarketEventKind::Rules(_) | MarketEventKind::Status(_) => {}
-            }
-        }
     }
 }
 

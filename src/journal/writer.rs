@@ -25,8 +25,7 @@ use super::manifest::{Counts, Manifest, SessionState};
 use super::records::{RecordBlock, Records};
 use super::segment::{Place, segment_path};
 use crate::digest::{Digest, canonical_bytes};
-use crate::engine::{Input, Output, Stamped};
-use crate::market::MarketEventKind;
+use crate::engine::{Output, Stamped};
 use crate::order::ReportKind;
 use crate::units::{LocalTime, Nanos};
 
@@ -197,17 +196,7 @@ impl Writer {
         }
         self.open.inputs.push(stamped);
         (self.last_seq, self.last_at) = (stamped.seq, stamped.at);
-        self.counts.inputs += 1;
-        if let Input::Market(event) = &stamped.input {
-            match &event.kind {
-                MarketEventKind::Trade { .. } => self.counts.trades += 1,
-                MarketEventKind::Snapshot { bids, asks, .. } | MarketEventKind::Delta { bids, asks, .. } => {
-                    self.counts.levels += (bids.len() + asks.len()) as u64;
-                }
-                MarketEventKind::Gap { .. } => self.counts.gaps += 1,
-                MarketEventKind::Bbo { .. } | MarketEventKind::Rules(_) | MarketEventKind::Status(_) => {}
-            }
-        }
+        self.counts.add_input(&stamped.input);
         Ok(())
     }
 
