@@ -274,6 +274,9 @@ pub enum NotOnStep {
 }
 
 impl Step {
+    /// One unit.
+    pub const ONE: Self = Self { mantissa: 1, decimals: 0 };
+
     /// A step from its decimal size, for example `0.01`.
     pub fn new(size: Decimal) -> Result<Self, NotOnStep> {
         let size = size.normalize();
@@ -355,6 +358,26 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.size().fmt(f)
+    }
+}
+
+/// A funding rate per interval, in units of 10⁻¹²; positive when longs pay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FundingRate(pub i64);
+
+impl FundingRate {
+    /// Units per whole.
+    pub const PER_WHOLE: i64 = 1_000_000_000_000;
+
+    /// From a fraction such as `0.0001`, rounded to the unit; `None` beyond ±9 million.
+    pub fn from_decimal(fraction: Decimal) -> Option<Self> {
+        fraction.checked_mul(Decimal::from(Self::PER_WHOLE))?.round().to_i64().map(Self)
+    }
+}
+
+impl fmt::Display for FundingRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Decimal::new(self.0, 12).normalize().fmt(f)
     }
 }
 

@@ -261,7 +261,8 @@ async fn reachable(venue: VenueId, ws_url: &str, rest_url: &str) -> Vec<Check> {
         | VenueId::Coinbase
         | VenueId::Kraken
         | VenueId::Hyperliquid
-        | VenueId::Deribit => rest_url.to_owned(),
+        | VenueId::Deribit
+        | VenueId::BinanceCoinm => rest_url.to_owned(),
     };
     let asked = async { reqwest::Client::builder().timeout(PATIENCE).build()?.get(&url).send().await };
     match asked.await {

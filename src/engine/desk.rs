@@ -126,6 +126,7 @@ impl Desk {
             MarketEventKind::Gap { .. } => self.distrust_book(BookState::Gap),
             MarketEventKind::Rules(rules) => self.change_rules(rules),
             MarketEventKind::Status(status) => self.rules.status = *status,
+            MarketEventKind::Mark(_) => return,
         }
         // Prices in ticks that are not ours mean nothing.
         self.top = if self.stranded { None } else { self.see_top() };

@@ -27,7 +27,8 @@ pub async fn discover(endpoint: &Endpoint, symbols: &[&str]) -> Result<Vec<Instr
         | VenueId::Coinbase
         | VenueId::Kraken
         | VenueId::Hyperliquid
-        | VenueId::Deribit) => return Err(FeedError::Unsupported { venue }),
+        | VenueId::Deribit
+        | VenueId::BinanceCoinm) => return Err(FeedError::Unsupported { venue }),
     }
     let rest = Rest::new(endpoint, &Settings::default())?;
     let path = binance_spot::rest::instruments_path(symbols);

@@ -388,7 +388,8 @@ impl Line {
             FeedEventKind::Refused { reason } if instrument.is_none() => Some(reason.clone()),
             _ => None,
         };
-        let event = FeedEvent { venue: self.endpoint.venue(), instrument, generation: self.generation, kind };
+        let event =
+            FeedEvent { venue: self.endpoint.venue(), connection: 0, instrument, generation: self.generation, kind };
         self.emit(at, Input::Feed(event)).await?;
         refused.map_or(Ok(()), |reason| Err(Ended::Refused(reason)))
     }

@@ -152,7 +152,10 @@ impl InputBlock {
                         }
                     }
                 }
-                MarketEventKind::Gap { .. } | MarketEventKind::Rules(_) | MarketEventKind::Status(_) => {
+                MarketEventKind::Gap { .. }
+                | MarketEventKind::Rules(_)
+                | MarketEventKind::Status(_)
+                | MarketEventKind::Mark(_) => {
                     self.put_rare(elapsed, &stamped.input);
                 }
             },
@@ -443,6 +446,7 @@ mod tests {
             1 => Just(Input::Tick),
             1 => ".*".prop_map(|reason| Input::Feed(FeedEvent {
                 venue: VenueId::BinanceSpot,
+                connection: 2,
                 instrument: None,
                 generation: 3,
                 kind: FeedEventKind::Disconnected { reason },

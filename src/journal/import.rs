@@ -337,7 +337,13 @@ impl Import {
             match word {
                 Said::Market(event) => self.queue.push_back((at, Input::Market(event))),
                 Said::Feed { instrument, kind } => {
-                    let event = FeedEvent { venue: self.wish.venue, instrument, generation: self.generation, kind };
+                    let event = FeedEvent {
+                        venue: self.wish.venue,
+                        connection: 0,
+                        instrument,
+                        generation: self.generation,
+                        kind,
+                    };
                     self.queue.push_back((at, Input::Feed(event)));
                 }
                 Said::Do(Action::Fetch { .. }) => {

@@ -70,7 +70,10 @@ impl Counts {
                 self.levels += (bids.len() + asks.len()) as u64;
             }
             MarketEventKind::Gap { .. } => self.gaps += 1,
-            MarketEventKind::Bbo { .. } | MarketEventKind::Rules(_) | MarketEventKind::Status(_) => {}
+            MarketEventKind::Bbo { .. }
+            | MarketEventKind::Rules(_)
+            | MarketEventKind::Status(_)
+            | MarketEventKind::Mark(_) => {}
         }
     }
 }

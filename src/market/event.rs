@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::instrument::{Instrument, InstrumentId, Status, VenueId};
-use crate::units::{Lots, Side, Ticks, VenueTime};
+use crate::units::{FundingRate, Lots, Money, Nanos, Side, Ticks, VenueTime};
 
 /// A price and what rests there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +85,32 @@ pub enum MarketEventKind {
     Rules(Box<Instrument>),
     /// The venue opened, halted or removed the instrument.
     Status(Status),
+    /// What a contract is marked at, and its funding.
+    Mark(Mark),
+}
+
+/// A contract's mark price, index and funding. What a message leaves out is as it was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Price positions are valued at, in quote currency per base; not on the tick.
+    pub mark: Option<Money>,
+    /// Price of the underlying index (or oracle), in quote currency per base.
+    pub index: Option<Money>,
+    /// Funding in force.
+    pub funding: Option<Funding>,
+}
+
+/// Payments between the holders of a perpetual contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Funding {
+    /// Of the position's value, for the time of `every`; longs pay when positive.
+    pub rate: FundingRate,
+    /// The next payment on the venue's clock; `None`: it accrues all the time (Deribit).
+    pub due: Option<VenueTime>,
+    /// The time `rate` is for.
+    pub every: Nanos,
+    /// Whether the payment is on the value at the index instead of the mark (Hyperliquid's oracle).
+    pub at_index: bool,
 }
 
 /// Marks on a print. Flagged prints did not trade against the visible book and never fill us.
@@ -114,7 +140,10 @@ impl PrintFlags {
 pub struct FeedEvent {
     /// To whom.
     pub venue: VenueId,
-    /// About which instrument; `None` concerns every instrument of the connection.
+    /// Which of the session's connections, counted from zero. An instrument may be on several (book here, trades
+    /// there).
+    pub connection: u16,
+    /// About which instrument; `None` concerns every instrument of the venue.
     pub instrument: Option<InstrumentId>,
     /// Counts the connection's sockets; frames of an older one are dropped before they get here.
     pub generation: u32,

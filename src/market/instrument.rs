@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Lots, Money, NotOnStep, Rate, Step, Ticks};
+use crate::units::{Lots, Money, Nanos, NotOnStep, Rate, Step, Ticks};
 
 /// Position of an instrument in its session's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,11 +40,13 @@ pub enum VenueId {
     Hyperliquid,
     /// Deribit perpetuals.
     Deribit,
+    /// Binance COIN-margined (inverse) futures.
+    BinanceCoinm,
 }
 
 impl VenueId {
     /// All of them.
-    pub const ALL: [VenueId; 9] = [
+    pub const ALL: [VenueId; 10] = [
         VenueId::BinanceSpot,
         VenueId::BinanceUsdm,
         VenueId::BybitSpot,
@@ -54,6 +56,7 @@ impl VenueId {
         VenueId::Kraken,
         VenueId::Hyperliquid,
         VenueId::Deribit,
+        VenueId::BinanceCoinm,
     ];
 
     /// The name in configuration, exports and on the command line.
@@ -68,6 +71,7 @@ impl VenueId {
             VenueId::Kraken => "kraken",
             VenueId::Hyperliquid => "hyperliquid",
             VenueId::Deribit => "deribit",
+            VenueId::BinanceCoinm => "binance-coinm",
         }
     }
 }
@@ -115,7 +119,44 @@ impl Status {
     }
 }
 
-/// One traded instrument and its venue's rules. Spot and linear contracts; the quantity is in base units.
+/// How price and quantity make money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// The asset itself: `price × qty` of quote currency for `qty` of base.
+    Spot,
+    /// A contract on the base asset, settled in quote currency: profit is `qty × (exit - entry)`.
+    Linear,
+    /// A contract on an amount of *quote* currency, settled in the base asset: quantities are in quote units and
+    /// profit is `qty × (1/entry - 1/exit)` of base.
+    Inverse,
+}
+
+/// What kind of contract an instrument is. Spot is a contract of one unit without funding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contract {
+    /// How price and quantity make money.
+    pub kind: Kind,
+    /// What one unit of the venue's own quantities is worth in ours (base; quote for inverse contracts): 1 where the
+    /// venue counts in units, 0.01 for an OKX swap counted in contracts of 0.01 BTC.
+    pub unit: Step,
+    /// The asset profits, fees and funding are paid in.
+    pub settle: String,
+    /// Time between funding payments as the venue lists it; `None` without funding, or if only its feed says.
+    pub funding_every: Option<Nanos>,
+}
+
+/// Which of the prices on the tick grid an order may have. The tick is the finest step of them all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PriceRule {
+    /// Every tick.
+    EveryTick,
+    /// From each of these prices (ascending) on, only multiples of the step beside it; below the first, every tick.
+    Steps(Vec<(Ticks, i64)>),
+    /// At most so many significant figures; whole units of quote currency are always allowed.
+    SignificantFigures(u32),
+}
+
+/// One traded instrument and its venue's rules. Quantities are in base units, of inverse contracts in quote units.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instrument {
     /// Where.
@@ -126,8 +167,12 @@ pub struct Instrument {
     pub base: String,
     /// Quote asset, what it is paid in.
     pub quote: String,
+    /// What kind of contract.
+    pub contract: Contract,
     /// Price step.
     pub tick: Step,
+    /// Which ticks an order may have.
+    pub price_rule: PriceRule,
     /// Quantity step.
     pub lot: Step,
     /// Smallest order.
@@ -162,7 +207,9 @@ impl Instrument {
             symbol: symbol.to_owned(),
             base: base.to_owned(),
             quote: quote.to_owned(),
+            contract: Contract { kind: Kind::Spot, unit: Step::ONE, settle: quote.to_owned(), funding_every: None },
             tick,
+            price_rule: PriceRule::EveryTick,
             lot,
             min_qty: Lots(1),
             max_qty: Lots(i64::MAX / 4),

@@ -248,7 +248,8 @@ fn levels(input: &Stamped) -> u64 {
             | MarketEventKind::Bbo { .. }
             | MarketEventKind::Gap { .. }
             | MarketEventKind::Rules(_)
-            | MarketEventKind::Status(_) => 0,
+            | MarketEventKind::Status(_)
+            | MarketEventKind::Mark(_) => 0,
         },
         Input::Feed(_) | Input::Tick | Input::Command { .. } => 0,
     }

@@ -6,8 +6,11 @@
 
 pub mod binance_spot;
 pub mod depth_sync;
+pub mod dialect;
 pub mod liveness;
 mod scan;
+mod stamp;
+pub mod symbols;
 
 use std::fmt;
 

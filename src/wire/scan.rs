@@ -77,6 +77,36 @@ impl<'a> Scan<'a> {
         i64::try_from(count).ok()
     }
 
+    /// As [`Scan::decimal`], for a bare JSON number; what ends it is left. Declines exponents.
+    #[inline]
+    pub(crate) fn number(&mut self, step: Step) -> Option<i64> {
+        let end = self.rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.')).unwrap_or(self.rest.len());
+        if matches!(self.rest.get(end), Some(b'e' | b'E' | b'-' | b'+')) {
+            return None;
+        }
+        let units = plain_decimal(&self.rest[..end], step.decimals())?;
+        let count = match step.mantissa() {
+            1 => units,
+            mantissa if units.is_multiple_of(mantissa) => units / mantissa,
+            _ => return None,
+        };
+        self.rest = &self.rest[end..];
+        i64::try_from(count).ok()
+    }
+
+    /// Steps over everything up to and including this text.
+    #[inline]
+    pub(crate) fn skip_past(&mut self, text: &[u8]) -> Option<()> {
+        let at = self.rest.windows(text.len()).position(|window| window == text)?;
+        self.rest = &self.rest[at + text.len()..];
+        Some(())
+    }
+
+    /// What is left.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Whether nothing is left.
     pub(crate) fn is_done(&self) -> bool {
         self.rest.is_empty()
@@ -96,6 +126,36 @@ fn leading_digits(text: &[u8]) -> Option<(u64, usize)> {
         }
     }
     (digits > 0).then_some((value, digits))
+}
+
+/// A whole text as a count of `10^-decimals`: digits, perhaps a point and more digits. Declines digits beyond
+/// `decimals` other than zeros.
+#[inline]
+fn plain_decimal(text: &[u8], decimals: u32) -> Option<u64> {
+    let (whole, digits) = leading_digits(text)?;
+    // A leading zero before another digit is not JSON.
+    if digits > 1 && text[0] == b'0' {
+        return None;
+    }
+    let mut units = whole;
+    let mut places = 0;
+    match &text[digits..] {
+        [] => {}
+        [b'.', fraction @ ..] if !fraction.is_empty() => {
+            for byte in fraction {
+                let digit = byte.wrapping_sub(b'0');
+                if digit > 9 || (places == decimals && digit != 0) {
+                    return None;
+                }
+                if places < decimals {
+                    units = units.checked_mul(10)?.checked_add(u64::from(digit))?;
+                    places += 1;
+                }
+            }
+        }
+        _ => return None,
+    }
+    units.checked_mul(POWERS_OF_TEN[(decimals - places) as usize])
 }
 
 /// A decimal and its quotation mark as a count of `10^-decimals`, and how many bytes they take.
@@ -203,6 +263,22 @@ mod tests {
         assert_eq!(read("-1.0", "0.1"), None);
         assert_eq!(read("1e3", "1"), None);
         assert_eq!(read("9999999999999999999", "1"), None);
+    }
+
+    #[test]
+    fn a_bare_number_ends_where_json_ends_it() {
+        let read = |text: &str, step: &str| {
+            let mut scan = Scan::new(text.as_bytes());
+            let count = scan.number(Step::parse(step).unwrap())?;
+            Some((count, String::from_utf8(scan.rest().to_vec()).unwrap()))
+        };
+        assert_eq!(read("64210.1,", "0.1"), Some((642_101, ",".to_owned())));
+        assert_eq!(read("64210.10000}", "0.1"), Some((642_101, "}".to_owned())));
+        assert_eq!(read("0.00027625]", "0.00000001"), Some((27_625, "]".to_owned())));
+        assert_eq!(read("7", "0.5"), Some((14, String::new())));
+        for wrong in ["64210.15", "1e3", "1.5e-8", "-1", "01.5", "1.", ".5", "", "1.2.3", "99999999999999999999"] {
+            assert_eq!(read(wrong, "0.1"), None, "{wrong}");
+        }
     }
 
     proptest! {

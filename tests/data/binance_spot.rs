@@ -44,7 +44,8 @@ pub fn book(events: &[MarketEvent]) -> Option<Book> {
             MarketEventKind::Trade { .. }
             | MarketEventKind::Bbo { .. }
             | MarketEventKind::Rules(_)
-            | MarketEventKind::Status(_) => {}
+            | MarketEventKind::Status(_)
+            | MarketEventKind::Mark(_) => {}
         }
     }
     book

@@ -110,7 +110,9 @@ fn stamped(seq: u64, line: &str) -> Stamped {
 
 fn input(seq: u64, word: &str, args: &str) -> Input {
     let market = |kind| Input::Market(MarketEvent { instrument: ID, venue_time: None, kind });
-    let feed = |kind| Input::Feed(FeedEvent { venue: VenueId::BinanceSpot, instrument: Some(ID), generation: 1, kind });
+    let feed = |kind| {
+        Input::Feed(FeedEvent { venue: VenueId::BinanceSpot, connection: 0, instrument: Some(ID), generation: 1, kind })
+    };
     let command = |command| Input::Command { by: "operator".to_owned(), command };
     let sides = || args.split_once('/').unwrap_or_else(|| panic!("no slash in {args:?}"));
     match word {

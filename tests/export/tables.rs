@@ -159,7 +159,7 @@ fn a_book_is_that_of_the_asked_moment_and_says_if_it_was_not_in_step() {
 #[test]
 fn the_feeds_life_holds_snapshots_and_gaps_too() {
     let feed = |seq, kind| {
-        let event = FeedEvent { venue: VenueId::BinanceSpot, instrument: None, generation: 2, kind };
+        let event = FeedEvent { venue: VenueId::BinanceSpot, connection: 0, instrument: None, generation: 2, kind };
         said(seq, Input::Feed(event), vec![])
     };
     let stale = FeedEventKind::Stale { channel: "depth".to_owned(), silent_ms: 5_001 };

@@ -48,7 +48,10 @@ fn the_feed_finds_the_rules_synchronises_and_ends_with_the_worlds_own_books() {
                     MarketEventKind::Delta { seq, bids, asks } => book.apply_delta(*seq, bids, asks),
                     MarketEventKind::Trade { id, .. } => trades.push(*id),
                     MarketEventKind::Bbo { .. } => {}
-                    MarketEventKind::Gap { .. } | MarketEventKind::Rules(_) | MarketEventKind::Status(_) => {
+                    MarketEventKind::Gap { .. }
+                    | MarketEventKind::Rules(_)
+                    | MarketEventKind::Status(_)
+                    | MarketEventKind::Mark(_) => {
                         panic!("{event:?} from a market that never closes")
                     }
                 }

@@ -80,7 +80,8 @@ impl Talk {
                 MarketEventKind::Trade { .. }
                 | MarketEventKind::Bbo { .. }
                 | MarketEventKind::Rules(_)
-                | MarketEventKind::Status(_) => {}
+                | MarketEventKind::Status(_)
+                | MarketEventKind::Mark(_) => {}
             }
         }
     }
@@ -167,6 +168,7 @@ fn words(said: &[Said]) -> Vec<String> {
             MarketEventKind::Gap { expected, found } => format!("gap {expected} {found}"),
             MarketEventKind::Rules(_) => "rules".to_owned(),
             MarketEventKind::Status(status) => format!("status {status:?}"),
+            MarketEventKind::Mark(_) => "mark".to_owned(),
         },
         Said::Feed { kind, .. } => match kind {
             FeedEventKind::Stale { channel, .. } => format!("stale {channel}"),

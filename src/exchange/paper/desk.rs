@@ -97,7 +97,7 @@ impl Desk {
             MarketEventKind::Gap { .. } => self.trusted = false,
             MarketEventKind::Rules(rules) => self.rules = *rules,
             MarketEventKind::Status(status) => self.rules.status = status,
-            MarketEventKind::Trade { .. } => {}
+            MarketEventKind::Trade { .. } | MarketEventKind::Mark(_) => {}
         }
         self.until(at);
     }

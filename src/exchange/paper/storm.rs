@@ -101,7 +101,8 @@ fn check(desk: &Desk, before: usize, kind: &MarketEventKind) {
         MarketEventKind::Trade { .. }
         | MarketEventKind::Gap { .. }
         | MarketEventKind::Rules(_)
-        | MarketEventKind::Status(_) => Lots::ZERO,
+        | MarketEventKind::Status(_)
+        | MarketEventKind::Mark(_) => Lots::ZERO,
     };
     assert!(made <= most, "{} lots made of {kind:?}", made.0);
 }

@@ -95,7 +95,7 @@ impl Desk {
                 self.book.clear();
                 self.lose("new rules".to_owned());
             }
-            MarketEventKind::Trade { .. } | MarketEventKind::Status(_) => {}
+            MarketEventKind::Trade { .. } | MarketEventKind::Status(_) | MarketEventKind::Mark(_) => {}
         }
     }
 

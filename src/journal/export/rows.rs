@@ -394,7 +394,10 @@ fn market_news(kind: &MarketEventKind) -> Option<(&'static str, String)> {
             ("rules", format!("tick {}, lot {}, revision {}", rules.tick, rules.lot, rules.revision))
         }
         MarketEventKind::Status(status) => ("status", format!("{status:?}")),
-        MarketEventKind::Trade { .. } | MarketEventKind::Delta { .. } | MarketEventKind::Bbo { .. } => return None,
+        MarketEventKind::Trade { .. }
+        | MarketEventKind::Delta { .. }
+        | MarketEventKind::Bbo { .. }
+        | MarketEventKind::Mark(_) => return None,
     })
 }
 

@@ -191,6 +191,7 @@ impl BinanceSpot {
             | MarketEventKind::Delta { .. }
             | MarketEventKind::Trade { .. }
             | MarketEventKind::Bbo { .. }
+            | MarketEventKind::Mark(_)
             | MarketEventKind::Gap { .. } => unreachable!("a change of rules is rules or a status"),
         }
         self.desks[at].sync.set_trading(known.status.may_quote());
