@@ -117,7 +117,7 @@ fn read(venue: &mut BinanceSpot, frames: &[(LocalTime, String)], said: &mut Vec<
 fn take(book: &mut Book, said: &Said) {
     let Said::Market(event) = said else { return };
     match &event.kind {
-        MarketEventKind::Snapshot { seq, bids, asks, complete } => book.apply_snapshot(*seq, bids, asks, *complete),
+        MarketEventKind::Snapshot { seq, bids, asks, extent } => book.apply_snapshot(*seq, bids, asks, *extent),
         MarketEventKind::Delta { seq, bids, asks } => book.apply_delta(*seq, bids, asks),
         MarketEventKind::Trade { .. }
         | MarketEventKind::Bbo { .. }

@@ -18,7 +18,7 @@
 use std::collections::VecDeque;
 
 use super::{Action, FetchFailure, Said};
-use crate::market::{FeedEventKind, InstrumentId, Level, MarketEvent, MarketEventKind, Outline};
+use crate::market::{Extent, FeedEventKind, InstrumentId, Level, MarketEvent, MarketEventKind, Outline};
 use crate::units::{LocalTime, Nanos, VenueTime};
 
 /// How patient the synchroniser is. Every default is stated at its field.
@@ -341,7 +341,7 @@ impl DepthSync {
         self.crossed_since = None;
         self.fetches = 0;
         self.state = State::Live { last };
-        said.push(self.market(None, MarketEventKind::Snapshot { seq: last, bids, asks, complete: false }));
+        said.push(self.market(None, MarketEventKind::Snapshot { seq: last, bids, asks, extent: Extent::ToLast }));
         let buffer = std::mem::take(&mut self.buffer);
         self.buffered_levels = 0;
         for diff in buffer.into_iter().filter(|d| d.last > last) {

@@ -34,8 +34,8 @@ pub fn book(events: &[MarketEvent]) -> Option<Book> {
     let mut book = None;
     for event in events {
         match &event.kind {
-            MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-                book.get_or_insert_with(Book::new).apply_snapshot(*seq, bids, asks, *complete);
+            MarketEventKind::Snapshot { seq, bids, asks, extent } => {
+                book.get_or_insert_with(Book::new).apply_snapshot(*seq, bids, asks, *extent);
             }
             MarketEventKind::Delta { seq, bids, asks } => {
                 book.as_mut().expect("no difference is passed on without a snapshot").apply_delta(*seq, bids, asks);

@@ -42,8 +42,8 @@ fn the_feed_finds_the_rules_synchronises_and_ends_with_the_worlds_own_books() {
             let (mut book, mut trades) = (Book::new(), Vec::new());
             for event in news.iter().filter(|e| e.instrument == InstrumentId(symbol)) {
                 match &event.kind {
-                    MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-                        book.apply_snapshot(*seq, bids, asks, *complete);
+                    MarketEventKind::Snapshot { seq, bids, asks, extent } => {
+                        book.apply_snapshot(*seq, bids, asks, *extent);
                     }
                     MarketEventKind::Delta { seq, bids, asks } => book.apply_delta(*seq, bids, asks),
                     MarketEventKind::Trade { id, .. } => trades.push(*id),

@@ -85,8 +85,8 @@ impl Listener {
         for s in said {
             match s {
                 Said::Market(event) => match event.kind {
-                    MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-                        self.book.apply_snapshot(seq, &bids, &asks, complete);
+                    MarketEventKind::Snapshot { seq, bids, asks, extent } => {
+                        self.book.apply_snapshot(seq, &bids, &asks, extent);
                         self.believed = true;
                     }
                     MarketEventKind::Delta { seq, bids, asks } => {

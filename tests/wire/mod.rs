@@ -72,8 +72,8 @@ impl Talk {
             let Said::Market(event) = said else { continue };
             match &event.kind {
                 _ if event.instrument != BTC => {}
-                MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-                    self.book.apply_snapshot(*seq, bids, asks, *complete);
+                MarketEventKind::Snapshot { seq, bids, asks, extent } => {
+                    self.book.apply_snapshot(*seq, bids, asks, *extent);
                 }
                 MarketEventKind::Delta { seq, bids, asks } => self.book.apply_delta(*seq, bids, asks),
                 MarketEventKind::Gap { .. } => self.book.clear(),

@@ -3,7 +3,7 @@
 use super::super::{PaperSpec, Visible, fee};
 use super::own::Resting;
 use super::{Paper, Said};
-use crate::market::{Instrument, Level};
+use crate::market::{Extent, Instrument, Level};
 use crate::order::{Fill, FillWhy, Liquidity, ReportKind};
 use crate::units::{LocalTime, Lots, Side, Ticks, VenueTime};
 
@@ -123,7 +123,7 @@ impl Paper {
         seq: u64,
         bids: &[Level],
         asks: &[Level],
-        complete: bool,
+        extent: Extent,
         market: &Visible<'_>,
         happened: LocalTime,
     ) {
@@ -132,7 +132,8 @@ impl Paper {
                 match final_qty(levels, order.price) {
                     Some(now) => order.place.after_gap(now, seq),
                     // Deeper than what is shown is unknown, not empty.
-                    None if !complete && levels.last().is_none_or(|last| side.is_better(last.price, order.price)) => {}
+                    None if extent != Extent::All
+                        && levels.last().is_none_or(|last| side.is_better(last.price, order.price)) => {}
                     None => order.place.after_gap(Lots::ZERO, seq),
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, levels, ms, spec};
 use super::*;
-use crate::market::{Instrument, PrintFlags};
+use crate::market::{Extent, Instrument, PrintFlags};
 use crate::order::{FillWhy, Liquidity, OrderKind, RejectReason};
 use crate::units::{Money, Rate, Step, Ticks};
 
@@ -292,7 +292,7 @@ fn a_gap_leaves_our_place_in_line_and_the_snapshot_after_it_may_cross_us() {
 fn at_a_price_deeper_than_the_snapshot_we_wait_for_the_level_to_show() {
     let mut desk = Desk::at_once();
     let (bids, asks) = (levels(&[(100, 10)]), levels(&[(104, 10)]));
-    desk.news(1, None, MarketEventKind::Snapshot { seq: 3, bids, asks, complete: false });
+    desk.news(1, None, MarketEventKind::Snapshot { seq: 3, bids, asks, extent: Extent::ToLast });
     desk.bid(2, 1, 5, 90);
     desk.print(3, Side::Ask, 90, 50);
     assert_eq!(desk.life(1), ["accepted 0"]);
