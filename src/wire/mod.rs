@@ -4,9 +4,13 @@
 //! events, and wishes the driver must carry out, come out. [`crate::feed`] drives it over real sockets and knows
 //! no venue by name; tests drive it by hand.
 
+mod amount;
 pub mod binance_spot;
+pub mod coinbase;
 pub mod depth_sync;
 pub mod dialect;
+pub mod kraken;
+mod ladder;
 pub mod liveness;
 mod scan;
 mod stamp;
