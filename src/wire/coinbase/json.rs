@@ -115,13 +115,7 @@ struct Update<'a> {
     new_quantity: Cow<'a, str>,
 }
 
-fn book(
-    event: &RawValue,
-    stamp: &str,
-    number: u64,
-    symbols: &Symbols,
-    news: &mut Vec<News>,
-) -> Result<(), WireError> {
+fn book(event: &RawValue, stamp: &str, number: u64, symbols: &Symbols, news: &mut Vec<News>) -> Result<(), WireError> {
     let owner: Owner<'_> = shape("l2_data", serde_json::from_str(event.get()))?;
     if let Some(at) = symbols.find(owner.product_id.as_bytes()) {
         news.push(match levels(event, stamp, number, symbols, at) {

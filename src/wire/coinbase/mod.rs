@@ -8,8 +8,8 @@
 //! Each product is subscribed to in a message of its own, because one the venue does not know spoils the whole message
 //! it is in; so the multi-megabyte snapshots come one after the other, too.
 //!
-//! Reading order: [`Coinbase`] is the dialect, `message` and `json` the two ways to read a frame, `rest` what comes
-//! over HTTP.
+//! Reading order: [`AdvancedTrade`] is the dialect, `message` and `json` the two ways to read a frame, `rest` what
+//! comes over HTTP, [`Coinbase`] the house.
 
 #[cfg(test)]
 mod agreement;
@@ -36,7 +36,7 @@ const HEAD: usize = 300;
 
 /// One connection's words.
 #[derive(Debug, Default)]
-pub struct Coinbase {
+pub struct AdvancedTrade {
     scratch: Scratch,
     /// The number of the next message; unknown until the first one of a socket.
     next: Option<u64>,
@@ -44,7 +44,7 @@ pub struct Coinbase {
     heartbeats: Option<u64>,
 }
 
-impl Coinbase {
+impl AdvancedTrade {
     /// A dialect for one connection.
     pub fn new() -> Self {
         Self::default()
@@ -83,7 +83,7 @@ impl Coinbase {
     }
 }
 
-impl Dialect for Coinbase {
+impl Dialect for AdvancedTrade {
     fn venue(&self) -> VenueId {
         VenueId::Coinbase
     }
@@ -211,11 +211,14 @@ fn refusal(words: String, symbols: &Symbols) -> News {
     News::Denied { final_: forbidden || (unknown && at.is_some()), at, words }
 }
 
-/// The venue.
+/// The house: what it lists and how it wants to be treated.
 #[derive(Debug)]
-pub struct CoinbaseExchange;
+pub struct Coinbase;
 
-impl Exchange for CoinbaseExchange {
+/// The one there is.
+pub static COINBASE: Coinbase = Coinbase;
+
+impl Exchange for Coinbase {
     fn id(&self) -> VenueId {
         VenueId::Coinbase
     }
@@ -259,6 +262,6 @@ impl Exchange for CoinbaseExchange {
         instruments: Vec<(InstrumentId, Instrument)>,
         options: Options,
     ) -> Vec<Box<dyn Protocol>> {
-        vec![Box::new(Conversation::new(Coinbase::new(), instruments, options, self))]
+        vec![Box::new(Conversation::new(AdvancedTrade::new(), instruments, options, self))]
     }
 }

@@ -162,13 +162,7 @@ fn book(
 }
 
 /// A checksum is all that ties a message to the book, so there is none without.
-fn levels(
-    part: &RawValue,
-    kind: Option<&str>,
-    depth: usize,
-    symbols: &Symbols,
-    at: usize,
-) -> Result<News, WireError> {
+fn levels(part: &RawValue, kind: Option<&str>, depth: usize, symbols: &Symbols, at: usize) -> Result<News, WireError> {
     let Book { bids, asks, checksum, timestamp } = shape("book", serde_json::from_str(part.get()))?;
     let (tick, lot) = symbols.steps(at);
     let field = |name| Field { symbol: &symbols.get(at).instrument.symbol, name };

@@ -54,13 +54,7 @@ pub(super) fn scan(
     s.is_done().then_some(())
 }
 
-fn book(
-    s: &mut Scan<'_>,
-    kind: &[u8],
-    depth: usize,
-    symbols: &Symbols,
-    scratch: &mut Vec<Level>,
-) -> Option<News> {
+fn book(s: &mut Scan<'_>, kind: &[u8], depth: usize, symbols: &Symbols, scratch: &mut Vec<Level>) -> Option<News> {
     s.expect(b"{\"symbol\":\"")?;
     let at = symbols.find(s.text()?)?;
     let (tick, lot) = symbols.steps(at);

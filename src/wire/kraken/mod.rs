@@ -7,8 +7,8 @@
 //!
 //! What may be done is told twice: of each pair, and of the venue as a whole. The stricter word counts.
 //!
-//! Reading order: [`Kraken`] is the dialect, `message` and `json` the two ways to read a frame, `rules` the pairs,
-//! [`checksum`] the proof.
+//! Reading order: [`SpotV2`] is the dialect, `message` and `json` the two ways to read a frame, `rules` the pairs,
+//! [`checksum`] the proof, [`Kraken`] the house.
 
 #[cfg(test)]
 mod agreement;
@@ -40,7 +40,7 @@ const DEPTHS: [u32; 5] = [10, 25, 100, 500, 1_000];
 
 /// One connection's words.
 #[derive(Debug)]
-pub struct Kraken {
+pub struct SpotV2 {
     depth: u32,
     scratch: Vec<Level>,
     /// What may be done at the venue as a whole.
@@ -49,7 +49,7 @@ pub struct Kraken {
     pairs: Vec<Option<Status>>,
 }
 
-impl Kraken {
+impl SpotV2 {
     /// A dialect for one connection, with the greatest depth there is that is not more than `depth`.
     pub fn new(depth: u32) -> Self {
         let depth = DEPTHS.into_iter().rfind(|&d| d <= depth).unwrap_or(DEPTHS[0]);
@@ -99,7 +99,7 @@ const LIST_PAIRS: &str = r#"{"method":"subscribe","params":{"channel":"instrumen
 /// Path of the websocket.
 const PATH: &str = "/v2";
 
-impl Dialect for Kraken {
+impl Dialect for SpotV2 {
     fn venue(&self) -> VenueId {
         VenueId::Kraken
     }
@@ -195,11 +195,14 @@ fn taker(side: &[u8]) -> Option<Side> {
     }
 }
 
-/// The venue.
+/// The house: what it lists and how it wants to be treated.
 #[derive(Debug)]
-pub struct KrakenExchange;
+pub struct Kraken;
 
-impl Exchange for KrakenExchange {
+/// The one there is.
+pub static KRAKEN: Kraken = Kraken;
+
+impl Exchange for Kraken {
     fn id(&self) -> VenueId {
         VenueId::Kraken
     }
@@ -258,6 +261,6 @@ impl Exchange for KrakenExchange {
         instruments: Vec<(InstrumentId, Instrument)>,
         options: Options,
     ) -> Vec<Box<dyn Protocol>> {
-        vec![Box::new(Conversation::new(Kraken::new(options.depth), instruments, options, self))]
+        vec![Box::new(Conversation::new(SpotV2::new(options.depth), instruments, options, self))]
     }
 }
