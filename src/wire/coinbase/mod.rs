@@ -42,12 +42,18 @@ pub struct AdvancedTrade {
     next: Option<u64>,
     /// The venue's count of heartbeats.
     heartbeats: Option<u64>,
+    parsed_slowly: u64,
 }
 
 impl AdvancedTrade {
     /// A dialect for one connection.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Frames the scanner left to the JSON parser.
+    pub fn parsed_slowly(&self) -> u64 {
+        self.parsed_slowly
     }
 
     /// Ties a frame to the one before it; what it says stands in `news` from `from` on.
@@ -127,6 +133,7 @@ impl Dialect for AdvancedTrade {
             return Ok(());
         }
         news.truncate(from);
+        self.parsed_slowly += 1;
         match json::parse(frame, symbols, news) {
             Ok(head) => {
                 if let Some(number) = head.number {

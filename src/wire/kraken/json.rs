@@ -121,7 +121,8 @@ struct Book<'a> {
     bids: Vec<Rung<'a>>,
     #[serde(borrow, default)]
     asks: Vec<Rung<'a>>,
-    checksum: u32,
+    #[serde(default)]
+    checksum: Option<u32>,
     #[serde(borrow, default)]
     timestamp: Option<Cow<'a, str>>,
 }
@@ -161,7 +162,8 @@ fn book(
     Ok(())
 }
 
-/// A checksum is all that ties a message to the book, so there is none without.
+/// A checksum is all that ties a change to the book, so there is none without. A snapshot may have none: old ones did
+/// not, and the next change proves it.
 fn levels(part: &RawValue, kind: Option<&str>, depth: usize, symbols: &Symbols, at: usize) -> Result<News, WireError> {
     let Book { bids, asks, checksum, timestamp } = shape("book", serde_json::from_str(part.get()))?;
     let (tick, lot) = symbols.steps(at);
@@ -175,8 +177,8 @@ fn levels(part: &RawValue, kind: Option<&str>, depth: usize, symbols: &Symbols, 
     };
     let (mut bids, mut asks) = (read(&bids)?, read(&asks)?);
     let time = timestamp.and_then(|text| rfc3339(text.as_bytes()));
-    let checksum = Some(checksum);
     match kind {
+        Some("update") if checksum.is_none() => Err(bad("book", "a change has no checksum".to_owned())),
         Some("update") => {
             let change = Change { link: Link::None, last: 0, seq: None, time, bids, asks, checksum };
             Ok(News::Change { at, change })

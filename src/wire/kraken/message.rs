@@ -64,13 +64,11 @@ fn book(s: &mut Scan<'_>, kind: &[u8], depth: usize, symbols: &Symbols, scratch:
     s.expect(b",\"asks\":[")?;
     levels(s, tick, lot, scratch)?;
     let mut asks = scratch.as_slice().to_vec();
-    s.expect(b",\"checksum\":")?;
-    let checksum = Some(u32::try_from(s.integer()?).ok()?);
-    // Snapshots had none until 2025.
+    let checksum = if s.skip(b",\"checksum\":") { Some(u32::try_from(s.integer()?).ok()?) } else { None };
     let time = if s.skip(b",\"timestamp\":\"") { Some(rfc3339(s.text()?)?) } else { None };
     s.expect(b"}")?;
     match kind {
-        b"update" => {
+        b"update" if checksum.is_some() => {
             let change = Change { link: Link::None, last: 0, seq: None, time, bids, asks, checksum };
             Some(News::Change { at, change })
         }

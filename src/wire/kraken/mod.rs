@@ -47,13 +47,19 @@ pub struct SpotV2 {
     system: Status,
     /// What may be done in each pair, once this socket has said so.
     pairs: Vec<Option<Status>>,
+    parsed_slowly: u64,
 }
 
 impl SpotV2 {
     /// A dialect for one connection, with the greatest depth there is that is not more than `depth`.
     pub fn new(depth: u32) -> Self {
         let depth = DEPTHS.into_iter().rfind(|&d| d <= depth).unwrap_or(DEPTHS[0]);
-        Self { depth, scratch: Vec::new(), system: Status::Trading, pairs: Vec::new() }
+        Self { depth, scratch: Vec::new(), system: Status::Trading, pairs: Vec::new(), parsed_slowly: 0 }
+    }
+
+    /// Frames the scanner left to the JSON parser.
+    pub fn parsed_slowly(&self) -> u64 {
+        self.parsed_slowly
     }
 
     fn window(&self) -> usize {
@@ -145,6 +151,7 @@ impl Dialect for SpotV2 {
             return Ok(());
         }
         news.truncate(from);
+        self.parsed_slowly += 1;
         match json::parse(frame, depth, symbols, news)? {
             Beyond::Nothing => {}
             Beyond::Pairs(pairs) => news.extend(pairs.iter().filter_map(|pair| self.hear_pair(pair, symbols))),
