@@ -12,6 +12,7 @@ mod breakage;
 pub mod coinbase;
 pub mod conversation;
 pub mod depth_sync;
+mod desk;
 pub mod dialect;
 pub mod kraken;
 mod ladder;
