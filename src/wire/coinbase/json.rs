@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 
 use super::message::moment;
 use super::{oldest_first, refusal, taker};
-use crate::market::{PrintFlags, Status};
-use crate::units::Side;
+use crate::market::{Level, PrintFlags, Status};
+use crate::units::{Side, VenueTime};
 use crate::wire::WireError;
 use crate::wire::amount::Field;
 use crate::wire::dialect::{Change, Link, News, Trade};
@@ -36,8 +36,8 @@ pub(super) fn parse(frame: &[u8], symbols: &Symbols, news: &mut Vec<News>) -> Re
     let number = || outer.sequence_num.ok_or(bad("frame", "it has no sequence_num".to_owned()));
     match outer.channel.as_deref() {
         Some("l2_data") => {
-            let number = number()?;
-            outer.events.iter().try_for_each(|event| book(event, &outer.timestamp, number, symbols, news))?;
+            let (number, sent) = (number()?, rfc3339(outer.timestamp.as_bytes()));
+            outer.events.iter().try_for_each(|event| book(event, sent, number, symbols, news))?;
         }
         Some("market_trades") => {
             outer.events.iter().try_for_each(|event| trades(event, symbols, news))?;
@@ -115,10 +115,16 @@ struct Update<'a> {
     new_quantity: Cow<'a, str>,
 }
 
-fn book(event: &RawValue, stamp: &str, number: u64, symbols: &Symbols, news: &mut Vec<News>) -> Result<(), WireError> {
+fn book(
+    event: &RawValue,
+    sent: Option<VenueTime>,
+    number: u64,
+    symbols: &Symbols,
+    news: &mut Vec<News>,
+) -> Result<(), WireError> {
     let owner: Owner<'_> = shape("l2_data", serde_json::from_str(event.get()))?;
     if let Some(at) = symbols.find(owner.product_id.as_bytes()) {
-        news.push(match levels(event, stamp, number, symbols, at) {
+        news.push(match levels(event, sent, number, symbols, at) {
             Ok(heard) => heard,
             Err(error) => News::Unreadable { at, error },
         });
@@ -126,7 +132,13 @@ fn book(event: &RawValue, stamp: &str, number: u64, symbols: &Symbols, news: &mu
     Ok(())
 }
 
-fn levels(event: &RawValue, stamp: &str, number: u64, symbols: &Symbols, at: usize) -> Result<News, WireError> {
+fn levels(
+    event: &RawValue,
+    sent: Option<VenueTime>,
+    number: u64,
+    symbols: &Symbols,
+    at: usize,
+) -> Result<News, WireError> {
     let Book { kind, updates } = shape("l2_data", serde_json::from_str(event.get()))?;
     let (tick, lot) = symbols.steps(at);
     let field = |name| Field { symbol: &symbols.get(at).instrument.symbol, name };
@@ -136,13 +148,13 @@ fn levels(event: &RawValue, stamp: &str, number: u64, symbols: &Symbols, at: usi
         let price = field("price_level").price(&price_level, tick)?;
         let qty = field("new_quantity").resting(&new_quantity, lot)?;
         match &*side {
-            "bid" => bids.push(crate::market::Level { price, qty }),
-            "offer" => asks.push(crate::market::Level { price, qty }),
+            "bid" => bids.push(Level { price, qty }),
+            "offer" => asks.push(Level { price, qty }),
             other => return Err(bad("l2_data", format!("side is {other:?}"))),
         }
         latest = latest.max(rfc3339(event_time.as_bytes()));
     }
-    let time = moment(latest, stamp.as_bytes());
+    let time = moment(latest, sent);
     match &*kind {
         "update" => {
             let change = Change { link: Link::None, last: number, seq: None, time, bids, asks, checksum: None };

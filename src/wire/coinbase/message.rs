@@ -25,19 +25,17 @@ pub(super) fn scan(frame: &[u8], symbols: &Symbols, scratch: &mut Scratch, news:
     s.expect(b"{\"channel\":\"")?;
     let channel = s.text()?;
     s.expect(b",")?;
-    if s.skip(b"\"client_id\":\"") {
-        s.text()?;
-        s.expect(b",")?;
-    }
+    // Nobody is anybody here.
+    s.skip(b"\"client_id\":\"\",");
     s.expect(b"\"timestamp\":\"")?;
-    let stamp = s.text()?;
+    let sent = rfc3339(s.text()?)?;
     s.expect(b",\"sequence_num\":")?;
     let number = s.integer()?;
     s.expect(b",\"events\":[")?;
     let from = news.len();
     loop {
         match channel {
-            b"l2_data" => book(&mut s, symbols, number, stamp, scratch, news)?,
+            b"l2_data" => book(&mut s, symbols, number, sent, scratch, news)?,
             b"market_trades" => trades(&mut s, symbols, news)?,
             _ => return None,
         }
@@ -54,7 +52,7 @@ fn book(
     s: &mut Scan<'_>,
     symbols: &Symbols,
     number: u64,
-    stamp: &[u8],
+    sent: VenueTime,
     scratch: &mut Scratch,
     news: &mut Vec<News>,
 ) -> Option<()> {
@@ -65,7 +63,7 @@ fn book(
     s.expect(b",\"updates\":[")?;
     let happened = levels(s, symbols, at, scratch)?;
     s.expect(b"}")?;
-    let time = moment(happened, stamp);
+    let time = moment(happened, Some(sent));
     news.push(match kind {
         b"update" => {
             let (bids, asks) = (scratch.bids.as_slice().to_vec(), scratch.asks.as_slice().to_vec());
@@ -123,8 +121,8 @@ fn levels(s: &mut Scan<'_>, symbols: &Symbols, at: usize, scratch: &mut Scratch)
 
 /// When a message of levels happened: the time of its latest level; where that says nothing (documentation has the
 /// year 1970), when the message was sent.
-pub(super) fn moment(latest: Option<VenueTime>, stamp: &[u8]) -> Option<VenueTime> {
-    latest.filter(|time| time.0 > 0).or_else(|| rfc3339(stamp))
+pub(super) fn moment(latest: Option<VenueTime>, sent: Option<VenueTime>) -> Option<VenueTime> {
+    latest.filter(|time| time.0 > 0).or(sent)
 }
 
 fn trades(s: &mut Scan<'_>, symbols: &Symbols, news: &mut Vec<News>) -> Option<()> {

@@ -108,8 +108,8 @@ mod tests {
     fn the_greatest_numbers_fit() {
         let rules = rules("0.1", "0.00000001");
         let mut book = Book::new();
-        let greatest = |n| Level { price: Ticks(i64::MAX - n), qty: Lots(i64::MAX) };
-        let level = |n| Level { price: Ticks(n + 1), qty: Lots(i64::MAX) };
+        let greatest = |n: i64| Level { price: Ticks(i64::MAX - n), qty: Lots(i64::MAX) };
+        let level = |n: i64| Level { price: Ticks(n + 1), qty: Lots(i64::MAX) };
         let asks: Vec<_> = (0..12).rev().map(greatest).collect();
         book.apply_delta(0, &(0..12).map(level).collect::<Vec<_>>(), &asks);
         let max = i64::MAX.to_string();

@@ -112,7 +112,9 @@ fn trade(s: &mut Scan<'_>, symbols: &Symbols) -> Option<News> {
     s.expect(b",\"qty\":")?;
     let qty = Lots(s.number(lot).filter(|&q| q > 0)?);
     s.expect(b",\"ord_type\":\"")?;
-    s.text()?;
+    if !s.skip(b"market\"") {
+        s.expect(b"limit\"")?;
+    }
     s.expect(b",\"trade_id\":")?;
     let id = s.integer()?;
     s.expect(b",\"timestamp\":\"")?;
