@@ -4,12 +4,17 @@
 //! events, and wishes the driver must carry out, come out. [`crate::feed`] drives it over real sockets and knows
 //! no venue by name; tests drive it by hand.
 
+mod amount;
 pub mod binance_spot;
 pub mod board;
 pub mod conversation;
 pub mod depth_sync;
+pub mod deribit;
 pub mod dialect;
+pub mod hyperliquid;
+mod ladder;
 pub mod liveness;
+mod marks;
 pub mod rules;
 mod scan;
 mod stamp;
