@@ -7,9 +7,12 @@
 mod amount;
 pub mod binance_spot;
 pub mod board;
+#[cfg(test)]
+mod breakage;
 pub mod conversation;
 pub mod depth_sync;
 pub mod deribit;
+mod desk;
 pub mod dialect;
 pub mod hyperliquid;
 mod ladder;
