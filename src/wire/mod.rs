@@ -18,6 +18,9 @@ pub mod hyperliquid;
 mod ladder;
 pub mod liveness;
 mod marks;
+#[cfg(test)]
+#[path = "../../tests/support/cryptofeed.rs"]
+mod recorded;
 pub mod rules;
 mod scan;
 mod stamp;
