@@ -4,10 +4,19 @@
 //! events, and wishes the driver must carry out, come out. [`crate::feed`] drives it over real sockets and knows
 //! no venue by name; tests drive it by hand.
 
+mod amount;
 pub mod binance_spot;
+pub mod bybit;
 pub mod depth_sync;
 pub mod dialect;
+mod ladder;
 pub mod liveness;
+#[cfg(test)]
+mod mutation;
+pub mod okx;
+#[cfg(test)]
+#[path = "../../tests/support/cryptofeed.rs"]
+mod recorded;
 mod scan;
 mod stamp;
 pub mod symbols;
