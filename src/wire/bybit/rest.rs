@@ -5,12 +5,13 @@
 
 use serde::Deserialize;
 
-use super::{Category, Continuity};
-use crate::market::{Contract, Instrument, Kind, Status, VenueId};
+use super::{BybitDialect, Category, Continuity};
+use crate::market::{Contract, Instrument, InstrumentId, Kind, Status, VenueId};
 use crate::units::{Lots, Money, Nanos, Step, VenueTime};
-use crate::wire::WireError;
+use crate::wire::{Protocol, WireError};
 use crate::wire::amount::Field;
-use crate::wire::dialect::{Exchange, Listed, Manners, Request};
+use crate::wire::conversation::Conversation;
+use crate::wire::dialect::{Exchange, Listed, Manners, Options, Request};
 
 /// One of the venue's markets.
 #[derive(Clone, Copy, Debug)]
@@ -160,6 +161,18 @@ impl Row {
     }
 }
 
+impl Bybit {
+    /// A conversation about these instruments.
+    pub fn conversation(
+        &'static self,
+        instruments: Vec<(InstrumentId, Instrument)>,
+        options: Options,
+    ) -> Conversation<BybitDialect> {
+        let dialect = BybitDialect::new(self.category, self.continuity, options.depth);
+        Conversation::new(dialect, instruments, options, self)
+    }
+}
+
 impl Exchange for Bybit {
     fn id(&self) -> VenueId {
         self.category.venue()
@@ -220,10 +233,10 @@ impl Exchange for Bybit {
 
     fn connect(
         &'static self,
-        _instruments: Vec<(crate::market::InstrumentId, crate::market::Instrument)>,
-        _options: crate::wire::dialect::Options,
-    ) -> Vec<Box<dyn crate::wire::Protocol>> {
-        Vec::new()
+        instruments: Vec<(InstrumentId, Instrument)>,
+        options: Options,
+    ) -> Vec<Box<dyn Protocol>> {
+        vec![Box::new(self.conversation(instruments, options))]
     }
 }
 

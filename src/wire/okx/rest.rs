@@ -2,11 +2,13 @@
 
 use serde::Deserialize;
 
+use super::OkxDialect;
 use super::rules::Row;
-use crate::market::VenueId;
+use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::units::{Nanos, VenueTime};
-use crate::wire::WireError;
-use crate::wire::dialect::{Exchange, Listed, Manners, Request};
+use crate::wire::{Protocol, WireError};
+use crate::wire::conversation::Conversation;
+use crate::wire::dialect::{Exchange, Listed, Manners, Options, Request};
 use crate::wire::stamp::millis;
 
 /// The venue.
@@ -49,6 +51,18 @@ pub(super) fn kind(symbol: &str) -> &'static str {
 
 fn get(path: String) -> Request {
     Request::Get { path, weight: 1 }
+}
+
+impl Okx {
+    /// A conversation about these instruments.
+    pub fn conversation(
+        &'static self,
+        instruments: Vec<(InstrumentId, Instrument)>,
+        options: Options,
+    ) -> Conversation<OkxDialect> {
+        let dialect = OkxDialect::new(instruments.iter().map(|(_, instrument)| instrument));
+        Conversation::new(dialect, instruments, options, self)
+    }
 }
 
 impl Exchange for Okx {
@@ -102,10 +116,10 @@ impl Exchange for Okx {
 
     fn connect(
         &'static self,
-        _instruments: Vec<(crate::market::InstrumentId, crate::market::Instrument)>,
-        _options: crate::wire::dialect::Options,
-    ) -> Vec<Box<dyn crate::wire::Protocol>> {
-        Vec::new()
+        instruments: Vec<(InstrumentId, Instrument)>,
+        options: Options,
+    ) -> Vec<Box<dyn Protocol>> {
+        vec![Box::new(self.conversation(instruments, options))]
     }
 }
 
