@@ -131,7 +131,9 @@ fn page(frame: PageFrame, at: usize, top: bool, symbols: &Symbols) -> Result<Mes
     same("orderbook", symbol, &s)?;
     let whole = match frame.kind.as_str() {
         "snapshot" => true,
-        "delta" if top => return Err(bad("a delta of the best bid and offer, which come as snapshots only".to_owned())),
+        "delta" if top => {
+            return Err(bad("a delta of the best bid and offer, which come as snapshots only".to_owned()));
+        }
         "delta" => false,
         other => return Err(bad(format!("type is {other:?}"))),
     };
@@ -216,7 +218,8 @@ fn ticker(frame: TickerFrame, at: usize, symbols: &Symbols) -> Result<Message, W
         mark: Stated::new(symbol, "markPrice", &data.mark_price).map(Money::from_decimal)?,
         index: Stated::new(symbol, "indexPrice", &data.index_price).map(Money::from_decimal)?,
         rate: Stated::new(symbol, "fundingRate", &data.funding_rate).map(FundingRate::from_decimal)?,
-        due: Stated::new(symbol, "nextFundingTime", &data.next_funding_time).map(|ms| millis(u64::try_from(ms).ok()?))?,
+        due: Stated::new(symbol, "nextFundingTime", &data.next_funding_time)
+            .map(|ms| millis(u64::try_from(ms).ok()?))?,
         every: Stated::new(symbol, "fundingIntervalHour", &data.funding_interval_hour).map(hours)?,
     };
     Ok(Message::Ticker { at, time: time("tickers", frame.ts)?, ticker })

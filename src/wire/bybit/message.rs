@@ -76,9 +76,8 @@ pub(super) fn book_topic(topic: &[u8]) -> Option<(u32, &[u8])> {
 /// only has to differ from those of the recent past.
 pub(super) fn trade_id(text: &[u8]) -> u64 {
     std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| {
-        text.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+        text.iter()
+            .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
     })
 }
 

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use super::{BybitDialect, Category, Continuity};
 use crate::market::{Contract, Instrument, InstrumentId, Kind, Status, VenueId};
 use crate::units::{Lots, Money, Nanos, Step, VenueTime};
-use crate::wire::{Protocol, WireError};
 use crate::wire::amount::Field;
 use crate::wire::conversation::Conversation;
 use crate::wire::dialect::{Exchange, Listed, Manners, Options, Request};
+use crate::wire::{Protocol, WireError};
 
 /// One of the venue's markets.
 #[derive(Clone, Copy, Debug)]
@@ -280,7 +280,10 @@ mod tests {
         assert_eq!((contract.kind, contract.unit, contract.settle.as_str()), (Kind::Linear, Step::ONE, "USDT"));
         assert_eq!(contract.funding_every, Some(Nanos::from_s(8 * 3_600)));
         // 0.0015 is one lot and a half, so two; 1,190 in lots of a thousandth.
-        assert_eq!((btc.min_qty, btc.max_qty, btc.min_notional.to_string()), (Lots(2), Lots(1_190_000), "5".to_owned()));
+        assert_eq!(
+            (btc.min_qty, btc.max_qty, btc.min_notional.to_string()),
+            (Lots(2), Lots(1_190_000), "5".to_owned())
+        );
     }
 
     #[test]
@@ -292,7 +295,8 @@ mod tests {
         assert_eq!(status("Trading", "Delivering"), Status::Halted);
         assert_eq!(status("Trading", "Closed"), Status::Delisted);
         assert_eq!(status("Trading", "SomethingNew"), Status::Unknown);
-        let auction = LINEAR_BTC.replace("Trading", "PreLaunch").replace("null", r#"{"curAuctionPhase":"CallAuction"}"#);
+        let auction =
+            LINEAR_BTC.replace("Trading", "PreLaunch").replace("null", r#"{"curAuctionPhase":"CallAuction"}"#);
         assert_eq!(only(&LINEAR, &auction).unwrap().status, Status::Halted);
         let open = auction.replace("CallAuction", "ContinuousTrading");
         assert_eq!(only(&LINEAR, &open).unwrap().status, Status::Trading);
@@ -315,7 +319,8 @@ mod tests {
 
     #[test]
     fn the_clock_is_read_to_the_nanosecond() {
-        let answer = br#"{"retCode":0,"retMsg":"OK","result":{"timeSecond":"1688639403","timeNano":"1688639403423213947"}}"#;
+        let answer =
+            br#"{"retCode":0,"retMsg":"OK","result":{"timeSecond":"1688639403","timeNano":"1688639403423213947"}}"#;
         assert_eq!(LINEAR.read_clock(answer), Some(VenueTime(1_688_639_403_423_213_947)));
         assert_eq!(LINEAR.read_clock(b"{}"), None);
     }

@@ -52,7 +52,10 @@ pub(super) fn parse(frame: &[u8], symbols: &Symbols) -> Result<Message, WireErro
         "trades" => {
             let at = at()?;
             let read = |print: &Print<'_>| print.trade(symbols.get(at));
-            Ok(Message::Prints { at, prints: data::<Print<'_>>("trades", frame)?.iter().map(read).collect::<Result<_, _>>()? })
+            Ok(Message::Prints {
+                at,
+                prints: data::<Print<'_>>("trades", frame)?.iter().map(read).collect::<Result<_, _>>()?,
+            })
         }
         "mark-price" => {
             let at = at()?;
@@ -63,7 +66,8 @@ pub(super) fn parse(frame: &[u8], symbols: &Symbols) -> Result<Message, WireErro
         "funding-rate" => {
             let at = at()?;
             let read = |funding: &FundingData<'_>| funding.read(symbols.get(at)).transpose();
-            let fundings = data::<FundingData<'_>>("funding-rate", frame)?.iter().filter_map(read).collect::<Result<_, _>>()?;
+            let fundings =
+                data::<FundingData<'_>>("funding-rate", frame)?.iter().filter_map(read).collect::<Result<_, _>>()?;
             Ok(Message::Fundings { at, fundings })
         }
         "instruments" => {

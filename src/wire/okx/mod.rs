@@ -80,6 +80,7 @@ fn tell(message: Message, symbols: &Symbols, news: &mut Vec<News>) {
             let mark = Mark { mark: Some(mark), ..Mark::default() };
             News::Mark { at, time: Some(time), mark }
         })),
+        Message::Fundings { fundings, .. } if fundings.is_empty() => news.push(News::Alive),
         Message::Fundings { at, fundings } => news.extend(fundings.into_iter().map(|(time, funding)| {
             let mark = Mark { funding: Some(funding), ..Mark::default() };
             News::Mark { at, time, mark }

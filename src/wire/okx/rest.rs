@@ -6,10 +6,10 @@ use super::OkxDialect;
 use super::rules::Row;
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::units::{Nanos, VenueTime};
-use crate::wire::{Protocol, WireError};
 use crate::wire::conversation::Conversation;
 use crate::wire::dialect::{Exchange, Listed, Manners, Options, Request};
 use crate::wire::stamp::millis;
+use crate::wire::{Protocol, WireError};
 
 /// The venue.
 #[derive(Clone, Copy, Debug)]

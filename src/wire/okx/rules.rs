@@ -144,7 +144,10 @@ mod tests {
     #[test]
     fn an_inverse_swap_counts_contracts_of_dollars() {
         let uni = read(INVERSE).unwrap();
-        assert_eq!((uni.contract.kind, uni.contract.settle.as_str(), uni.quote.as_str()), (Kind::Inverse, "UNI", "USD"));
+        assert_eq!(
+            (uni.contract.kind, uni.contract.settle.as_str(), uni.quote.as_str()),
+            (Kind::Inverse, "UNI", "USD")
+        );
         // A contract, and so a lot, is 10 USD.
         assert_eq!((uni.contract.unit.to_string(), uni.lot.to_string()), ("10".to_owned(), "10".to_owned()));
         assert_eq!(crate::wire::symbols::wire_lot(&uni).to_string(), "1");
@@ -169,9 +172,15 @@ mod tests {
     #[test]
     fn what_we_cannot_keep_is_refused_by_name_and_field() {
         for (text, why) in [
-            (LINEAR.replace("SWAP\",\"instId", "FUTURES\",\"instId"), "BTC-USDT-SWAP: instType \"FUTURES\": is neither"),
+            (
+                LINEAR.replace("SWAP\",\"instId", "FUTURES\",\"instId"),
+                "BTC-USDT-SWAP: instType \"FUTURES\": is neither",
+            ),
             (LINEAR.replace("linear", ""), "BTC-USDT-SWAP: ctType \"\": is neither linear nor inverse"),
-            (LINEAR.replace("\"ctValCcy\":\"BTC\"", "\"ctValCcy\":\"USDT\""), "BTC-USDT-SWAP: ctValCcy \"USDT\": is not BTC"),
+            (
+                LINEAR.replace("\"ctValCcy\":\"BTC\"", "\"ctValCcy\":\"USDT\""),
+                "BTC-USDT-SWAP: ctValCcy \"USDT\": is not BTC",
+            ),
             (LINEAR.replace("\"0.1\"", "\"\""), "BTC-USDT-SWAP: tickSz \"\""),
             (LINEAR.replace("\"ctVal\":\"0.01\"", "\"ctVal\":\"0\""), "BTC-USDT-SWAP: ctVal \"0\""),
             (SPOT.replace("\"0.1\"", "\"0.0000000001\""), "cash would not be exact"),
