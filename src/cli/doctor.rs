@@ -254,9 +254,10 @@ fn wanted(args: &DoctorArgs, settings: &Settings) -> Result<BTreeMap<VenueId, Ve
     let labels = if args.instrument.is_empty() { &settings.session.instruments } else { &args.instrument };
     for label in labels {
         let (venue, symbol) = prepare::parse_instrument(label)?;
-        // The embedded exchange stands in for this one.
-        let embedded = settings.simulator.embedded && venue == VenueId::BinanceSpot;
-        let concerned = if args.instrument.is_empty() { !asked || wanted.contains_key(&venue) } else { true };
+        let named = !args.instrument.is_empty();
+        // Otherwise the embedded exchange stands in for this one.
+        let embedded = !named && settings.simulator.embedded && venue == VenueId::BinanceSpot;
+        let concerned = named || !asked || wanted.contains_key(&venue);
         if concerned && !embedded {
             wanted.entry(venue).or_default().push(symbol);
         }

@@ -7,15 +7,20 @@
 mod amount;
 pub mod binance_spot;
 pub mod board;
+#[cfg(test)]
+mod breakage;
 pub mod bybit;
+pub mod coinbase;
 pub mod conversation;
 pub mod depth_sync;
+pub mod deribit;
 mod desk;
 pub mod dialect;
+pub mod hyperliquid;
+pub mod kraken;
 mod ladder;
 pub mod liveness;
-#[cfg(test)]
-mod mutation;
+mod marks;
 pub mod okx;
 #[cfg(test)]
 #[path = "../../tests/support/cryptofeed.rs"]

@@ -1,13 +1,19 @@
 //! The venues we can talk with: one line each.
 
-use super::binance_spot::BINANCE_SPOT;
-use super::bybit;
 use super::dialect::Exchange;
-use super::okx::OKX;
 use crate::market::VenueId;
 
 /// All of them.
-pub const ALL: &[&dyn Exchange] = &[&BINANCE_SPOT, &bybit::SPOT, &bybit::LINEAR, &OKX];
+pub const ALL: &[&dyn Exchange] = &[
+    &super::binance_spot::BINANCE_SPOT,
+    &super::bybit::SPOT,
+    &super::bybit::LINEAR,
+    &super::okx::OKX,
+    &super::coinbase::COINBASE,
+    &super::kraken::KRAKEN,
+    &super::hyperliquid::HYPERLIQUID,
+    &super::deribit::DERIBIT,
+];
 
 /// One of them; `None` if its words are not known here.
 pub fn find(venue: VenueId) -> Option<&'static dyn Exchange> {

@@ -20,13 +20,13 @@ impl Capture {
     /// Reads a file of the recordings' folder; `None` with a loud line if that is absent.
     pub fn open(name: &str) -> Option<Self> {
         let path = path(name)?;
-        let file = std::fs::File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let file = std::fs::File::open(&path).expect("the recording exists");
         if name.ends_with(".zst") {
-            let bytes = zstd::decode_all(file).expect("a whole recording");
+            let bytes = zstd::decode_all(file).expect("a recording is packed soundly");
             return Some(Self::version_3(&String::from_utf8(bytes).expect("a recording is text")));
         }
         let mut text = String::new();
-        std::io::Read::read_to_string(&mut MultiGzDecoder::new(file), &mut text).expect("a whole recording");
+        std::io::Read::read_to_string(&mut MultiGzDecoder::new(file), &mut text).expect("a recording is text");
         Some(Self::history(&text))
     }
 

@@ -7,8 +7,8 @@ use super::message::{Scratch, scan};
 use super::{BybitDialect, Category, Continuity, LINEAR, SPOT, json};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::units::{LocalTime, Step};
+use crate::wire::breakage::{breaking, broken};
 use crate::wire::dialect::{Dialect, Exchange};
-use crate::wire::mutation::{breaks, broken};
 use crate::wire::recorded::{Capture, stored_lines};
 use crate::wire::symbols::Symbols;
 
@@ -79,7 +79,7 @@ proptest! {
     #[test]
     fn a_broken_frame_is_scanned_as_it_is_parsed_or_declined(
         frame in prop::sample::select(FRAMES.to_vec()),
-        breaks in breaks(),
+        breaks in prop::collection::vec(breaking(), 1..4),
         category in prop::sample::select(vec![Category::Spot, Category::Linear]),
     ) {
         let bytes = broken(frame, &breaks);

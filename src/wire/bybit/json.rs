@@ -9,10 +9,11 @@ use serde::Deserialize;
 
 use super::message::{Answer, Message, Page, Ticker, book_topic, flags, taker, trade_id};
 use crate::market::Level;
-use crate::units::{FundingRate, Money, Nanos, Side, VenueTime};
+use crate::units::{Nanos, Side, VenueTime};
 use crate::wire::amount::Field;
 use crate::wire::dialect::{Concerned, Trade};
 use crate::wire::ladder::best_first;
+use crate::wire::marks;
 use crate::wire::stamp::millis;
 use crate::wire::symbols::{Symbol, Symbols};
 use crate::wire::{WireError, bybit::Category};
@@ -215,38 +216,34 @@ fn ticker(frame: TickerFrame, at: usize, symbols: &Symbols) -> Result<Message, W
     let data = &frame.data;
     let ticker = Ticker {
         whole: frame.kind == "snapshot",
-        mark: Stated::new(symbol, "markPrice", &data.mark_price).map(Money::from_decimal)?,
-        index: Stated::new(symbol, "indexPrice", &data.index_price).map(Money::from_decimal)?,
-        rate: Stated::new(symbol, "fundingRate", &data.funding_rate).map(FundingRate::from_decimal)?,
-        due: Stated::new(symbol, "nextFundingTime", &data.next_funding_time)
-            .map(|ms| millis(u64::try_from(ms).ok()?))?,
-        every: Stated::new(symbol, "fundingIntervalHour", &data.funding_interval_hour).map(hours)?,
+        mark: stated(symbol, "markPrice", &data.mark_price, marks::price)?,
+        index: stated(symbol, "indexPrice", &data.index_price, marks::price)?,
+        rate: stated(symbol, "fundingRate", &data.funding_rate, marks::rate)?,
+        due: stated(symbol, "nextFundingTime", &data.next_funding_time, due)?,
+        every: stated(symbol, "fundingIntervalHour", &data.funding_interval_hour, hours)?,
     };
     Ok(Message::Ticker { at, time: time("tickers", frame.ts)?, ticker })
 }
 
-fn hours(count: Decimal) -> Option<Nanos> {
-    let ns = count.checked_mul(Decimal::from(Nanos::from_s(3_600).0))?;
-    i64::try_from(ns).ok().filter(|&ns| ns > 0).map(Nanos)
+fn due(field: Field<'_>, text: &str) -> Result<VenueTime, WireError> {
+    text.parse().ok().and_then(millis).ok_or_else(|| field.bad(text, "is no count of milliseconds"))
+}
+
+fn hours(field: Field<'_>, text: &str) -> Result<Nanos, WireError> {
+    let ns = field.decimal(text)?.checked_mul(Decimal::from(Nanos::from_s(3_600).0));
+    let ns = ns.and_then(|ns| i64::try_from(ns).ok()).filter(|&ns| ns > 0);
+    ns.map(Nanos).ok_or_else(|| field.bad(text, "is no length of time"))
 }
 
 /// A number that may be left out; an empty text leaves it out too.
-struct Stated<'a> {
-    field: Field<'a>,
-    text: Option<&'a str>,
-}
-
-impl<'a> Stated<'a> {
-    fn new(symbol: &'a Symbol, name: &'static str, text: &'a Option<String>) -> Self {
-        let field = Field { symbol: &symbol.instrument.symbol, name };
-        Self { field, text: text.as_deref().filter(|text| !text.is_empty()) }
-    }
-
-    fn map<T>(&self, read: impl Fn(Decimal) -> Option<T>) -> Result<Option<T>, WireError> {
-        let Some(text) = self.text else { return Ok(None) };
-        let value = Decimal::from_str_exact(text).map_err(|e| self.field.bad(text, &e.to_string()))?;
-        read(value).map(Some).ok_or_else(|| self.field.bad(text, "is out of range"))
-    }
+fn stated<T>(
+    symbol: &Symbol,
+    name: &'static str,
+    text: &Option<String>,
+    read: fn(Field<'_>, &str) -> Result<T, WireError>,
+) -> Result<Option<T>, WireError> {
+    let field = Field { symbol: &symbol.instrument.symbol, name };
+    text.as_deref().filter(|text| !text.is_empty()).map(|text| read(field, text)).transpose()
 }
 
 /// Puts a snapshot's sides in order.

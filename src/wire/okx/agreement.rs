@@ -7,8 +7,8 @@ use super::message::{Scratch, scan};
 use super::{OKX, OkxDialect, json};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::units::{LocalTime, Step};
+use crate::wire::breakage::{breaking, broken};
 use crate::wire::dialect::{Dialect, Exchange};
-use crate::wire::mutation::{breaks, broken};
 use crate::wire::recorded::Capture;
 use crate::wire::symbols::Symbols;
 
@@ -100,7 +100,7 @@ proptest! {
     #[test]
     fn a_broken_frame_is_scanned_as_it_is_parsed_or_declined(
         frame in prop::sample::select(FRAMES.to_vec()),
-        breaks in breaks(),
+        breaks in prop::collection::vec(breaking(), 1..4),
     ) {
         let bytes = broken(frame, &breaks);
         let symbols = btc();

@@ -4,16 +4,16 @@
 
 use std::borrow::Cow;
 
-use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::message::{Message, checksum, flags, link, taker, trade_id};
 use super::rules::Row;
 use crate::market::{Funding, Level};
-use crate::units::{FundingRate, Money, Nanos, VenueTime};
+use crate::units::{Money, Nanos, VenueTime};
 use crate::wire::WireError;
 use crate::wire::amount::Field;
 use crate::wire::dialect::{Change, Concerned, Trade};
+use crate::wire::marks;
 use crate::wire::stamp::millis;
 use crate::wire::symbols::{Symbol, Symbols};
 
@@ -246,8 +246,7 @@ struct MarkPrice<'a> {
 impl MarkPrice<'_> {
     fn read(&self, symbol: &Symbol) -> Result<(VenueTime, Money), WireError> {
         let field = Field { symbol: &symbol.instrument.symbol, name: "markPx" };
-        let mark = Money::from_decimal(field.decimal(&self.mark_px)?);
-        Ok((time("mark-price", &self.ts)?, mark.ok_or_else(|| field.bad(&self.mark_px, "is out of range"))?))
+        Ok((time("mark-price", &self.ts)?, marks::price(field, &self.mark_px)?))
     }
 }
 
@@ -276,9 +275,7 @@ impl FundingData<'_> {
         let next = stated(&self.next_funding_time)?.map(|next| Nanos(next.0.saturating_sub(due.0))).filter(|n| n.0 > 0);
         let Some(every) = next.or(symbol.instrument.contract.funding_every) else { return Ok(None) };
         let field = Field { symbol: &symbol.instrument.symbol, name: "fundingRate" };
-        let refuse = |why: &str| field.bad(&self.funding_rate, why);
-        let rate = Decimal::from_str_exact(&self.funding_rate).map_err(|e| refuse(&e.to_string()))?;
-        let rate = FundingRate::from_decimal(rate).ok_or_else(|| refuse("is out of range"))?;
+        let rate = marks::rate(field, &self.funding_rate)?;
         Ok(Some((stated(&self.ts)?, Funding { rate, due: Some(due), every, at_index: false })))
     }
 }
