@@ -208,6 +208,12 @@ impl Exchange for Bybit {
         Ok(listed)
     }
 
+    fn wants_silence(&self, answer: &[u8]) -> Option<(u16, Nanos)> {
+        // A refusal is short; a list need not be read twice.
+        let refusal: Reply = serde_json::from_slice(Some(answer).filter(|a| a.len() < 1_000)?).ok()?;
+        (refusal.ret_code == 10_006).then_some((10_006, Nanos::from_s(5)))
+    }
+
     fn listing_requests(&self) -> Vec<Request> {
         let path = format!("/v5/market/instruments-info?category={}&limit=1000", self.category.word());
         vec![Request::Get { path, weight: 1 }]
@@ -311,6 +317,8 @@ mod tests {
         let error = only(&SPOT, &SPOT_BTC.replace("\"0.1\"", "\"0.000000000001\"")).unwrap_err();
         assert!(error.to_string().contains("cash would not be exact"), "{error}");
         let limited = br#"{"retCode":10006,"retMsg":"Too many visits!","result":{}}"#.to_vec();
+        assert_eq!(SPOT.wants_silence(&limited), Some((10_006, Nanos::from_s(5))));
+        assert_eq!(SPOT.wants_silence(SPOT_BTC.as_bytes()), None);
         assert_eq!(SPOT.read_rules(&[limited]).unwrap_err().to_string(), "instruments-info: 10006 Too many visits!");
         let unknown = br#"{"retCode":10001,"retMsg":"params error: symbol invalid","result":{},"time":1}"#.to_vec();
         assert_eq!(LINEAR.read_rules(&[unknown]), Ok(Vec::new()));

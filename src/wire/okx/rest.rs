@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::OkxDialect;
+use super::{OkxDialect, SLOW_DOWN};
 use super::rules::Row;
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::units::{Nanos, VenueTime};
@@ -14,6 +14,9 @@ use crate::wire::{Protocol, WireError};
 /// The venue.
 #[derive(Clone, Copy, Debug)]
 pub struct Okx;
+
+/// The code of too many requests.
+const TOO_MANY: &str = "50011";
 
 /// OKX: spot and swaps.
 pub static OKX: Okx = Okx;
@@ -34,7 +37,6 @@ fn reply<'a, T: Deserialize<'a>>(what: &'static str, answer: &'a [u8]) -> Result
         "0" => Ok(reply.data),
         // It does not know the instrument asked for.
         "51001" => Ok(Vec::new()),
-        // Among them 50011, too many requests, which may come with a cheerful HTTP 200.
         code => Err(bad(format!("{code} {}", reply.msg))),
     }
 }
@@ -97,6 +99,16 @@ impl Exchange for Okx {
         Ok(listed)
     }
 
+    fn wants_silence(&self, answer: &[u8]) -> Option<(u16, Nanos)> {
+        #[derive(Deserialize)]
+        struct Code<'a> {
+            code: &'a str,
+        }
+        // A refusal is short; a list need not be read twice.
+        let refusal: Code<'_> = serde_json::from_slice(Some(answer).filter(|a| a.len() < 1_000)?).ok()?;
+        (refusal.code == TOO_MANY).then_some((50_011, SLOW_DOWN))
+    }
+
     fn listing_requests(&self) -> Vec<Request> {
         ["SPOT", "SWAP"].map(|kind| get(format!("/api/v5/public/instruments?instType={kind}"))).into()
     }
@@ -153,6 +165,8 @@ mod tests {
     #[test]
     fn a_refusal_in_a_cheerful_reply_is_told() {
         let limited = br#"{"code":"50011","msg":"Too Many Requests","data":[]}"#.to_vec();
+        assert_eq!(OKX.wants_silence(&limited), Some((50_011, Nanos::from_s(5))));
+        assert_eq!(OKX.wants_silence(br#"{"code":"0","data":[]}"#), None);
         assert_eq!(OKX.read_rules(&[limited]).unwrap_err().to_string(), "instruments: 50011 Too Many Requests");
         let unknown = br#"{"code":"51001","msg":"Instrument ID doesn't exist","data":[]}"#.to_vec();
         assert_eq!(OKX.read_rules(&[unknown]), Ok(Vec::new()));
