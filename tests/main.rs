@@ -14,5 +14,6 @@ mod market_sim;
 mod storms;
 mod support;
 mod tidy;
+mod venues;
 mod verbs;
 mod wire;
