@@ -9,6 +9,7 @@ pub mod binance_spot;
 pub mod board;
 #[cfg(test)]
 mod breakage;
+pub mod bybit;
 pub mod coinbase;
 pub mod conversation;
 pub mod depth_sync;
@@ -20,6 +21,7 @@ pub mod kraken;
 mod ladder;
 pub mod liveness;
 mod marks;
+pub mod okx;
 #[cfg(test)]
 #[path = "../../tests/support/cryptofeed.rs"]
 mod recorded;
