@@ -94,9 +94,15 @@ impl Money {
         self.0 as f64 / Self::PER_QUOTE as f64
     }
 
+    /// This amount times `numerator` over `denominator`, rounded towards zero. In two parts, so that it overflows only
+    /// where the answer does, or `numerator × denominator`.
+    pub fn times(self, numerator: i128, denominator: i128) -> Self {
+        Self(self.0 / denominator * numerator + self.0 % denominator * numerator / denominator)
+    }
+
     /// The share `rate` of this amount, exact when the amount is a multiple of 10⁷ units, else rounded towards zero.
     pub fn share(self, rate: Rate) -> Self {
-        Self(self.0 / Rate::ONE * i128::from(rate.0) + self.0 % Rate::ONE * i128::from(rate.0) / Rate::ONE)
+        self.times(i128::from(rate.0), Rate::ONE)
     }
 }
 
@@ -304,6 +310,11 @@ impl Step {
         self.mantissa as f64 / POWERS_OF_TEN[self.decimals as usize] as f64
     }
 
+    /// The step's size as an amount; exact, as a step has at most 15 places.
+    pub fn money(self) -> Money {
+        Money(i128::from(self.mantissa) * 10i128.pow(24 - self.decimals))
+    }
+
     /// How many decimals a value on this step needs.
     pub fn decimals(self) -> u32 {
         self.decimals
@@ -352,6 +363,16 @@ impl Step {
         }
         let mantissa = i128::from(tick.mantissa) * i128::from(lot.mantissa);
         mantissa.checked_mul(10i128.pow(24 - decimals)).map(Money).ok_or_else(too_fine)
+    }
+
+    /// One lot over one tick: what a lot of quote units is worth in base at a price of one tick. A quarter of what
+    /// [`Money`] holds at most, so that mids between two ticks have room.
+    pub fn lot_over_tick(tick: Step, lot: Step) -> Result<Money, NotOnStep> {
+        let scale = 10i128.checked_pow(24 + tick.decimals - lot.decimals);
+        let scaled = scale.and_then(|scale| scale.checked_mul(i128::from(lot.mantissa)));
+        let fits = |scaled: &i128| scaled.checked_mul(4).is_some();
+        let out = || NotOnStep::OutOfRange { value: lot.to_string(), step: tick.to_string() };
+        scaled.filter(fits).map(|scaled| Money(scaled / i128::from(tick.mantissa))).ok_or_else(out)
     }
 }
 

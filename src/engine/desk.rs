@@ -244,7 +244,7 @@ impl Desk {
     /// Whether the position is too small for the venue to take.
     pub fn is_flat_or_dust(&self, top: Option<Top>) -> bool {
         let held = self.ledger.position().abs();
-        let worth = top.map(|t| self.rules.notional(t.bid.price, held));
+        let worth = top.map(|t| self.rules.notional_quote(t.bid.price, held));
         held < self.rules.min_qty || worth.is_some_and(|w| w < self.rules.min_notional)
     }
 

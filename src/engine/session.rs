@@ -475,8 +475,8 @@ impl Session {
             Side::Bid => (touch + collar / 2).min(mid / 2 + collar).max(touch),
             Side::Ask => (touch - collar / 2).max((mid + 1) / 2 - collar).min(touch),
         };
-        let price = Ticks(i64::try_from(price.max(1)).unwrap_or(i64::MAX));
-        let affordable = limits.order_notional_max.0 / desk.rules.notional(price, Lots(1)).0.max(1);
+        let price = desk.rules.snap(side, Ticks(i64::try_from(price.max(1)).unwrap_or(i64::MAX)));
+        let affordable = limits.order_notional_max.0 / desk.rules.notional_quote(price, Lots(1)).0.max(1);
         let affordable = Lots(i64::try_from(affordable).unwrap_or(i64::MAX));
         let qty = position.abs().min(limits.order_qty_max[id.index()]).min(affordable).min(desk.rules.max_qty);
         if qty < desk.rules.min_qty || qty <= Lots::ZERO {

@@ -224,10 +224,11 @@ impl Ladder {
             if side.is_better(price, limit) {
                 price = limit;
             }
+            price = view.rules.snap(side, price);
             if let Some(previous) = previous
                 && !side.is_better(previous, price)
             {
-                price = Ticks(previous.0 - sign);
+                price = view.rules.snap(side, Ticks(previous.0 - sign));
             }
             if price.0 < 1 {
                 return;
