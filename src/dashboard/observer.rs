@@ -47,7 +47,12 @@ impl Observer {
                         RiskState::Reducing | RiskState::Halted => format!("{reason}, by {by}"),
                     };
                 }
-                Output::Book { .. } | Output::Sent(_) | Output::Commanded { .. } | Output::Equity(_) => {}
+                Output::Book { .. }
+                | Output::Sent(_)
+                | Output::Commanded { .. }
+                | Output::Equity(_)
+                | Output::Funding(_)
+                | Output::FundingUnknown { .. } => {}
             }
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod story;
 
+mod contracts;
 mod invariants;
 mod memory;
 mod stories;

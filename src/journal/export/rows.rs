@@ -98,7 +98,9 @@ impl<W: Write> Exporter<W> {
                 | Output::Decided { .. }
                 | Output::Risk { .. }
                 | Output::Commanded { .. }
-                | Output::Equity(_) => {}
+                | Output::Equity(_)
+                | Output::Funding(_)
+                | Output::FundingUnknown { .. } => {}
             }
         }
         Ok(())
@@ -297,7 +299,9 @@ impl<W: Write> Exporter<W> {
                 | Output::Decided { .. }
                 | Output::Sent(_)
                 | Output::Heard(_)
-                | Output::Equity(_) => {}
+                | Output::Equity(_)
+                | Output::Funding(_)
+                | Output::FundingUnknown { .. } => {}
             }
         }
         Ok(())
