@@ -304,6 +304,22 @@ impl Instrument {
         self.price_rule.snap(self.tick, side, price)
     }
 
+    /// What quantities are in, as the end of a key's name: `base` or `quote`.
+    pub fn quantity_unit(&self) -> &'static str {
+        match self.contract.kind {
+            Kind::Spot | Kind::Linear => "base",
+            Kind::Inverse => "quote",
+        }
+    }
+
+    /// The asset quantities are counted in.
+    pub fn quantity_asset(&self) -> &str {
+        match self.contract.kind {
+            Kind::Spot | Kind::Linear => &self.base,
+            Kind::Inverse => &self.quote,
+        }
+    }
+
     /// The asset profits, fees and funding are paid in.
     pub fn settle(&self) -> &str {
         &self.contract.settle
