@@ -3,7 +3,7 @@
 use papermaker::engine::{Command, EquityMark, FundingPayment, Input, Output, Stamped};
 use papermaker::journal::export::{At, Cast, Exported, Kind, Wish, export, table::Format};
 use papermaker::market::{
-    self, Contract, FeedEvent, FeedEventKind, Funding, Instrument, InstrumentId, Level, Mark, MarketEvent,
+    self, Contract, Extent, FeedEvent, FeedEventKind, Funding, Instrument, InstrumentId, Level, Mark, MarketEvent,
     MarketEventKind, PrintFlags, VenueId,
 };
 use papermaker::order::{Fill, FillWhy, Liquidity, OrderId, OrderKind, RejectReason, Report, ReportKind, Request};
@@ -107,7 +107,7 @@ fn market() -> Vec<Record> {
                 seq: 10,
                 bids: vec![level(10_000, 100_000), level(9_999, 1)],
                 asks: vec![level(10_003, 50_000)],
-                complete: false,
+                extent: Extent::ToLast,
             },
         ),
         news(2, MarketEventKind::Bbo { seq: 11, bid: Some(level(10_001, 5)), ask: Some(level(10_003, 50_000)) }),
