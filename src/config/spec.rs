@@ -37,7 +37,7 @@ impl Loaded {
             let order_qty = of(|own| own.order_qty_max_base, |own| own.order_qty_max_quote);
             let mut lots = |name: &str, own: Own, common: Decimal| {
                 self.limit_lots(rules, name, own, common).unwrap_or_else(|problem| {
-                    problems.push(problem);
+                    problems.push(*problem);
                     Lots::ZERO
                 })
             };
@@ -61,13 +61,13 @@ impl Loaded {
     }
 
     /// A limit on quantity in an instrument's lots.
-    fn limit_lots(&self, rules: &Instrument, name: &str, own: Own, common: Decimal) -> Result<Lots, Problem> {
+    fn limit_lots(&self, rules: &Instrument, name: &str, own: Own, common: Decimal) -> Result<Lots, Box<Problem>> {
         let label = rules.label();
         let (unit, other) = (rules.quantity_unit(), if rules.quantity_unit() == "base" { "quote" } else { "base" });
         let own_key = |unit: &str| format!("risk.instruments.{label:?}.{name}_{unit}");
         let problem = |key: &str, what: String| {
             let place = self.origin(key).unwrap_or("config");
-            Problem::new(place, None, key, what).hint(&format!("set {}", own_key(unit)))
+            Box::new(Problem::new(place, None, key, what).hint(&format!("set {}", own_key(unit))))
         };
         let (given, stray) = match rules.contract.kind {
             Kind::Spot | Kind::Linear => (own.base, own.quote),

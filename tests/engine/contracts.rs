@@ -10,7 +10,7 @@ use papermaker::units::{Lots, Money, Step, Ticks, VenueTime};
 use super::story::{ID, joining, rules, run, spec, story};
 
 /// Like the story's instrument, but a contract; an inverse one is of 1000 units of quote currency.
-fn contract(kind: Kind) -> SessionSpec {
+pub fn contract(kind: Kind) -> SessionSpec {
     let mut spec = spec(100);
     let settle = if kind == Kind::Inverse { "TEST" } else { "USDT" };
     let lot = Step::parse(if kind == Kind::Inverse { "1000" } else { "1" }).expect("a lot");

@@ -1,8 +1,8 @@
 //! The session, told as stories and shaken by storms.
 
+pub mod contracts;
 pub mod story;
 
-mod contracts;
 mod invariants;
 mod memory;
 mod stories;
