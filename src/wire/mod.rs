@@ -4,13 +4,25 @@
 //! events, and wishes the driver must carry out, come out. [`crate::feed`] drives it over real sockets and knows
 //! no venue by name; tests drive it by hand.
 
+mod amount;
 pub mod binance_spot;
 pub mod board;
+#[cfg(test)]
+mod breakage;
+pub mod coinbase;
 pub mod conversation;
 pub mod depth_sync;
+pub mod deribit;
 mod desk;
 pub mod dialect;
+pub mod hyperliquid;
+pub mod kraken;
+mod ladder;
 pub mod liveness;
+mod marks;
+#[cfg(test)]
+#[path = "../../tests/support/cryptofeed.rs"]
+mod recorded;
 pub mod rules;
 mod scan;
 mod stamp;
