@@ -364,16 +364,6 @@ impl Step {
         let mantissa = i128::from(tick.mantissa) * i128::from(lot.mantissa);
         mantissa.checked_mul(10i128.pow(24 - decimals)).map(Money).ok_or_else(too_fine)
     }
-
-    /// One lot over one tick: what a lot of quote units is worth in base at a price of one tick. A quarter of what
-    /// [`Money`] holds at most, so that mids between two ticks have room.
-    pub fn lot_over_tick(tick: Step, lot: Step) -> Result<Money, NotOnStep> {
-        let scale = 10i128.checked_pow(24 + tick.decimals - lot.decimals);
-        let scaled = scale.and_then(|scale| scale.checked_mul(i128::from(lot.mantissa)));
-        let fits = |scaled: &i128| scaled.checked_mul(4).is_some();
-        let out = || NotOnStep::OutOfRange { value: lot.to_string(), step: tick.to_string() };
-        scaled.filter(fits).map(|scaled| Money(scaled / i128::from(tick.mantissa))).ok_or_else(out)
-    }
 }
 
 impl fmt::Display for Step {

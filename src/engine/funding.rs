@@ -149,8 +149,8 @@ mod tests {
         let contract = Contract { kind, unit: Step::ONE, settle: settle.to_owned(), funding_every: None };
         let step = |text| Step::parse(text).expect("a step");
         Instrument::new(VenueId::BinanceUsdm, "BTCUSDT", "BTC", "USDT", step("0.1"), step(lot))
-            .and_then(|spot| spot.with_contract(contract))
             .expect("steps")
+            .with_contract(contract)
     }
 
     fn at(hours: i64) -> Option<VenueTime> {

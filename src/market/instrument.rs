@@ -183,8 +183,7 @@ pub struct Instrument {
     pub status: Status,
     /// Counts up with every change of these rules, so that prices in old ticks are never mixed with new ones.
     pub revision: u32,
-    /// What one lot is worth at a price of one tick, in settlement currency: tick times lot, of an inverse contract
-    /// lot over tick. Derived; kept because it is on every fill's path.
+    /// One tick times one lot. Derived; kept because it is on every fill's path.
     pub tick_lot: Money,
 }
 
@@ -221,21 +220,13 @@ impl Instrument {
     }
 
     /// The same instrument as this kind of contract.
-    pub fn with_contract(self, contract: Contract) -> Result<Self, NotOnStep> {
-        Self { contract, ..self }.with_steps_of_its_kind()
+    pub fn with_contract(self, contract: Contract) -> Self {
+        Self { contract, ..self }
     }
 
     /// The same instrument on another price step.
     pub fn with_tick(self, tick: Step) -> Result<Self, NotOnStep> {
-        Self { tick, ..self }.with_steps_of_its_kind()
-    }
-
-    fn with_steps_of_its_kind(self) -> Result<Self, NotOnStep> {
-        let tick_lot = match self.contract.kind {
-            Kind::Spot | Kind::Linear => Step::notional_per_tick_lot(self.tick, self.lot)?,
-            Kind::Inverse => Step::lot_over_tick(self.tick, self.lot)?,
-        };
-        Ok(Self { tick_lot, ..self })
+        Ok(Self { tick, tick_lot: Step::notional_per_tick_lot(tick, self.lot)?, ..self })
     }
 
     /// What one lot is worth at half of `twice_price` ticks, so that a mid between two ticks has a value too; in
@@ -245,10 +236,11 @@ impl Instrument {
         match self.contract.kind {
             // `tick_lot` is even: it has 24 decimals, tick and lot together at most 17.
             Kind::Spot | Kind::Linear => Money(self.tick_lot.0 / 2 * i128::from(twice_price)),
-            Kind::Inverse => match i128::from(twice_price) {
-                twice if twice > 0 => Money(-((2 * self.tick_lot.0 + twice / 2) / twice)),
-                _ => Money::ZERO,
-            },
+            Kind::Inverse if twice_price <= 0 => Money::ZERO,
+            Kind::Inverse => {
+                let parts = 2 * i128::from(POWERS_OF_TEN[self.tick.decimals() as usize]);
+                -self.lot.money().times(parts, i128::from(self.tick.mantissa()) * i128::from(twice_price))
+            }
         }
     }
 
@@ -356,7 +348,7 @@ mod tests {
     fn perpetual(kind: Kind, settle: &str, tick: &str, lot: &str) -> Instrument {
         let contract = Contract { kind, unit: Step::ONE, settle: settle.to_owned(), funding_every: None };
         let spot = Instrument::new(VenueId::Deribit, "BTC-PERPETUAL", "BTC", "USD", step(tick), step(lot));
-        spot.expect("steps").with_contract(contract).expect("steps of a contract")
+        spot.expect("steps").with_contract(contract)
     }
 
     #[test]
@@ -377,8 +369,8 @@ mod tests {
         let inverse = perpetual(Kind::Inverse, "BTC", "0.5", "10");
         let (entry, exit) = (inverse.value(Ticks(100_000), Lots(1_000)), inverse.value(Ticks(110_000), Lots(1_000)));
         assert_eq!(entry, money("-0.2"));
-        // One contract at 55 000 is 0.000181818181818181818182, rounded in its 24th place, times a thousand.
-        assert_eq!((exit - entry).to_string(), "0.018181818181818181818");
+        // One contract at 55 000 is 0.000181818181818181818181, cut off after its 24th place, times a thousand.
+        assert_eq!((exit - entry).to_string(), "0.018181818181818181819");
         assert_eq!(inverse.notional(Ticks(100_000), Lots(1_000)), money("0.2"));
         assert_eq!(inverse.notional_quote(Ticks(100_000), Lots(1_000)), money("10000"));
         assert_eq!(inverse.notional_quote(Ticks(100_000), Lots(-1_000)), money("10000"));
@@ -411,6 +403,6 @@ mod tests {
         let inverse = perpetual(Kind::Inverse, "BTC", "0.5", "10").with_tick(step("2.5")).expect("steps");
         // 20 000 ticks of 2.5 are 50 000.
         assert_eq!(inverse.value(Ticks(20_000), Lots(1)), money("-0.0002"));
-        assert_eq!((inverse.price(40_001), inverse.tick_lot), (money("50001.25"), money("4")));
+        assert_eq!((inverse.price(40_001), inverse.tick_lot), (money("50001.25"), money("25")));
     }
 }

@@ -222,7 +222,7 @@ mod tests {
         let step = |s| Step::parse(s).expect("a step");
         let contract = Contract { kind: Kind::Inverse, unit: Step::ONE, settle: "BTC".to_owned(), funding_every: None };
         let spot = Instrument::new(VenueId::Deribit, "BTC-PERPETUAL", "BTC", "USD", step("0.5"), step("10"));
-        spot.and_then(|spot| spot.with_contract(contract)).expect("rules")
+        spot.expect("rules").with_contract(contract)
     }
 
     fn fill(rules: &Instrument, side: Side, price: i64, qty: i64, fee: Rate) -> Fill {

@@ -291,7 +291,7 @@ fn an_inverse_contract_needs_limits_of_its_own_in_quote_units() {
     let step = |text| Step::parse(text).unwrap();
     let contract = Contract { kind: Kind::Inverse, unit: Step::ONE, settle: "BTC".to_owned(), funding_every: None };
     let spot = Instrument::new(VenueId::Deribit, "BTC-PERPETUAL", "BTC", "USD", step("0.5"), step("10")).unwrap();
-    let (inverse, spot) = (spot.clone().with_contract(contract).unwrap(), spot);
+    let (inverse, spot) = (spot.clone().with_contract(contract), spot);
     let said = |set: &[&str], rules: &Instrument| {
         let all = set
             .iter()

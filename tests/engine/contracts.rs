@@ -15,7 +15,7 @@ pub fn contract(kind: Kind) -> SessionSpec {
     let settle = if kind == Kind::Inverse { "TEST" } else { "USDT" };
     let lot = Step::parse(if kind == Kind::Inverse { "1000" } else { "1" }).expect("a lot");
     let contract = Contract { kind, unit: Step::ONE, settle: settle.to_owned(), funding_every: None };
-    spec.desks[0].rules = Instrument { lot, ..rules() }.with_contract(contract).expect("steps");
+    spec.desks[0].rules = Instrument { lot, ..rules() }.with_contract(contract);
     spec
 }
 

@@ -327,7 +327,7 @@ fn inverse() -> Cast {
     let contract =
         Contract { kind: market::Kind::Inverse, unit: Step::ONE, settle: "BTC".to_owned(), funding_every: None };
     let spot = Instrument { lot: Step::parse("10").unwrap(), ..cast.instruments.remove(0) };
-    cast.instruments.push(spot.with_contract(contract).unwrap());
+    cast.instruments.push(spot.with_contract(contract));
     cast
 }
 

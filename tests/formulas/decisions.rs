@@ -19,7 +19,7 @@ fn inverse() -> Instrument {
     let contract = Contract { kind: Kind::Inverse, unit: Step::ONE, settle: "BTC".to_owned(), funding_every: None };
     let (tick, lot) = (Step::parse("0.5").unwrap(), Step::parse("10").unwrap());
     let spot = Instrument::new(VenueId::Deribit, "BTC-PERPETUAL", "BTC", "USD", tick, lot).unwrap();
-    spot.with_contract(contract).unwrap()
+    spot.with_contract(contract)
 }
 
 fn money(text: &str) -> Money {
