@@ -4,6 +4,8 @@
 //! events, and wishes the driver must carry out, come out. [`crate::feed`] drives it over real sockets and knows
 //! no venue by name; tests drive it by hand.
 
+mod binance;
+pub mod binance_futures;
 pub mod binance_spot;
 pub mod depth_sync;
 pub mod dialect;
