@@ -22,6 +22,7 @@ mod window;
 pub use discover::discover;
 pub use endpoint::{Endpoint, FeedError};
 pub use health::Health;
+pub use rest::Place;
 pub use run::{Ended, run};
 pub use settings::{Settings, wall_clock};
 

@@ -8,11 +8,11 @@ use flate2::read::MultiGzDecoder;
 use proptest::prelude::*;
 
 use super::message::{Scratch, TimeUnit, scan};
-use super::symbols::Symbols;
-use super::{BinanceSpot, Settings, json};
+use super::{Settings, conversation, json};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::units::{LocalTime, Step};
 use crate::wire::Protocol;
+use crate::wire::symbols::Symbols;
 
 const FRAMES: [&str; 6] = [
     r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":50093239189,"u":50093239202,"b":[["61737.63000000","0.00000000"],["61730.17000000","1.54698000"]],"a":[["61837.64000000","0.00001000"]]}}"#,

@@ -1,0 +1,13 @@
+//! The venues we can talk with: one line each.
+
+use super::binance_spot::BINANCE_SPOT;
+use super::dialect::Exchange;
+use crate::market::VenueId;
+
+/// All of them.
+pub const ALL: &[&dyn Exchange] = &[&BINANCE_SPOT];
+
+/// One of them; `None` if its words are not known here.
+pub fn find(venue: VenueId) -> Option<&'static dyn Exchange> {
+    ALL.iter().copied().find(|exchange| exchange.id() == venue)
+}
