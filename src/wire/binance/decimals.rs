@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 
 use super::touch;
 use crate::market::Level;
-use crate::units::{Lots, NotOnStep, Step, Ticks};
-use crate::wire::WireError;
+use crate::units::{Lots, NotOnStep, Step, Ticks, VenueTime};
 use crate::wire::depth_sync::Snapshot;
 use crate::wire::symbols::Symbol;
+use crate::wire::{WireError, stamp};
 
 /// The steps of an instrument as its venue writes them.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +21,12 @@ pub(in crate::wire) struct Grid<'a> {
 }
 
 impl<'a> Grid<'a> {
+    pub(in crate::wire) fn new(symbol: &'a str, tick: Step, lot: Step) -> Self {
+        Self { symbol, tick, lot }
+    }
+
     pub(in crate::wire) fn of(symbol: &'a Symbol) -> Self {
-        Self { symbol: &symbol.instrument.symbol, tick: symbol.instrument.tick, lot: symbol.lot }
+        Self::new(&symbol.instrument.symbol, symbol.instrument.tick, symbol.lot)
     }
 
     /// A price above zero.
@@ -125,4 +129,14 @@ pub(in crate::wire) fn snapshot(body: &[u8], grid: Grid<'_>) -> Result<Snapshot,
         return Err(WireError::Shape { what: "depth snapshot", why: "levels are not best first".to_owned() });
     }
     Ok(Snapshot { last, bids, asks })
+}
+
+/// The body of a `GET …/time`.
+pub(in crate::wire) fn clock(body: &[u8]) -> Option<VenueTime> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Time {
+        server_time: u64,
+    }
+    stamp::millis(serde_json::from_slice::<Time>(body).ok()?.server_time)
 }

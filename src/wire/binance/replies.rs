@@ -5,6 +5,10 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::decimals::shape;
+use crate::wire::WireError;
+use crate::wire::dialect::News;
+
 /// The fields at the top of a frame that make it an answer.
 #[derive(Deserialize)]
 pub(in crate::wire) struct Reply<'a> {
@@ -29,17 +33,15 @@ struct Refusal {
 }
 
 impl Reply<'_> {
-    /// Code and words of a refusal.
-    pub(in crate::wire) fn refusal(&self) -> Option<String> {
-        match (&self.error, self.code, &self.msg) {
-            (Some(Refusal { code, msg }), _, _) => Some(format!("{code} {msg}")),
-            (None, Some(code), Some(msg)) => Some(format!("{code} {msg}")),
-            (None, _, _) => None,
-        }
-    }
-
-    /// Whether it answers a request at all.
-    pub(in crate::wire) fn answers(&self) -> bool {
-        self.id.is_some() || self.result.is_some()
+    /// What a frame says that is of no stream and no event.
+    pub(in crate::wire) fn read(frame: &[u8]) -> Result<News, WireError> {
+        let reply: Reply<'_> = shape("answer", serde_json::from_slice(frame))?;
+        let denied = |code, msg: &str| News::Denied { at: None, words: format!("{code} {msg}"), final_: false };
+        Ok(match (&reply.error, reply.code, &reply.msg) {
+            (Some(Refusal { code, msg }), _, _) => denied(*code, msg),
+            (None, Some(code), Some(msg)) => denied(code, msg),
+            (None, _, _) if reply.id.is_some() || reply.result.is_some() => News::Alive,
+            (None, _, _) => News::Ignored,
+        })
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn parse(frame: &[u8], symbols: &Symbols, market: Market, news: &mut 
         }
         Some(Kind::Shutdown) => news.push(News::ShutdownAnnounced),
         Some(Kind::Other) => {}
-        None => news.push(answer(&shape("answer", serde_json::from_slice(frame))?)),
+        None => news.push(Reply::read(frame)?),
     }
     if news.is_empty() {
         news.push(News::Ignored);
@@ -103,15 +103,6 @@ struct Outer<'a> {
     stream: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     e: Option<Cow<'a, str>>,
-}
-
-/// What a frame without a stream and without an event says.
-fn answer(reply: &Reply<'_>) -> News {
-    match reply.refusal() {
-        Some(words) => News::Denied { at: None, words, final_: false },
-        None if reply.answers() => News::Alive,
-        None => News::Ignored,
-    }
 }
 
 /// Which market a payload is of, where it says so. Since 2026 streams of all symbols carry both markets.

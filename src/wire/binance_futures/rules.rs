@@ -1,5 +1,5 @@
-//! What Binance futures answer over REST: the rules of trading (`exchangeInfo`), how often funding is paid
-//! (`fundingInfo`), the venue's clock.
+//! What Binance futures answer over REST: the rules of trading (`exchangeInfo`) and how often funding is
+//! paid (`fundingInfo`).
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::Market;
 use crate::market::{Contract, Instrument, Kind, Status};
-use crate::units::{Nanos, Step, VenueTime};
+use crate::units::{Nanos, Step};
+use crate::wire::WireError;
 use crate::wire::binance::decimals::shape;
 use crate::wire::binance::filters::Listing;
 use crate::wire::dialect::Listed;
-use crate::wire::{WireError, stamp};
 
 /// Between payments of a perpetual that `fundingInfo` does not name.
 pub(super) const FUNDING_EVERY: Nanos = Nanos::from_s(8 * 3600);
@@ -33,16 +33,6 @@ pub(super) fn listed(market: Market, answers: &[Vec<u8>]) -> Result<Vec<Listed>,
         Some(Listed { symbol, rules: terms.and_then(|terms| terms.instrument(market, interval)) })
     };
     Ok(info.symbols.into_iter().filter_map(one).collect())
-}
-
-/// The body of `GET …/time`.
-pub(super) fn clock(answer: &[u8]) -> Option<VenueTime> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Time {
-        server_time: u64,
-    }
-    serde_json::from_slice::<Time>(answer).ok().and_then(|time| stamp::millis(time.server_time))
 }
 
 /// A contract's status by the venue's word.

@@ -59,18 +59,23 @@ struct Fields<'a> {
 /// Reads a frame that has only fields we know.
 pub(super) fn scan(frame: &[u8], symbols: &Symbols, market: Market, scratch: &mut Scratch) -> Option<News> {
     let mut s = Scan::new(frame);
-    let channel = if s.skip(b"{\"stream\":\"") {
+    let stream = if s.skip(b"{\"stream\":\"") {
         let stream = s.text()?;
         s.expect(b",\"data\":")?;
-        Some(&stream[stream.iter().position(|&b| b == b'@')? + 1..])
+        Some(stream)
     } else {
         None
     };
     let fields = Fields::read(&mut s, symbols, scratch)?;
-    if channel.is_some() {
+    if let Some(stream) = stream {
         s.expect(b"}")?;
+        let lower = symbols.get(fields.about?.0).lower.as_bytes();
+        // A stream and its payload that disagree are for the parser to judge.
+        if !fields.is_event_of(stream.strip_prefix(lower)?.strip_prefix(b"@")?) {
+            return None;
+        }
     }
-    if !s.is_done() || !fields.is_event_of(channel) {
+    if !s.is_done() {
         return None;
     }
     let is_foreign = fields.market.is_some_and(|found| found != market.number());
@@ -84,6 +89,13 @@ fn set<T>(field: &mut Option<T>, value: T) -> Option<()> {
     field.replace(value).is_none().then_some(())
 }
 
+/// A text of letters that are certainly JSON.
+#[inline]
+fn word<'a>(s: &mut Scan<'a>) -> Option<&'a [u8]> {
+    s.expect(b"\"")?;
+    s.text().filter(|text| text.iter().all(u8::is_ascii_graphic))
+}
+
 impl<'a> Fields<'a> {
     #[inline]
     fn read(s: &mut Scan<'a>, symbols: &Symbols, scratch: &mut Scratch) -> Option<Self> {
@@ -94,17 +106,13 @@ impl<'a> Fields<'a> {
             let key = s.text()?;
             s.expect(b":")?;
             match key {
-                b"e" => {
-                    s.expect(b"\"")?;
-                    set(&mut f.event, s.text()?)?;
-                }
+                b"e" => set(&mut f.event, word(s)?)?,
                 // Of the push, of the pair, and of the first and last trade merged: of no use to us.
                 b"E" | b"f" | b"l" => {
                     s.integer()?;
                 }
                 b"ps" => {
-                    s.expect(b"\"")?;
-                    s.text()?;
+                    word(s)?;
                 }
                 b"s" => {
                     s.expect(b"\"")?;
@@ -119,10 +127,7 @@ impl<'a> Fields<'a> {
                 b"pu" => set(&mut f.before, s.integer()?)?,
                 b"t" => set(&mut f.trade_id, s.integer()?)?,
                 b"m" => set(&mut f.buyer_is_maker, s.boolean()?)?,
-                b"X" => {
-                    s.expect(b"\"")?;
-                    set(&mut f.kind, s.text()?)?;
-                }
+                b"X" => set(&mut f.kind, word(s)?)?,
                 _ => {
                     let (_, tick, lot) = f.about?;
                     f.number(key, s, tick, lot, scratch)?;
@@ -159,10 +164,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Whether the payload is what its stream's name says, as far as it has one. `rpiDepth` and `depth5` call their
-    /// payloads `depthUpdate` too.
-    fn is_event_of(&self, channel: Option<&[u8]>) -> bool {
-        let Some(channel) = channel else { return true };
+    /// Whether the payload is what its stream's name says. `rpiDepth` and `depth5` call theirs `depthUpdate` too.
+    fn is_event_of(&self, channel: &[u8]) -> bool {
         match self.event {
             Some(b"depthUpdate") => is_diff_channel(channel),
             Some(event) => event == channel,
