@@ -365,7 +365,7 @@ pub struct Options {
 
 impl Default for Options {
     /// A thousand levels; book and best price: first data 10 s, stale 5 s, dead 30 s; trades: endless, a quiet market
-    /// is no fault; rules asked for again every minute.
+    /// is no fault; rules never asked for again.
     fn default() -> Self {
         let liquid = Patience { first_data: Nanos::from_s(10), stale: Nanos::from_s(5), dead: Nanos::from_s(30) };
         Self {
@@ -374,7 +374,7 @@ impl Default for Options {
             bbo_patience: liquid,
             trade_patience: Patience::ENDLESS,
             sync: SyncLimits::default(),
-            rules_every: Nanos::from_s(60),
+            rules_every: Nanos::ZERO,
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod binance_spot;
 pub mod board;
 pub mod conversation;
 pub mod depth_sync;
+mod desk;
 pub mod dialect;
 pub mod liveness;
 pub mod rules;

@@ -89,3 +89,34 @@ pub fn change(known: &Instrument, now: &Instrument) -> Option<MarketEventKind> {
         Some(MarketEventKind::Rules(Box::new(Instrument { revision: known.revision + 1, ..now })))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::VenueId;
+    use crate::units::Step;
+
+    fn rules(tick: &str) -> Instrument {
+        let step = |text| Step::parse(text).unwrap();
+        Instrument::new(VenueId::BinanceSpot, "BTCUSDT", "BTC", "USDT", step(tick), step("0.001")).unwrap()
+    }
+
+    #[test]
+    fn a_change_of_status_is_told_apart_from_a_change_of_rules() {
+        let known = rules("0.01");
+        let halted = Instrument { status: Status::Halted, ..rules("0.01") };
+        assert_eq!(change(&known, &known), None);
+        assert_eq!(change(&known, &halted), Some(MarketEventKind::Status(Status::Halted)));
+        match change(&known, &rules("0.001")) {
+            Some(MarketEventKind::Rules(now)) => assert_eq!((now.tick.decimals(), now.revision), (3, 1)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_instrument_that_is_no_longer_listed_is_gone() {
+        let listed = |symbol: &str| Listed { symbol: symbol.to_owned(), rules: Ok(rules("0.01")) };
+        assert_eq!(now(&rules("0.01"), &[listed("ETHUSDT"), listed("BTCUSDT")]), Ok(rules("0.01")));
+        assert_eq!(now(&rules("0.01"), &[listed("ETHUSDT")]).unwrap().status, Status::Delisted);
+    }
+}

@@ -142,7 +142,7 @@ proptest! {
                     book.apply_snapshot(seq, &bids, &asks, extent);
                     outline.clear();
                     outline.apply(&bids, &asks);
-                    let horizon = |levels: &[Level], side| if complete { None } else { Naive::worst(levels, side) };
+                    let horizon = |levels: &[Level], side| if extent == Extent::All { None } else { Naive::worst(levels, side) };
                     naive = Naive { seq, sides: Default::default(),
                         horizons: [horizon(&bids, Side::Bid), horizon(&asks, Side::Ask)] };
                     bids.into_iter().for_each(|l| naive.set(Side::Bid, l));

@@ -2,7 +2,7 @@
 
 use papermaker::market::{FeedEventKind, MarketEventKind, PrintFlags, Status};
 use papermaker::units::{Lots, Nanos, Side, Ticks, VenueTime};
-use papermaker::wire::binance_spot::{BinanceSpot, Settings, TimeUnit, Trades};
+use papermaker::wire::binance_spot::{Settings, TimeUnit, Trades, conversation};
 use papermaker::wire::depth_sync::SyncLimits;
 use papermaker::wire::{Action, FetchFailure, Protocol, Said};
 
@@ -23,7 +23,7 @@ fn the_streams_of_all_instruments_are_asked_for_in_one_path() {
         time_unit: TimeUnit::Microseconds,
         ..Settings::default()
     };
-    let one = BinanceSpot::new(vec![(BTC, instrument("BTCUSDT", "0.01", "0.00001"))], settings);
+    let one = conversation(vec![(BTC, instrument("BTCUSDT", "0.01", "0.00001"))], settings);
     assert_eq!(
         one.ws_path(),
         "/stream?streams=btcusdt@depth@100ms/btcusdt@aggTrade/btcusdt@blockTrade&timeUnit=MICROSECOND"
@@ -38,9 +38,8 @@ fn a_snapshot_is_asked_for_when_a_difference_is_there_to_meet_it() {
     assert_eq!(
         said,
         [Said::Do(Action::Fetch {
-            instrument: BTC,
-            path: "/api/v3/depth?symbol=BTCUSDT&limit=1000".to_owned(),
-            weight: 50,
+            about: About::Book(BTC),
+            request: Request::Get { path: "/api/v3/depth?symbol=BTCUSDT&limit=1000".to_owned(), weight: 50 },
             delay: Nanos::ZERO,
         })]
     );
@@ -145,7 +144,8 @@ fn case_4_the_boundaries_of_the_bridge() {
 #[test]
 fn case_5_while_a_snapshot_is_slow_memory_stays_flat() {
     let sync = SyncLimits { buffer_messages: 1_000, ..SyncLimits::default() };
-    let mut talk = Talk::with(Settings { bbo: false, sync, ..Settings::default() });
+    let mut talk =
+        Talk::with(Settings { bbo: false, options: Options { sync, ..Options::default() }, ..Settings::default() });
     let mut overflows = 0;
     for n in 0..20_000u64 {
         overflows += words(&talk.hear(&diff("BTCUSDT", n, n, "99.00 3", ""))).iter().filter(|w| *w == "resync").count();
@@ -310,7 +310,7 @@ fn raw_frames_mean_the_same_as_combined_ones() {
         let (_, data) = combined.split_once("\"data\":").unwrap();
         assert_eq!(words(&talk.hear(&data[..data.len() - 1])), [word]);
     }
-    assert_eq!(talk.venue.counts().parsed_slowly, 0);
+    assert_eq!(talk.venue.dialect().parsed_slowly(), 0);
 }
 
 #[test]
@@ -386,17 +386,17 @@ fn case_15_a_halt_is_passed_on_without_a_resync() {
     let mut talk = Talk::in_step();
     let mut rules = instrument("BTCUSDT", "0.01", "0.00001");
     let mut said = Vec::new();
-    talk.venue.on_rules(BTC, &rules, &mut said);
+    talk.venue.on_rules(BTC, &rules, talk.now, &mut said);
     assert_eq!(said, []);
     rules.status = Status::CancelOnly;
-    talk.venue.on_rules(BTC, &rules, &mut said);
+    talk.venue.on_rules(BTC, &rules, talk.now, &mut said);
     assert_eq!(words(&said), ["status CancelOnly"]);
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 101, 102, "", ""))), ["delta 102"]);
     // Orders may cross while nothing trades; when trading starts again they may not.
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 103, 104, "101.50 1", ""))), ["delta 104"]);
     assert_eq!(words(&talk.wait_ms(4_000)), [] as [&str; 0]);
     said.clear();
-    talk.venue.on_rules(BTC, &instrument("BTCUSDT", "0.01", "0.00001"), &mut said);
+    talk.venue.on_rules(BTC, &instrument("BTCUSDT", "0.01", "0.00001"), talk.now, &mut said);
     assert_eq!(words(&said), ["status Trading"]);
     assert_eq!(words(&talk.wait_ms(1_750))[1..], ["gap 105 104", "resync", "fetch after 0 ms"]);
 }
@@ -405,7 +405,7 @@ fn case_15_a_halt_is_passed_on_without_a_resync() {
 fn case_16_a_finer_tick_voids_the_book_and_is_read_from_then_on() {
     let mut talk = Talk::in_step();
     let mut said = Vec::new();
-    talk.venue.on_rules(BTC, &instrument("BTCUSDT", "0.001", "0.00001"), &mut said);
+    talk.venue.on_rules(BTC, &instrument("BTCUSDT", "0.001", "0.00001"), talk.now, &mut said);
     assert_eq!(words(&said), ["rules"]);
     assert!(talk.book().is_none());
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 101, 102, "", ""))), ["fetch after 0 ms"]);

@@ -8,8 +8,10 @@ mod timers;
 
 use papermaker::market::{Book, FeedEventKind, Instrument, InstrumentId, MarketEventKind, VenueId};
 use papermaker::units::{LocalTime, Nanos, Step};
-use papermaker::wire::binance_spot::{BinanceSpot, Settings};
-use papermaker::wire::{Action, FetchFailure, Protocol, Said};
+use papermaker::wire::binance_spot::{Settings, Spot};
+use papermaker::wire::conversation::Conversation;
+use papermaker::wire::dialect::{Options, Request};
+use papermaker::wire::{About, Action, FetchFailure, Protocol, Said, binance_spot};
 
 const BTC: InstrumentId = InstrumentId(0);
 const ETH: InstrumentId = InstrumentId(1);
@@ -22,7 +24,7 @@ fn instrument(symbol: &str, tick: &str, lot: &str) -> Instrument {
 
 /// A conversation on a laptop clock that starts at zero, with one socket open.
 struct Talk {
-    venue: BinanceSpot,
+    venue: Conversation<Spot>,
     now: LocalTime,
     /// BTC's, as what was said adds up.
     book: Book,
@@ -39,7 +41,7 @@ impl Talk {
 
     /// Not connected yet.
     fn about(list: Vec<(InstrumentId, Instrument)>, settings: Settings) -> Self {
-        Self { venue: BinanceSpot::new(list, settings), now: LocalTime(0), book: Book::new() }
+        Self { venue: binance_spot::conversation(list, settings), now: LocalTime(0), book: Book::new() }
     }
 
     /// Without timers, depth and trades only.
@@ -62,7 +64,7 @@ impl Talk {
 
     fn fetched(&mut self, instrument: InstrumentId, body: &str) -> Vec<Said> {
         let mut said = Vec::new();
-        self.venue.on_fetched(instrument, Ok(body.as_bytes()), self.now, &mut said);
+        self.venue.on_fetched(About::Book(instrument), Ok(body.as_bytes()), self.now, &mut said);
         self.follow(&said);
         said
     }
@@ -93,7 +95,7 @@ impl Talk {
 
     fn failed(&mut self, instrument: InstrumentId, failure: FetchFailure) -> Vec<Said> {
         let mut said = Vec::new();
-        self.venue.on_fetched(instrument, Err(failure), self.now, &mut said);
+        self.venue.on_fetched(About::Book(instrument), Err(failure), self.now, &mut said);
         said
     }
 

@@ -87,7 +87,7 @@ fn the_august_recording_gives_an_unbroken_book_and_every_trade() {
     let sync = talk.venue.sync_counts(BTC).unwrap();
     assert_eq!((sync.gaps, sync.duplicates, sync.fetches), (0, 0, 1));
     // The scanner read all frames but seven: those have old orders with quantities finer than the lot.
-    assert_eq!((talk.venue.counts().frames, talk.venue.counts().parsed_slowly), (lines.len() as u64 - 1, 7));
+    assert_eq!((talk.venue.counts().frames, talk.venue.dialect().parsed_slowly()), (lines.len() as u64 - 1, 7));
 
     let btc = instrument("BTCUSDT", "0.01", "0.00001");
     let expected = rebuilt(&lines);

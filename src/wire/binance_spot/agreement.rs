@@ -11,8 +11,8 @@ use super::message::{Scratch, TimeUnit, scan};
 use super::{Settings, conversation, json};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::units::{LocalTime, Step};
-use crate::wire::Protocol;
 use crate::wire::symbols::Symbols;
+use crate::wire::{About, Protocol};
 
 const FRAMES: [&str; 6] = [
     r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":50093239189,"u":50093239202,"b":[["61737.63000000","0.00000000"],["61730.17000000","1.54698000"]],"a":[["61837.64000000","0.00001000"]]}}"#,
@@ -129,21 +129,21 @@ proptest! {
             prop_assert_eq!(Ok(scanned), parsed);
         }
         // And the whole conversation survives it.
-        let mut venue = BinanceSpot::new(btc(), Settings::default());
+        let mut venue = conversation(btc(), Settings::default());
         let mut said = Vec::new();
         venue.on_open(LocalTime(0), &mut said);
         venue.on_text(FRAMES[0].as_bytes(), LocalTime(1), &mut said);
         venue.on_text(&bytes, LocalTime(2), &mut said);
-        venue.on_fetched(InstrumentId(0), Ok(&bytes), LocalTime(3), &mut said);
+        venue.on_fetched(About::Book(InstrumentId(0)), Ok(&bytes), LocalTime(3), &mut said);
         venue.on_time(LocalTime(i64::MAX), &mut said);
     }
 
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let mut venue = BinanceSpot::new(btc(), Settings::default());
+        let mut venue = conversation(btc(), Settings::default());
         let mut said = Vec::new();
         venue.on_open(LocalTime(0), &mut said);
         venue.on_text(&bytes, LocalTime(2), &mut said);
-        venue.on_fetched(InstrumentId(0), Ok(&bytes), LocalTime(3), &mut said);
+        venue.on_fetched(About::Book(InstrumentId(0)), Ok(&bytes), LocalTime(3), &mut said);
     }
 }
