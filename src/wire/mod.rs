@@ -4,10 +4,13 @@
 //! events, and wishes the driver must carry out, come out. [`crate::feed`] drives it over real sockets and knows
 //! no venue by name; tests drive it by hand.
 
+mod amount;
 mod binance;
 pub mod binance_futures;
 pub mod binance_spot;
 pub mod board;
+#[cfg(test)]
+mod breakage;
 pub mod conversation;
 pub mod depth_sync;
 mod desk;

@@ -160,7 +160,7 @@ fn snapshot(last: u64) -> String {
 }
 
 /// What was said, a word or two each.
-fn words(said: &[Said]) -> Vec<String> {
+pub fn words(said: &[Said]) -> Vec<String> {
     let word = |s: &Said| match s {
         Said::Market(event) => match &event.kind {
             MarketEventKind::Snapshot { seq, .. } => format!("snapshot {seq}"),
@@ -186,7 +186,7 @@ fn words(said: &[Said]) -> Vec<String> {
 }
 
 /// The folder of public recordings, or `None` with a loud line where it is absent.
-fn recordings_dir() -> Option<std::path::PathBuf> {
+pub fn recordings_dir() -> Option<std::path::PathBuf> {
     let dir = match std::env::var_os("PAPERMAKER_DATA") {
         Some(dir) => std::path::PathBuf::from(dir),
         None => std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),

@@ -1,13 +1,13 @@
-//! Numbers as the parser reads them: through `rust_decimal` and [`Step::count`], so that the scanner, which is tested
-//! against it, shares nothing with it.
+//! Payloads as the parser reads them. Their numbers go through [`crate::wire::amount`], so that the scanner, which is
+//! tested against it, shares nothing with it.
 
-use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::touch;
 use crate::market::Level;
-use crate::units::{Lots, NotOnStep, Step, Ticks, VenueTime};
+use crate::units::{Lots, Step, Ticks, VenueTime};
+use crate::wire::amount::Field;
 use crate::wire::depth_sync::Snapshot;
 use crate::wire::symbols::Symbol;
 use crate::wire::{WireError, stamp};
@@ -29,64 +29,38 @@ impl<'a> Grid<'a> {
         Self::new(&symbol.instrument.symbol, symbol.instrument.tick, symbol.lot)
     }
 
+    /// One number of it.
+    pub(in crate::wire) fn field(self, name: &'static str) -> Field<'a> {
+        Field { symbol: self.symbol, name }
+    }
+
     /// A price above zero.
-    pub(in crate::wire) fn price(self, field: &'static str, text: &str) -> Result<Ticks, WireError> {
-        self.positive(field, text, self.tick).map(Ticks)
+    pub(in crate::wire) fn price(self, text: &str) -> Result<Ticks, WireError> {
+        self.field("price").price(text, self.tick)
     }
 
     /// A traded quantity, above zero.
-    pub(in crate::wire) fn traded(self, field: &'static str, text: &str) -> Result<Lots, WireError> {
-        self.positive(field, text, self.lot).map(Lots)
-    }
-
-    /// A quantity that rests. Orders older than the present lot size may rest with finer quantities (BTCUSDT had
-    /// 191.389006 BTC at 100,000 in August 2024, with a lot of 0.00001). That must not cost us the book, and nobody
-    /// trades the dust: it counts as one more lot, so that no level disappears and no queue looks shorter than it is.
-    pub(in crate::wire) fn resting(self, field: &'static str, text: &str) -> Result<Lots, WireError> {
-        let value = self.decimal(field, text)?;
-        match self.lot.count(value) {
-            Ok(count) => Ok(Lots(count)),
-            Err(NotOnStep::Between { .. }) => Ok(Lots(self.lot.count_floor(value).saturating_add(1))),
-            Err(error) => Err(self.bad(field, text, &error.to_string())),
-        }
+    pub(in crate::wire) fn traded(self, text: &str) -> Result<Lots, WireError> {
+        self.field("quantity").traded(text, self.lot)
     }
 
     /// One side of a best bid and offer.
     pub(in crate::wire) fn touch(self, price: &str, qty: &str) -> Result<Option<Level>, WireError> {
-        Ok(touch(self.number("price", price, self.tick)?, self.resting("quantity", qty)?.0))
+        let field = self.field("price");
+        let count = self.tick.count(field.decimal(price)?).map_err(|e| field.bad(price, &e.to_string()))?;
+        Ok(touch(count, self.field("quantity").resting(qty, self.lot)?.0))
     }
 
     pub(in crate::wire) fn levels(
         self,
-        field: &'static str,
+        name: &'static str,
         pairs: &[(String, String)],
     ) -> Result<Vec<Level>, WireError> {
+        let field = self.field(name);
         let level = |(price, qty): &(String, String)| {
-            Ok(Level { price: self.price(field, price)?, qty: self.resting(field, qty)? })
+            Ok(Level { price: field.price(price, self.tick)?, qty: field.resting(qty, self.lot)? })
         };
         pairs.iter().map(level).collect()
-    }
-
-    /// A decimal that is not negative.
-    pub(in crate::wire) fn decimal(self, field: &'static str, text: &str) -> Result<Decimal, WireError> {
-        let value = Decimal::from_str_exact(text).map_err(|e| self.bad(field, text, &e.to_string()))?;
-        if value.is_sign_negative() && !value.is_zero() { Err(self.bad(field, text, "is negative")) } else { Ok(value) }
-    }
-
-    pub(in crate::wire) fn bad(self, field: &'static str, text: &str, why: &str) -> WireError {
-        let value = text.chars().take(40).collect();
-        WireError::Number { symbol: self.symbol.to_owned(), field, value, why: why.to_owned() }
-    }
-
-    fn positive(self, field: &'static str, text: &str, step: Step) -> Result<i64, WireError> {
-        match self.number(field, text, step)? {
-            0 => Err(self.bad(field, text, "is zero")),
-            count => Ok(count),
-        }
-    }
-
-    fn number(self, field: &'static str, text: &str, step: Step) -> Result<i64, WireError> {
-        step.count(self.decimal(field, text)?).map_err(|e| self.bad(field, text, &e.to_string()))
     }
 }
 

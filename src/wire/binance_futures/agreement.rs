@@ -13,6 +13,7 @@ use super::scan::{Scratch, scan};
 use super::*;
 use crate::market::{Contract, Instrument, InstrumentId, Kind};
 use crate::units::Step;
+use crate::wire::breakage::{breaking, broken};
 use crate::wire::dialect::Link;
 
 const USDM: [&str; 6] = [
@@ -173,45 +174,6 @@ fn every_recorded_frame_of_coin_margined_futures_is_read_twice_and_chained() {
     let heard = hear(Market::Coinm, &symbols, frames.iter().map(String::as_str));
     let expected = Heard { changes: 44_795, trades: 5_235, bbos: 48_355, unchained: 1, ..Heard::default() };
     assert_eq!(heard, expected);
-}
-
-#[derive(Clone, Debug)]
-enum Break {
-    Replace(usize, u8),
-    Insert(usize, u8),
-    Remove(usize),
-    Cut(usize),
-    Swap(usize, usize),
-}
-
-fn breaking() -> impl Strategy<Value = Break> {
-    let byte = || prop_oneof![prop::sample::select(br#"0123456789.,:"[]{}-+eE utfbaABUTmspX\"#.to_vec()), any::<u8>()];
-    let at = || 0..400usize;
-    prop_oneof![
-        4 => (at(), byte()).prop_map(|(n, b)| Break::Replace(n, b)),
-        2 => (at(), byte()).prop_map(|(n, b)| Break::Insert(n, b)),
-        2 => at().prop_map(Break::Remove),
-        1 => at().prop_map(Break::Cut),
-        1 => (at(), at()).prop_map(|(a, b)| Break::Swap(a, b)),
-    ]
-}
-
-fn broken(frame: &str, breaks: &[Break]) -> Vec<u8> {
-    let mut bytes = frame.as_bytes().to_vec();
-    for b in breaks {
-        let len = bytes.len().max(1);
-        match *b {
-            Break::Replace(n, byte) if !bytes.is_empty() => bytes[n % len] = byte,
-            Break::Insert(n, byte) => bytes.insert(n % len, byte),
-            Break::Remove(n) if !bytes.is_empty() => {
-                bytes.remove(n % len);
-            }
-            Break::Cut(n) => bytes.truncate(n % len),
-            Break::Swap(a, b) if !bytes.is_empty() => bytes.swap(a % len, b % len),
-            Break::Replace(..) | Break::Remove(_) | Break::Swap(..) => {}
-        }
-    }
-    bytes
 }
 
 proptest! {

@@ -192,14 +192,14 @@ impl RawTrade {
         let (at, symbol) = find(symbols, &self.s)?;
         let grid = Grid::of(symbol);
         // `"X":"NA"` with zeros stands where an id was used up without a trade.
-        if self.kind.as_deref() == Some("NA") && grid.decimal("price", &self.p)?.is_zero() {
+        if self.kind.as_deref() == Some("NA") && grid.field("price").decimal(&self.p)?.is_zero() {
             return Ok(None);
         }
         let print = Print {
             id: self.t,
             taker: taker(self.m),
-            price: grid.price("price", &self.p)?,
-            qty: grid.traded("quantity", &self.q)?,
+            price: grid.price(&self.p)?,
+            qty: grid.traded(&self.q)?,
             displayed: None,
             kind: self.kind.as_deref(),
         };
@@ -230,15 +230,15 @@ impl AggTrade {
         let (at, symbol) = find(symbols, &self.s)?;
         let grid = Grid::of(symbol);
         let displayed = match self.nq.as_deref() {
-            Some(text) if grid.decimal("quantity", text)?.is_zero() => Some(Lots(0)),
-            Some(text) => Some(grid.traded("quantity", text)?),
+            Some(text) if grid.field("quantity").decimal(text)?.is_zero() => Some(Lots(0)),
+            Some(text) => Some(grid.traded(text)?),
             None => None,
         };
         let print = Print {
             id: self.a,
             taker: taker(self.m),
-            price: grid.price("price", &self.p)?,
-            qty: grid.traded("quantity", &self.q)?,
+            price: grid.price(&self.p)?,
+            qty: grid.traded(&self.q)?,
             displayed,
             kind: None,
         };
@@ -306,9 +306,12 @@ impl MarkPrice {
         expect(&self.e, "markPriceUpdate")?;
         let (at, symbol) = find(symbols, &self.s)?;
         let grid = Grid::of(symbol);
-        let price = |field, text: &str| match grid.decimal(field, text)? {
+        let price = |name, text: &str| match grid.field(name).decimal(text)? {
             zero if zero.is_zero() => Ok(None),
-            price => Money::from_decimal(price).map(Some).ok_or_else(|| grid.bad(field, text, "is out of range")),
+            price => {
+                let out = || grid.field(name).bad(text, "is out of range");
+                Money::from_decimal(price).map(Some).ok_or_else(out)
+            }
         };
         let mark = Mark {
             mark: price("mark price", &self.p)?,
@@ -322,7 +325,7 @@ impl MarkPrice {
     fn funding(&self, symbol: &Symbol) -> Result<Option<Funding>, WireError> {
         let due = self.due.filter(|&due| due > 0);
         let (Some(rate), Some(due)) = (self.r.as_deref().filter(|r| !r.is_empty()), due) else { return Ok(None) };
-        let bad = |why: &str| Grid::of(symbol).bad("funding rate", rate, why);
+        let bad = |why: &str| Grid::of(symbol).field("funding rate").bad(rate, why);
         // The one number here that may be negative.
         let value = Decimal::from_str_exact(rate).map_err(|e| bad(&e.to_string()))?;
         Ok(Some(Funding {

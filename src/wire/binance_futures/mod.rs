@@ -11,13 +11,16 @@
 //! quantities are contracts of `contractSize` USD.
 //!
 //! Reading order: [`BinanceFutures`] is the dialect, `scan` and `json` the two ways to read a frame, `rules` what comes
-//! over HTTP.
+//! over HTTP, [`House`] the two venues.
 
 #[cfg(test)]
 mod agreement;
+mod house;
 mod json;
 mod rules;
 mod scan;
+
+pub use house::{BINANCE_COINM, BINANCE_USDM, House, conversation, presumed};
 
 use scan::Scratch;
 
@@ -76,8 +79,10 @@ pub enum Road {
     Public,
     /// Trades, marks and changes of status: `/market` of USD-M.
     Market,
-    /// Everything: COIN-M, and recordings from before the split.
+    /// Everything: COIN-M.
     Whole,
+    /// A recording: whatever was recorded, and nobody knows whether marks were.
+    Recorded,
 }
 
 impl Road {
@@ -85,13 +90,13 @@ impl Road {
         match self {
             Road::Public => "/public/stream",
             Road::Market => "/market/stream",
-            Road::Whole => "/stream",
+            Road::Whole | Road::Recorded => "/stream",
         }
     }
 
     fn channels(self) -> Channels {
         let (public, market) = (self != Road::Market, self != Road::Public);
-        Channels { book: public, bbo: public, trades: market, marks: market }
+        Channels { book: public, bbo: public, trades: market, marks: market && self != Road::Recorded }
     }
 }
 
@@ -103,12 +108,18 @@ pub struct BinanceFutures {
     /// Levels a side to ask for.
     depth: u32,
     scratch: Scratch,
+    parsed_slowly: u64,
 }
 
 impl BinanceFutures {
     /// A dialect of this market on this road, with snapshots of so many levels (at most 1,000).
     pub fn new(market: Market, road: Road, depth: u32) -> Self {
-        Self { market, road, depth, scratch: Scratch::default() }
+        Self { market, road, depth, scratch: Scratch::default(), parsed_slowly: 0 }
+    }
+
+    /// Frames the scanner left to the JSON parser.
+    pub fn parsed_slowly(&self) -> u64 {
+        self.parsed_slowly
     }
 }
 
@@ -185,6 +196,7 @@ impl Dialect for BinanceFutures {
             news.push(one);
             return Ok(());
         }
+        self.parsed_slowly += 1;
         json::parse(frame, symbols, self.market, news)
     }
 

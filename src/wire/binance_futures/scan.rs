@@ -126,6 +126,7 @@ impl<'a> Fields<'a> {
                 b"u" => set(&mut f.last, s.integer()?)?,
                 b"pu" => set(&mut f.before, s.integer()?)?,
                 b"t" => set(&mut f.trade_id, s.integer()?)?,
+                b"a" if s.rest().first().is_some_and(u8::is_ascii_digit) => set(&mut f.merged_id, s.integer()?)?,
                 b"m" => set(&mut f.buyer_is_maker, s.boolean()?)?,
                 b"X" => set(&mut f.kind, word(s)?)?,
                 _ => {
@@ -158,8 +159,7 @@ impl<'a> Fields<'a> {
         }
         match key {
             b"b" => set(&mut self.bids, levels(s, tick, lot, &mut scratch.levels)?),
-            b"a" if s.rest().first() == Some(&b'[') => set(&mut self.asks, levels(s, tick, lot, &mut scratch.levels)?),
-            b"a" => set(&mut self.merged_id, s.integer()?),
+            b"a" => set(&mut self.asks, levels(s, tick, lot, &mut scratch.levels)?),
             _ => None,
         }
     }

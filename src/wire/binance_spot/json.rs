@@ -191,7 +191,7 @@ fn trade(t: RawTrade, symbols: &Symbols, unit: TimeUnit, flags: PrintFlags) -> R
     let out = || WireError::Shape { what: "trade", why: format!("T {} is out of range", t.time) };
     let time = unit.time(t.time).ok_or_else(out)?;
     let grid = Grid::of(symbols.get(at));
-    let (price, qty) = (grid.price("price", &t.p)?, grid.traded("quantity", &t.q)?);
+    let (price, qty) = (grid.price(&t.p)?, grid.traded(&t.q)?);
     Ok(News::Trade { at, time, trade: Trade { id: t.t, taker: taker(t.m), price, qty, flags } })
 }
 
