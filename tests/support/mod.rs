@@ -4,6 +4,7 @@ pub mod bot;
 pub mod independent;
 pub mod playback;
 pub mod recording;
+pub mod talk;
 
 use std::path::PathBuf;
 
