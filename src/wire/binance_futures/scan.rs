@@ -167,7 +167,7 @@ impl<'a> Fields<'a> {
     /// Whether the payload is what its stream's name says. `rpiDepth` and `depth5` call theirs `depthUpdate` too.
     fn is_event_of(&self, channel: &[u8]) -> bool {
         match self.event {
-            Some(b"depthUpdate") => is_diff_channel(channel),
+            Some(b"depthUpdate") => is_diff_channel(channel) && channel.iter().all(u8::is_ascii_graphic),
             Some(event) => event == channel,
             None => false,
         }
