@@ -6,6 +6,7 @@ mod data;
 mod engine;
 mod exchange;
 mod export;
+mod fake;
 mod feed;
 mod formulas;
 mod journal;

@@ -79,7 +79,7 @@ fn nearest<'a>(symbol: &str, known: &[&'a str]) -> Option<&'a str> {
     (likeness(&best) > 0.7).then_some(best)
 }
 
-fn failed(place: &Place, request: &Request, failure: FetchFailure) -> FeedError {
+pub(super) fn failed(place: &Place, request: &Request, failure: FetchFailure) -> FeedError {
     let (venue, url, why) = (place.endpoint().venue(), place.url(request), failure.to_string());
     match failure {
         FetchFailure::Status { status: 403 | 451, .. } => FeedError::Refused { venue, url, why },

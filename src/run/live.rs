@@ -183,7 +183,10 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
                 Ok((venue, Ended::Refused(reason))) => {
                     error!(%venue, "the venue refuses to serve us: {reason}");
                     refused = Some(LiveError::Refused { venue, reason });
-                    say(&inputs, "feed", Command::Stop).await;
+                    // The other venues trade on; the books of this one stay unknown.
+                    if feeds.is_empty() {
+                        say(&inputs, "feed", Command::Stop).await;
+                    }
                 }
                 Ok((_, Ended::Stopped | Ended::HungUp)) | Err(_) => {}
             },
@@ -368,9 +371,10 @@ type Kept = Result<(Session, Manifest, Arc<StatusSnapshot>), LiveError>;
 /// One connection's counters and whose they are.
 type FeedHealth = (VenueId, Arc<Health>);
 
-fn feed_status((venue, health): &FeedHealth, now: LocalTime) -> FeedStatus {
+fn feed_status(connection: usize, (venue, health): &FeedHealth, now: LocalTime) -> FeedStatus {
     FeedStatus {
         venue: venue.name().to_owned(),
+        connection: connection as u16,
         connected: health.connected(),
         age_ms: health.data_age(now).map(|age| age.ms()),
         frames: health.frames(),
@@ -429,7 +433,7 @@ impl Keeper {
     }
 
     fn draw(&mut self, now: LocalTime) -> Arc<StatusSnapshot> {
-        let feeds = self.health.iter().map(|health| feed_status(health, now)).collect();
+        let feeds = self.health.iter().enumerate().map(|(n, health)| feed_status(n, health, now)).collect();
         let picture = self.core.picture(now, feeds);
         self.show.send_replace(Arc::clone(&picture));
         picture

@@ -301,6 +301,20 @@ fn at_a_price_deeper_than_the_snapshot_we_wait_for_the_level_to_show() {
 }
 
 #[test]
+fn a_level_pushed_out_of_sight_keeps_its_queue() {
+    for (better, ahead) in [(Some((101, 7)), 20), (None, 0)] {
+        let mut desk = Desk::at_once();
+        let (bids, asks) = (levels(&[(100, 10), (99, 20)]), levels(&[(104, 10), (105, 20)]));
+        desk.news(1, None, MarketEventKind::Snapshot { seq: 3, bids, asks, extent: Extent::Window(2) });
+        desk.bid(2, 1, 5, 99);
+        // Two levels are shown. With a third one above ours, ours falls out of sight; without it, it is really empty.
+        let bids: Vec<_> = better.into_iter().chain([(99, 0)]).collect();
+        desk.depth(3, &bids, &[]);
+        assert_eq!(desk.paper.queue_ahead(OrderId(1)), Some(Lots(ahead)), "{better:?}");
+    }
+}
+
+#[test]
 fn a_replacement_ends_the_old_order_and_joins_the_back() {
     let mut desk = Desk::at_once();
     desk.bid(1, 1, 5, 100);
