@@ -43,6 +43,11 @@ pub enum Market {
 }
 
 impl Market {
+    /// The one that is this venue.
+    pub fn of(venue: VenueId) -> Option<Self> {
+        [Market::Usdm, Market::Coinm].into_iter().find(|market| market.venue() == venue)
+    }
+
     /// Its name with us.
     pub fn venue(self) -> VenueId {
         match self {
