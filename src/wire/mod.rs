@@ -11,11 +11,20 @@ pub mod binance_spot;
 pub mod board;
 #[cfg(test)]
 mod breakage;
+pub mod coinbase;
 pub mod conversation;
 pub mod depth_sync;
+pub mod deribit;
 mod desk;
 pub mod dialect;
+pub mod hyperliquid;
+pub mod kraken;
+mod ladder;
 pub mod liveness;
+mod marks;
+#[cfg(test)]
+#[path = "../../tests/support/cryptofeed.rs"]
+mod recorded;
 pub mod rules;
 mod scan;
 mod stamp;
