@@ -52,6 +52,7 @@ pub fn import(
     let (first_at, first) = from.next().ok_or_else(|| ImportFailed::Nothing(sources.join(", ")))??;
 
     let spec = prepare::session_spec(loaded, from.instruments(), strategy)?;
+    let strategies = prepare::strategies(&spec)?;
     let mut manifest = Manifest::new(id, spec.clone(), first_at);
     manifest.config_digest = Some(loaded.digest());
     for (import, files) in from.imports().iter().zip(&sources) {
@@ -62,7 +63,7 @@ pub fn import(
     }
     let options = Options { segment_bytes: u64::from(loaded.settings.store.segment_mib) << 20, ..Options::IMPORT };
     let writer = store.create(id, manifest, options)?;
-    let core = Core::new(&spec, prepare::strategies(&spec)?, writer, None, loaded.settings.session.checkpoint_inputs);
+    let core = Core::new(&spec, strategies, writer, None, loaded.settings.session.checkpoint_inputs);
     match record(core, (first_at, first), &mut from) {
         Ok(manifest) => Ok(Imported { manifest, report: from.report(), steps_from: from.steps_from() }),
         Err(error) => {
