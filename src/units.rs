@@ -343,9 +343,9 @@ impl Step {
         i64::try_from(scaled / i128::from(self.mantissa)).map_err(|_| out(()))
     }
 
-    /// The most steps that are not more than `value`.
+    /// The most steps that are not more than `value`; 0 if they are more than 63 bits.
     pub fn count_floor(self, value: Decimal) -> i64 {
-        (value / self.size()).floor().to_i64().unwrap_or(0)
+        value.checked_div(self.size()).and_then(|steps| steps.floor().to_i64()).unwrap_or(0)
     }
 
     /// `count` steps as a decimal in the step's own precision: `64013.50`.
