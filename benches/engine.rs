@@ -61,9 +61,13 @@ fn frames_that_send() -> Vec<Duration> {
             input.at = *at;
             input.input = match said {
                 Said::Market(event) => Input::Market(event),
-                Said::Feed { instrument, kind } => {
-                    Input::Feed(FeedEvent { venue: VenueId::BinanceSpot, instrument, generation: 1, kind })
-                }
+                Said::Feed { instrument, kind } => Input::Feed(FeedEvent {
+                    venue: VenueId::BinanceSpot,
+                    connection: 0,
+                    instrument,
+                    generation: 1,
+                    kind,
+                }),
                 Said::Do(_) => continue,
             };
             session.step(&input, &mut strategies, &mut out);

@@ -7,7 +7,7 @@ use papermaker::exchange::latency::LatencySpec;
 use papermaker::exchange::paper::Paper;
 use papermaker::exchange::queue::QueueModel;
 use papermaker::exchange::{PaperSpec, Venue, Visible};
-use papermaker::market::{Book, Instrument, Level, MarketEvent, MarketEventKind, VenueId};
+use papermaker::market::{Book, Extent, Instrument, Level, MarketEvent, MarketEventKind, VenueId};
 use papermaker::order::{OrderId, OrderKind, Request};
 use papermaker::risk::{Exposure, Gate, RiskLimits};
 use papermaker::rng::Stream;
@@ -33,7 +33,7 @@ pub fn paper(c: &mut Criterion) {
     let one = Step::parse("1").expect("a step");
     let rules = Instrument::new(VenueId::BinanceSpot, "XY", "X", "Y", one, one).expect("an instrument");
     let mut book = Book::new();
-    book.apply_snapshot(1, &[level(1_000, 5)], &[level(1_001, 5)], true);
+    book.apply_snapshot(1, &[level(1_000, 5)], &[level(1_001, 5)], Extent::All);
     let top = Top { bid: level(1_000, 5), ask: level(1_001, 5) };
     let market = Visible { rules: &rules, book: &book, top: Some(top), trusted: true };
 

@@ -11,7 +11,8 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, Throughput};
 use papermaker::market::{Book, Level, MarketEventKind};
 use papermaker::units::{LocalTime, Lots, Side};
-use papermaker::wire::binance_spot::BinanceSpot;
+use papermaker::wire::binance_spot::Spot;
+use papermaker::wire::conversation::Conversation;
 use papermaker::wire::{Protocol, Said};
 use serde::Deserialize;
 
@@ -102,7 +103,12 @@ fn start() -> Book {
     book
 }
 
-fn read(venue: &mut BinanceSpot, frames: &[(LocalTime, String)], said: &mut Vec<Said>, mut book: Option<&mut Book>) {
+fn read(
+    venue: &mut Conversation<Spot>,
+    frames: &[(LocalTime, String)],
+    said: &mut Vec<Said>,
+    mut book: Option<&mut Book>,
+) {
     for (at, frame) in frames {
         venue.on_text(frame.as_bytes(), *at, said);
         for said in said.drain(..) {
@@ -117,13 +123,14 @@ fn read(venue: &mut BinanceSpot, frames: &[(LocalTime, String)], said: &mut Vec<
 fn take(book: &mut Book, said: &Said) {
     let Said::Market(event) = said else { return };
     match &event.kind {
-        MarketEventKind::Snapshot { seq, bids, asks, complete } => book.apply_snapshot(*seq, bids, asks, *complete),
+        MarketEventKind::Snapshot { seq, bids, asks, extent } => book.apply_snapshot(*seq, bids, asks, *extent),
         MarketEventKind::Delta { seq, bids, asks } => book.apply_delta(*seq, bids, asks),
         MarketEventKind::Trade { .. }
         | MarketEventKind::Bbo { .. }
         | MarketEventKind::Gap { .. }
         | MarketEventKind::Rules(_)
-        | MarketEventKind::Status(_) => {}
+        | MarketEventKind::Status(_)
+        | MarketEventKind::Mark(_) => {}
     }
 }
 

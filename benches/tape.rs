@@ -14,8 +14,9 @@ use papermaker::engine::{Input, Stamped};
 use papermaker::journal::import::{self, Format, Wish};
 use papermaker::market::{Instrument, InstrumentId, MarketEvent, MarketEventKind, VenueId};
 use papermaker::units::{LocalTime, Nanos, Step, VenueTime};
-use papermaker::wire::binance_spot::{BinanceSpot, Settings};
-use papermaker::wire::{Protocol, Said};
+use papermaker::wire::binance_spot::{Settings, Spot, conversation};
+use papermaker::wire::conversation::Conversation;
+use papermaker::wire::{About, Protocol, Said};
 
 /// The one instrument.
 pub const BTC: InstrumentId = InstrumentId(0);
@@ -77,7 +78,7 @@ impl Tape {
     }
 
     /// A conversation with a book in step, and how many of the frames it has heard for that.
-    pub fn in_step(&self) -> (BinanceSpot, usize) {
+    pub fn in_step(&self) -> (Conversation<Spot>, usize) {
         let mut venue = self.conversation(&mut Vec::new());
         let mut said = Vec::new();
         let heard = self.frames.iter().position(|(at, frame)| {
@@ -88,11 +89,11 @@ impl Tape {
     }
 
     /// A conversation that has its snapshot already and waits for the first frame.
-    pub fn conversation(&self, said: &mut Vec<Said>) -> BinanceSpot {
-        let mut venue = BinanceSpot::new(vec![(BTC, self.rules.clone())], Settings::default());
+    pub fn conversation(&self, said: &mut Vec<Said>) -> Conversation<Spot> {
+        let mut venue = conversation(vec![(BTC, self.rules.clone())], Settings::default());
         let at = self.frames[0].0;
         venue.on_open(at, said);
-        venue.on_fetched(BTC, Ok(self.snapshot.as_bytes()), at, said);
+        venue.on_fetched(About::Book(BTC), Ok(self.snapshot.as_bytes()), at, said);
         venue
     }
 
@@ -146,7 +147,10 @@ fn later(input: &Input, shift: Nanos, ids: u64) -> Input {
             | MarketEventKind::Delta { seq, .. }
             | MarketEventKind::Bbo { seq, .. } => *seq += ids,
             MarketEventKind::Trade { id, .. } => *id += ids,
-            MarketEventKind::Gap { .. } | MarketEventKind::Rules(_) | MarketEventKind::Status(_) => {}
+            MarketEventKind::Gap { .. }
+            | MarketEventKind::Rules(_)
+            | MarketEventKind::Status(_)
+            | MarketEventKind::Mark(_) => {}
         }
     }
     input

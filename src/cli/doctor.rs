@@ -1,20 +1,27 @@
 //! `doctor`: every preflight check at once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 use super::{Failure, Globals, Outcome, block_on, say};
-use crate::config::Settings;
+use crate::config::{Loaded, Settings};
 use crate::dashboard::Contact;
-use crate::feed::Endpoint;
-use crate::market::VenueId;
+use crate::engine::Input;
+use crate::feed::{self, Endpoint, Heard, Place};
+use crate::market::{FeedEvent, FeedEventKind, Instrument, InstrumentId, VenueId};
+use crate::run::prepare::{self, PrepareError};
+use crate::units::Nanos;
 
 /// A session of a day takes about this much; with less free the recording will end early.
 const DISK_WANTED_BYTES: u64 = 2 << 30;
@@ -22,19 +29,24 @@ const DISK_WANTED_BYTES: u64 = 2 << 30;
 const DISK_NEEDED_BYTES: u64 = 64 << 20;
 /// A clock before this (2025-01-01) was never set.
 const EPOCH_OF_REASON_S: i64 = 1_735_689_600;
-/// The venue's date is cut to the second and took its time to come: only more than this is a difference.
-const CLOCK_OFF_MAX_S: i64 = 2;
+/// A clock farther off than this makes latencies meaningless.
+const CLOCK_OFF_MAX: Nanos = Nanos::from_ms(500);
 /// A venue that takes longer than this to answer a ping is not reachable in any useful sense.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Check everything a run needs, before running: configuration, store, disk, port, clock, venues
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Examples:\n  papermaker doctor\n  papermaker doctor --venue binance-spot --json\n\n\
-                        Exit code 1 if a check failed.")]
+#[command(
+    after_help = "Examples:\n  papermaker doctor\n  papermaker doctor --venue binance-spot --json\n  papermaker doctor --instrument kraken:BTC/USD\n\n\
+                        Exit code 1 if a check failed."
+)]
 pub struct DoctorArgs {
     /// Ask this venue for an answer instead of those the configuration trades on (repeatable)
     #[arg(long, value_name = "VENUE")]
     pub venue: Vec<VenueId>,
+    /// Look these instruments up and listen to their books (VENUE:SYMBOL, repeatable)
+    #[arg(long, value_name = "VENUE:SYMBOL")]
+    pub instrument: Vec<String>,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -98,9 +110,13 @@ pub fn doctor(args: &DoctorArgs, globals: &Globals) -> Outcome {
             ));
             checks.extend([writable(store), disk(store), sessions(store), port(settings)]);
             checks.extend(simulator_port(settings));
-            for id in venues(&args.venue, settings) {
-                let venue = &settings.venues[id.name()];
-                checks.extend(block_on(reachable(id, &venue.ws_url, &venue.rest_url))?);
+            match wanted(args, settings) {
+                Ok(wanted) => {
+                    for (venue, symbols) in wanted {
+                        checks.extend(block_on(examine(&loaded, venue, &symbols))?);
+                    }
+                }
+                Err(e) => checks.push(Check::fail("symbol", e.to_string(), "write VENUE:SYMBOL")),
             }
         }
         Err(failure) => {
@@ -231,64 +247,133 @@ fn simulator_port(settings: &Settings) -> Option<Check> {
     })
 }
 
-/// The venues a run would connect to, unless others were asked for.
-fn venues(asked: &[VenueId], settings: &Settings) -> Vec<VenueId> {
-    if !asked.is_empty() {
-        return asked.to_vec();
+/// The venues a run would connect to with the instruments it would trade there, unless others were asked for.
+fn wanted(args: &DoctorArgs, settings: &Settings) -> Result<BTreeMap<VenueId, Vec<String>>, PrepareError> {
+    let mut wanted: BTreeMap<VenueId, Vec<String>> = args.venue.iter().map(|venue| (*venue, Vec::new())).collect();
+    let asked = !args.venue.is_empty() || !args.instrument.is_empty();
+    let labels = if args.instrument.is_empty() { &settings.session.instruments } else { &args.instrument };
+    for label in labels {
+        let (venue, symbol) = prepare::parse_instrument(label)?;
+        let named = !args.instrument.is_empty();
+        // Otherwise the embedded exchange stands in for this one.
+        let embedded = !named && settings.simulator.embedded && venue == VenueId::BinanceSpot;
+        let concerned = named || !asked || wanted.contains_key(&venue);
+        if concerned && !embedded {
+            wanted.entry(venue).or_default().push(symbol);
+        }
     }
-    let traded = settings.session.instruments.iter().filter_map(|label| label.split(':').next()?.parse().ok());
-    // The embedded exchange stands in for this one.
-    let mut traded: Vec<VenueId> =
-        traded.filter(|venue| !settings.simulator.embedded || *venue != VenueId::BinanceSpot).collect();
-    traded.dedup();
-    traded
+    Ok(wanted)
 }
 
-/// Whether the venue answers over HTTP, and whether its clock is ours.
-async fn reachable(venue: VenueId, ws_url: &str, rest_url: &str) -> Vec<Check> {
+/// Whether the venue answers, whether its clock is ours, and whether these instruments can be listened to.
+async fn examine(loaded: &Loaded, venue: VenueId, symbols: &[String]) -> Vec<Check> {
     let name = "venue";
-    let hint = "look at the address, the network, and whether the venue serves your country";
-    if let Err(e) = Endpoint::new(venue, ws_url, rest_url) {
-        return vec![Check::fail(name, e.to_string(), "config/default.toml has the venue's own address")];
-    }
-    // A ping where we know one; elsewhere any answer from the address shows that somebody is there.
-    let url = match venue {
-        VenueId::BinanceSpot => format!("{rest_url}/api/v3/ping"),
-        VenueId::BinanceUsdm => format!("{rest_url}/fapi/v1/ping"),
-        VenueId::BybitSpot
-        | VenueId::BybitLinear
-        | VenueId::Okx
-        | VenueId::Coinbase
-        | VenueId::Kraken
-        | VenueId::Hyperliquid
-        | VenueId::Deribit
-        | VenueId::BinanceCoinm => rest_url.to_owned(),
+    let settings = &loaded.settings.venues[venue.name()];
+    let endpoint = match Endpoint::new(venue, &settings.ws_url, &settings.rest_url) {
+        Ok(endpoint) => endpoint,
+        Err(e) => return vec![Check::fail(name, e.to_string(), "config/default.toml has the venue's own address")],
     };
-    let asked = async { reqwest::Client::builder().timeout(PATIENCE).build()?.get(&url).send().await };
-    match asked.await {
-        Ok(answer) => {
-            let detail = format!("{venue}: {url} answers {}", answer.status());
-            let refused =
-                answer.status().is_server_error() || matches!(answer.status().as_u16(), 403 | 418 | 429 | 451);
-            let date = answer.headers().get("date").and_then(|d| d.to_str().ok());
-            let clock = date.and_then(|date| against(jiff::Timestamp::now(), venue, date));
-            let there = if refused { Check::fail(name, detail, hint) } else { Check::ok(name, detail) };
-            std::iter::once(there).chain(clock).collect()
+    let hint = "look at the address, the network, and whether the venue serves your country";
+    let patient = prepare::feed_settings(loaded, venue).map(|settings| feed::Settings {
+        connect_timeout: PATIENCE,
+        request_timeout: PATIENCE,
+        ..settings
+    });
+    let (settings, place) = match patient.map(|settings| (Place::new(endpoint.clone(), &settings), settings)) {
+        Ok((Ok(place), settings)) => (settings, Arc::new(place)),
+        Ok((Err(e), _)) => return vec![Check::fail(name, e.to_string(), hint)],
+        Err(e) => return vec![Check::fail(name, e.to_string(), hint)],
+    };
+    let knock = match feed::knock(&place, feed::wall_clock).await {
+        Ok(knock) => knock,
+        Err(e) => return vec![Check::fail(name, e.to_string(), hint)],
+    };
+    let rest_url = endpoint.rest_url();
+    let mut checks = vec![Check::ok(name, format!("{venue}: {rest_url} answers in {} ms", knock.round_trip.ms()))];
+    checks.extend(knock.clock_off.map(|off| against(venue, off, knock.round_trip)));
+    if symbols.is_empty() {
+        return checks;
+    }
+    let names: Vec<&str> = symbols.iter().map(String::as_str).collect();
+    match feed::discover(&endpoint, &names).await {
+        Ok(instruments) => {
+            checks.extend(instruments.iter().map(symbol));
+            checks.push(first_data(loaded, place, settings, instruments).await);
         }
-        Err(e) => {
-            let causes: Vec<String> = anyhow::Error::new(e).chain().map(ToString::to_string).collect();
-            vec![Check::fail(name, format!("{venue}: {}", causes.join(": ")), hint)]
-        }
+        Err(e) => checks.push(Check::fail("symbol", e.to_string(), "symbols are spelt as the venue spells them")),
+    }
+    checks
+}
+
+/// An instrument's rules, and whether it trades now.
+fn symbol(rules: &Instrument) -> Check {
+    let detail = format!("{}: {:?}, tick {}, lot {}", rules.label(), rules.status, rules.tick, rules.lot);
+    match rules.status.may_quote() {
+        true => Check::ok("symbol", detail),
+        false => Check::warn("symbol", detail, "the venue does not take orders in it now; a run would wait"),
     }
 }
 
-/// Our clock against a venue's `Date`, which has whole seconds; `None` if that is no date.
-fn against(now: jiff::Timestamp, venue: VenueId, date: &str) -> Option<Check> {
-    let theirs = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
-    let off_s = now.as_second() - theirs.as_second();
-    let detail = format!("{off_s:+} s against {venue}'s");
+/// Whether a socket opens and every book on it comes into step.
+async fn first_data(
+    loaded: &Loaded,
+    place: Arc<Place>,
+    settings: feed::Settings,
+    instruments: Vec<Instrument>,
+) -> Check {
+    let (name, venue, many) = ("socket", place.endpoint().venue(), instruments.len());
+    let hint = "`papermaker run --record-only` shows what happens on the connection";
+    let own = (0..).map(InstrumentId).zip(instruments).collect();
+    let protocols = match prepare::protocols(loaded, venue, own) {
+        Ok(protocols) => protocols,
+        Err(e) => return Check::fail(name, e.to_string(), hint),
+    };
+    let (out, mut heard) = mpsc::channel(1_024);
+    let (stop, stopped) = watch::channel(false);
+    let mut feeds = JoinSet::new();
+    for (connection, protocol) in (0..).zip(protocols) {
+        let settings = feed::Settings { connection, alone: false, ..settings.clone() };
+        feeds.spawn(feed::run(place.clone(), settings, protocol, Arc::default(), out.clone(), stopped.clone()));
+    }
+    drop(out);
+    let began = feed::wall_clock();
+    let (mut live, mut last) = (BTreeSet::new(), String::new());
+    let listening = async {
+        while let Some(Heard { at, input }) = heard.recv().await {
+            let Input::Feed(FeedEvent { instrument, kind, .. }) = input else { continue };
+            match (instrument, kind) {
+                (Some(id), FeedEventKind::Live) => {
+                    live.insert(id);
+                }
+                (_, FeedEventKind::Connected | FeedEventKind::Live) => {}
+                (_, other) => last = format!(", last heard: {other:?}"),
+            }
+            if live.len() == many {
+                return Some(at.since(began));
+            }
+        }
+        None
+    };
+    let took = tokio::time::timeout(PATIENCE, listening).await.ok().flatten();
+    let _ = stop.send(true);
+    drop(heard);
+    while feeds.join_next().await.is_some() {}
+    match took {
+        Some(took) => Check::ok(name, format!("{venue}: {many} of {many} books in step after {} ms", took.ms())),
+        None => Check::fail(
+            name,
+            format!("{venue}: {} of {many} books in step after {} s{last}", live.len(), PATIENCE.as_secs()),
+            hint,
+        ),
+    }
+}
+
+/// Our clock against a venue's.
+fn against(venue: VenueId, off: Nanos, round_trip: Nanos) -> Check {
+    let detail = format!("{:+} ms against {venue}'s, within {} ms", off.ms(), round_trip.ms() / 2 + 1);
     let hint = "synchronise the clock (NTP); latencies and recordings carry the difference";
-    Some(if off_s.abs() <= CLOCK_OFF_MAX_S { Check::ok("clock", detail) } else { Check::warn("clock", detail, hint) })
+    let sure = off.0.abs() - round_trip.0 / 2;
+    if sure <= CLOCK_OFF_MAX.0 { Check::ok("clock", detail) } else { Check::warn("clock", detail, hint) }
 }
 
 #[cfg(test)]
@@ -296,13 +381,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_is_compared_with_the_date_a_venue_sends() {
-        // 2026-03-02 12:00:00 UTC is 1772452800 s after the epoch.
-        let now = |s| jiff::Timestamp::from_second(s).expect("a time");
-        let verdict = |s| against(now(s), VenueId::BinanceSpot, "Mon, 02 Mar 2026 12:00:00 GMT").map(|c| c.verdict);
-        assert_eq!(verdict(1_772_452_802), Some(Verdict::Ok));
-        assert_eq!(verdict(1_772_452_803), Some(Verdict::Warn));
-        assert_eq!(verdict(1_772_452_700), Some(Verdict::Warn));
-        assert!(against(now(0), VenueId::BinanceSpot, "yesterday").is_none());
+    fn a_clock_is_off_only_as_far_as_the_round_trip_leaves_no_doubt() {
+        let verdict =
+            |off_ms, trip_ms| against(VenueId::BinanceSpot, Nanos::from_ms(off_ms), Nanos::from_ms(trip_ms)).verdict;
+        assert_eq!(verdict(400, 0), Verdict::Ok);
+        assert_eq!(verdict(-501, 0), Verdict::Warn);
+        // 600 ms away, but half of a second's round trip may be on either leg.
+        assert_eq!(verdict(600, 1_000), Verdict::Ok);
+        assert_eq!(verdict(-1_100, 1_000), Verdict::Warn);
     }
 }

@@ -98,6 +98,7 @@ pub const KEYS: &[Key] = &[
     key("venues.*.stale_depth_ms", Kind::Whole(100, 3_600_000)),
     key("venues.*.stale_bbo_ms", Kind::Whole(100, 3_600_000)),
     key("venues.*.stale_trade_ms", Kind::Whole(100, 86_400_000)),
+    key("venues.*.rules_poll_ms", Kind::Whole(0, 86_400_000)),
     key("venues.*.reconnect_base_ms", Kind::Whole(10, 60_000)),
     key("venues.*.reconnect_cap_ms", Kind::Whole(10, 600_000)),
     key("venues.*.rest_weight_max_per_min", Kind::Whole(1, 100_000)),

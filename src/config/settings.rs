@@ -106,6 +106,7 @@ pub struct VenueSettings {
     pub stale_depth_ms: u32,
     pub stale_bbo_ms: u32,
     pub stale_trade_ms: u32,
+    pub rules_poll_ms: u32,
     pub reconnect_base_ms: u32,
     pub reconnect_cap_ms: u32,
     pub rest_weight_max_per_min: u32,

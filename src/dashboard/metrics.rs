@@ -23,18 +23,26 @@ pub(super) fn page(all: &StatusSnapshot) -> String {
 
     page.family("feed_connected", "gauge", "Whether the venue's socket is open.");
     for f in &all.feeds {
-        page.sample("feed_connected", &[("venue", &f.venue)], u8::from(f.connected));
+        page.sample(
+            "feed_connected",
+            &[("venue", &f.venue), ("connection", &f.connection.to_string())],
+            u8::from(f.connected),
+        );
     }
     page.family("feed_age_seconds", "gauge", "Since the venue's last frame.");
     for f in &all.feeds {
         if let Some(ms) = f.age_ms {
-            page.sample("feed_age_seconds", &[("venue", &f.venue)], seconds(ms));
+            page.sample(
+                "feed_age_seconds",
+                &[("venue", &f.venue), ("connection", &f.connection.to_string())],
+                seconds(ms),
+            );
         }
     }
     for (name, help, value) in FEED_COUNTERS {
         page.family(name, "counter", help);
         for f in &all.feeds {
-            page.sample(name, &[("venue", &f.venue)], value(f));
+            page.sample(name, &[("venue", &f.venue), ("connection", &f.connection.to_string())], value(f));
         }
     }
 
@@ -136,7 +144,7 @@ mod tests {
             "papermaker_inputs_total 48213",
             "papermaker_position{instrument=\"binance-spot:BTCUSDT\"} 0.00300",
             "papermaker_equity_quote{instrument=\"binance-spot:BTCUSDT\",currency=\"USDT\"} 0.625",
-            "papermaker_feed_gaps_total{venue=\"binance-spot\"} 1",
+            "papermaker_feed_gaps_total{venue=\"binance-spot\",connection=\"0\"} 1",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
         }

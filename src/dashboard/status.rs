@@ -228,6 +228,8 @@ pub struct WarmUp {
 pub struct FeedStatus {
     /// Venue name.
     pub venue: String,
+    /// Which of the session's connections; several may go to one venue.
+    pub connection: u16,
     /// Whether its socket is open.
     pub connected: bool,
     /// Milliseconds since its last frame; `None` before the first.
@@ -436,6 +438,7 @@ pub(super) mod testing {
         }));
         all.feeds.push(FeedStatus {
             venue: "binance-spot".to_owned(),
+            connection: 0,
             connected: true,
             age_ms: Some(31),
             frames: 9_001,

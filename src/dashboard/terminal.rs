@@ -30,8 +30,8 @@ pub(super) fn block(all: &StatusSnapshot) -> String {
         let socket = if feed.connected { "connected" } else { "DISCONNECTED" };
         let age = feed.age_ms.map_or("no frame yet".to_owned(), |ms| format!("last frame {ms} ms ago"));
         lines.push(format!(
-            "  feed    {} {socket}, {age}, {} frames, {} gaps, {} reconnects",
-            feed.venue, feed.frames, feed.gaps, feed.reconnects
+            "  feed {:<2} {} {socket}, {age}, {} frames, {} gaps, {} reconnects",
+            feed.connection, feed.venue, feed.frames, feed.gaps, feed.reconnects
         ));
     }
     if all.feeds.len() > FEEDS_MAX {

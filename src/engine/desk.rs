@@ -99,8 +99,8 @@ impl Desk {
         self.last_news = now;
         self.aged = false;
         match &event.kind {
-            MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-                self.book.apply_snapshot(*seq, bids, asks, *complete);
+            MarketEventKind::Snapshot { seq, bids, asks, extent } => {
+                self.book.apply_snapshot(*seq, bids, asks, *extent);
                 self.distrust = None;
                 self.feed_stale = false;
                 self.bbo_leads = self.bbo.is_some_and(|b| b.seq > *seq);

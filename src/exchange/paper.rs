@@ -169,10 +169,10 @@ impl Venue for Paper {
                     self.best_changed(*seq, *bid, *ask, market, happened);
                 }
             }
-            MarketEventKind::Snapshot { seq, bids, asks, complete } => {
+            MarketEventKind::Snapshot { seq, bids, asks, extent } => {
                 self.depth_time = event.venue_time;
                 self.bbo_seq = 0;
-                self.seen_anew(*seq, bids, asks, *complete, market, happened);
+                self.seen_anew(*seq, bids, asks, *extent, market, happened);
             }
             // Our orders rest on; the snapshot to come says where.
             MarketEventKind::Gap { .. } => {}

@@ -2,83 +2,73 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use super::endpoint::{Endpoint, FeedError};
-use super::rest::Rest;
+use super::rest::Place;
 use super::settings::Settings;
-use crate::market::{Instrument, VenueId};
-use crate::wire::{FetchFailure, binance_spot};
-
-/// Cost of one `exchangeInfo` on Binance spot.
-const RULES_WEIGHT: u32 = 20;
+use crate::market::Instrument;
+use crate::wire::dialect::{Exchange, Listed, Request};
+use crate::wire::{FetchFailure, WireError, venues};
 
 /// The instruments `symbols` of a venue with their present rules, in the order asked for.
 ///
 /// A symbol the venue does not list is an error that names the nearest one it does: Binance acknowledges
 /// subscriptions to anything and then stays silent.
 pub async fn discover(endpoint: &Endpoint, symbols: &[&str]) -> Result<Vec<Instrument>, FeedError> {
-    match endpoint.venue() {
-        VenueId::BinanceSpot => {}
-        venue @ (VenueId::BinanceUsdm
-        | VenueId::BybitSpot
-        | VenueId::BybitLinear
-        | VenueId::Okx
-        | VenueId::Coinbase
-        | VenueId::Kraken
-        | VenueId::Hyperliquid
-        | VenueId::Deribit
-        | VenueId::BinanceCoinm) => return Err(FeedError::Unsupported { venue }),
-    }
-    let rest = Rest::new(endpoint, &Settings::default())?;
-    let path = binance_spot::rest::instruments_path(symbols);
-    let body = match rest.get(&path, RULES_WEIGHT, Duration::ZERO).await {
-        Ok(body) => body,
-        // Binance answers 400 for the whole list if it does not know one of them, and does not say which.
-        Err(FetchFailure::Status { status: 400, .. }) => return Err(unknown(endpoint, &rest, symbols).await),
-        Err(failure) => return Err(failed(endpoint, &rest.url(&path), failure)),
+    let venue = endpoint.venue();
+    let exchange = venues::find(venue).ok_or(FeedError::Unsupported { venue })?;
+    let place = Place::new(endpoint.clone(), &Settings::default())?;
+    let listed = match list(&place, exchange, exchange.rules_requests(symbols)).await {
+        Ok(listed) => listed,
+        Err(failure @ FeedError::Refused { .. }) => return Err(failure),
+        // A venue may refuse the whole question for one symbol it does not know, and not say which.
+        Err(failure) => return Err(unknown(&place, exchange, symbols).await.unwrap_or(failure)),
     };
-    let listed = binance_spot::rest::instruments(&body).map_err(|e| FeedError::Unreachable {
-        venue: endpoint.venue(),
-        url: rest.url(&path),
-        why: e.to_string(),
-    })?;
-    let asked = symbols.iter().map(|symbol| listed.iter().find(|i| i.symbol == *symbol).cloned());
-    match asked.collect() {
-        Some(instruments) => Ok(instruments),
-        None => Err(unknown(endpoint, &rest, symbols).await),
+    let mut instruments = Vec::new();
+    for symbol in symbols {
+        match listed.iter().find(|l| l.symbol == *symbol) {
+            Some(Listed { rules: Ok(rules), .. }) => instruments.push(rules.clone()),
+            Some(Listed { rules: Err(why), .. }) => {
+                let (symbol, why) = ((*symbol).to_owned(), why.to_string());
+                return Err(FeedError::Untradable { venue, symbol, why });
+            }
+            None => {
+                let nearest = match unknown(&place, exchange, symbols).await {
+                    Some(error @ FeedError::UnknownSymbol { .. }) => return Err(error),
+                    _ => None,
+                };
+                return Err(FeedError::UnknownSymbol { venue, symbol: (*symbol).to_owned(), nearest });
+            }
+        }
     }
+    Ok(instruments)
 }
 
-/// The first of `symbols` that is not in the venue's whole list, with the nearest that is.
-async fn unknown(endpoint: &Endpoint, rest: &Rest, symbols: &[&str]) -> FeedError {
-    #[derive(Deserialize)]
-    struct Listing {
-        symbols: Vec<Listed>,
+/// What the answers to these questions list.
+async fn list(place: &Place, exchange: &dyn Exchange, requests: Vec<Request>) -> Result<Vec<Listed>, FeedError> {
+    let mut answers = Vec::new();
+    for request in &requests {
+        match place.ask(request, Duration::ZERO).await {
+            Ok(answer) => answers.push(answer),
+            Err(failure) => return Err(failed(place, request, failure)),
+        }
     }
-    #[derive(Deserialize)]
-    struct Listed {
-        symbol: String,
-    }
-    let path = "/api/v3/exchangeInfo?showPermissionSets=false";
-    let body = match rest.get(path, RULES_WEIGHT, Duration::ZERO).await {
-        Ok(body) => body,
-        Err(failure) => return failed(endpoint, &rest.url(path), failure),
-    };
-    let unreadable = |why: String| FeedError::Unreachable { venue: endpoint.venue(), url: rest.url(path), why };
-    let listing: Listing = match serde_json::from_slice(&body) {
-        Ok(listing) => listing,
-        Err(e) => return unreadable(format!("not a list of symbols: {e}")),
-    };
-    let known: Vec<&str> = listing.symbols.iter().map(|l| l.symbol.as_str()).collect();
-    match symbols.iter().find(|symbol| !known.contains(symbol)) {
-        Some(symbol) => FeedError::UnknownSymbol {
-            venue: endpoint.venue(),
-            symbol: (*symbol).to_owned(),
-            nearest: nearest(symbol, &known).map(str::to_owned),
-        },
-        None => unreadable(format!("it lists {} but does not give their rules", symbols.join(", "))),
-    }
+    let url = requests.first().map(|request| place.url(request)).unwrap_or_default();
+    let unreadable =
+        |e: WireError| FeedError::Unreachable { venue: exchange.id(), url: url.clone(), why: e.to_string() };
+    exchange.read_rules(&answers).map_err(unreadable)
+}
+
+/// The first of `symbols` that is not in the venue's whole list, with the nearest that is; `None` if that list cannot
+/// be had or has them all.
+async fn unknown(place: &Place, exchange: &dyn Exchange, symbols: &[&str]) -> Option<FeedError> {
+    let listed = list(place, exchange, exchange.listing_requests()).await.ok()?;
+    let known: Vec<&str> = listed.iter().map(|l| l.symbol.as_str()).collect();
+    let symbol = symbols.iter().find(|symbol| !known.contains(symbol))?;
+    Some(FeedError::UnknownSymbol {
+        venue: exchange.id(),
+        symbol: (*symbol).to_owned(),
+        nearest: nearest(symbol, &known).map(str::to_owned),
+    })
 }
 
 /// The most similar of `known`, if it is similar at all.
@@ -89,8 +79,8 @@ fn nearest<'a>(symbol: &str, known: &[&'a str]) -> Option<&'a str> {
     (likeness(&best) > 0.7).then_some(best)
 }
 
-fn failed(endpoint: &Endpoint, url: &str, failure: FetchFailure) -> FeedError {
-    let (venue, url, why) = (endpoint.venue(), url.to_owned(), failure.to_string());
+pub(super) fn failed(place: &Place, request: &Request, failure: FetchFailure) -> FeedError {
+    let (venue, url, why) = (place.endpoint().venue(), place.url(request), failure.to_string());
     match failure {
         FetchFailure::Status { status: 403 | 451, .. } => FeedError::Refused { venue, url, why },
         FetchFailure::RateLimited { .. } | FetchFailure::Status { .. } | FetchFailure::Unreachable(_) => {

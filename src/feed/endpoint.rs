@@ -60,8 +60,18 @@ pub enum FeedError {
         /// The listed symbol it is most like, if any is.
         nearest: Option<String>,
     },
-    /// We cannot read this venue's rules yet.
-    #[error("{venue} cannot be traded live yet; binance-spot can")]
+    /// Its rules are not ones we can keep exactly.
+    #[error("{venue} lists {symbol}, but its rules cannot be kept exactly: {why}")]
+    Untradable {
+        /// Who.
+        venue: VenueId,
+        /// What was asked for.
+        symbol: String,
+        /// What is wrong with the rules.
+        why: String,
+    },
+    /// We do not know how to talk with it.
+    #[error("{venue} is known by name only: its protocol is not spoken here")]
     Unsupported {
         /// Who.
         venue: VenueId,

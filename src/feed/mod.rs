@@ -13,6 +13,7 @@ mod backoff;
 mod discover;
 mod endpoint;
 mod health;
+mod knock;
 mod rest;
 mod run;
 mod settings;
@@ -22,6 +23,8 @@ mod window;
 pub use discover::discover;
 pub use endpoint::{Endpoint, FeedError};
 pub use health::Health;
+pub use knock::{Knock, knock};
+pub use rest::Place;
 pub use run::{Ended, run};
 pub use settings::{Settings, wall_clock};
 

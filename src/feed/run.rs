@@ -17,21 +17,21 @@ use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use super::Heard;
 use super::backoff::Backoff;
-use super::endpoint::{Endpoint, FeedError};
 use super::health::Health;
-use super::rest::Rest;
+use super::rest::Place;
 use super::settings::Settings;
 use super::socket::{Data, DialError, Frame, Socket, dial};
 use super::window::Window;
 use crate::engine::Input;
-use crate::market::{FeedEvent, FeedEventKind, InstrumentId, MarketEventKind};
+use crate::market::{FeedEvent, FeedEventKind, InstrumentId, MarketEventKind, VenueId};
 use crate::units::{LocalTime, Nanos};
-use crate::wire::{Action, FetchFailure, Protocol, Said};
+use crate::wire::dialect::Request;
+use crate::wire::{About, Action, FetchFailure, Protocol, Said};
 
 /// A goodbye takes at most this long.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
@@ -57,22 +57,21 @@ pub enum Ended {
 /// `out` in order; when `out` is full the socket waits.
 /// On return no socket, timer or request is left.
 pub async fn run(
-    endpoint: Endpoint,
+    place: Arc<Place>,
     settings: Settings,
     protocol: Box<dyn Protocol>,
     health: Arc<Health>,
     out: mpsc::Sender<Heard>,
     mut stop: watch::Receiver<bool>,
-) -> Result<Ended, FeedError> {
-    let rest = Arc::new(Rest::new(&endpoint, &settings)?);
-    let mut line = Line::new(endpoint, settings, protocol, rest, health, out);
+) -> Ended {
+    let mut line = Line::new(place, settings, protocol, health, out);
     let ended = tokio::select! {
         // Told to stop, or whoever could tell us is gone.
         _ = stop.wait_for(|&stop| stop) => Ended::Stopped,
         ended = line.live() => ended,
     };
     line.close().await;
-    Ok(ended)
+    ended
 }
 
 type Dialling = Pin<Box<dyn Future<Output = Result<Socket, DialError>> + Send>>;
@@ -80,7 +79,7 @@ type Dialling = Pin<Box<dyn Future<Output = Result<Socket, DialError>> + Send>>;
 /// The reply to one request, and which socket's books it was for.
 struct Fetched {
     generation: u32,
-    instrument: InstrumentId,
+    about: About,
     reply: Result<Vec<u8>, FetchFailure>,
 }
 
@@ -95,10 +94,9 @@ enum News {
 
 /// One connection. Without a socket it is dialling; with one it may be dialling the next.
 struct Line {
-    endpoint: Endpoint,
+    place: Arc<Place>,
     settings: Settings,
     protocol: Box<dyn Protocol>,
-    rest: Arc<Rest>,
     health: Arc<Health>,
     out: mpsc::Sender<Heard>,
     socket: Option<Socket>,
@@ -117,10 +115,9 @@ struct Line {
 
 impl Line {
     fn new(
-        endpoint: Endpoint,
+        place: Arc<Place>,
         settings: Settings,
         protocol: Box<dyn Protocol>,
-        rest: Arc<Rest>,
         health: Arc<Health>,
         out: mpsc::Sender<Heard>,
     ) -> Self {
@@ -129,10 +126,9 @@ impl Line {
         Self {
             backoff: Backoff::new(settings.backoff_base, settings.backoff_cap, settings.jitter_seed),
             pace: Window::new(settings.messages_per_second, Duration::from_secs(1)),
-            endpoint,
+            place,
             settings,
             protocol,
-            rest,
             health,
             out,
             socket: None,
@@ -149,6 +145,10 @@ impl Line {
     }
 
     async fn live(&mut self) -> Ended {
+        self.protocol.on_start(&mut self.said);
+        if let Err(ended) = self.obey((self.settings.clock)()).await {
+            return ended;
+        }
         self.dial(Duration::ZERO);
         loop {
             let news = self.news().await;
@@ -179,7 +179,7 @@ impl Line {
                 Some(fetched) = self.fetches.join_next(), if !self.fetches.is_empty() => match fetched {
                     Ok(fetched) => return News::Fetched(fetched),
                     // Cancelled with its socket.
-                    Err(gone) => debug!(venue = %self.endpoint.venue(), "request dropped: {gone}"),
+                    Err(gone) => debug!(venue = %self.venue(), "request dropped: {gone}"),
                 },
                 _ = self.tick.tick() => return News::Time,
                 () = sleep_until(self.may_send), if self.socket.is_some() && !self.to_send.is_empty() => {
@@ -251,7 +251,7 @@ impl Line {
                 self.health.losses.fetch_add(1, Relaxed);
                 if self.socket.is_some() {
                     // The old socket still serves; there is no news for the session in this.
-                    warn!(venue = %self.endpoint.venue(), "cannot open a second socket: {why}");
+                    warn!(venue = %self.venue(), "cannot open a second socket: {why}");
                 } else {
                     let reason = format!("{why}; next attempt in {} ms", pause.as_millis());
                     self.tell(None, FeedEventKind::Disconnected { reason }, at).await?;
@@ -269,16 +269,16 @@ impl Line {
             return Ok(());
         }
         if let Err(FetchFailure::Status { status: status @ (403 | 451), body }) = &fetched.reply {
-            let reason = format!("HTTP {status} to a snapshot request: {body}");
+            let reason = format!("HTTP {status} to a request: {body}");
             return self.tell(None, FeedEventKind::Refused { reason }, at).await;
         }
         let reply = fetched.reply.as_deref().map_err(Clone::clone);
-        self.protocol.on_fetched(fetched.instrument, reply, at, &mut self.said);
+        self.protocol.on_fetched(fetched.about, reply, at, &mut self.said);
         self.obey(at).await
     }
 
     async fn on_time(&mut self) -> Result<(), Ended> {
-        if self.socket.is_some() && self.dialling.is_none() && self.opened.elapsed() >= self.settings.rotate_after {
+        if self.socket.is_some() && self.dialling.is_none() && self.is_old() {
             self.dial(Duration::ZERO);
         }
         let at = (self.settings.clock)();
@@ -301,13 +301,13 @@ impl Line {
     /// Carries out what the protocol said, in its order.
     async fn obey(&mut self, at: LocalTime) -> Result<(), Ended> {
         match self.pass_on(at).await? {
-            Some(reason) if self.socket.is_some() => self.lose(reason, at).await,
+            Some((reason, wait)) if self.socket.is_some() => self.lose_for(reason, wait, at).await,
             _ => Ok(()),
         }
     }
 
     /// Tells the session the news and starts what was wished; returns why to reconnect, if that was wished.
-    async fn pass_on(&mut self, at: LocalTime) -> Result<Option<String>, Ended> {
+    async fn pass_on(&mut self, at: LocalTime) -> Result<Option<(String, Duration)>, Ended> {
         let mut reconnect = None;
         let mut said = std::mem::take(&mut self.said);
         for one in said.drain(..) {
@@ -320,10 +320,8 @@ impl Line {
                 }
                 Said::Feed { instrument, kind } => self.tell(instrument, kind, at).await?,
                 Said::Do(Action::Send(text)) => self.to_send.push(text),
-                Said::Do(Action::Fetch { instrument, path, weight, delay }) => {
-                    self.fetch(instrument, path, weight, delay);
-                }
-                Said::Do(Action::Reconnect { reason }) => reconnect = Some(reason),
+                Said::Do(Action::Fetch { about, request, delay }) => self.fetch(about, request, delay),
+                Said::Do(Action::Reconnect { reason, wait }) => reconnect = Some((reason, duration(wait))),
                 Said::Do(Action::Rotate) => {
                     if self.socket.is_some() && self.dialling.is_none() {
                         self.dial(Duration::ZERO);
@@ -336,23 +334,44 @@ impl Line {
         Ok(reconnect)
     }
 
-    fn fetch(&mut self, instrument: InstrumentId, path: String, weight: u32, delay: Nanos) {
-        let (rest, generation) = (self.rest.clone(), self.generation);
-        let delay = Duration::from_nanos(delay.0.max(0).unsigned_abs());
+    fn fetch(&mut self, about: About, request: Request, delay: Nanos) {
+        let (place, generation) = (self.place.clone(), self.generation);
         self.fetches.spawn(async move {
-            let reply = rest.get(&path, weight, delay).await;
-            Fetched { generation, instrument, reply }
+            let reply = place.ask(&request, duration(delay)).await;
+            Fetched { generation, about, reply }
         });
     }
 
+    fn venue(&self) -> VenueId {
+        self.place.endpoint().venue()
+    }
+
+    /// Whether the socket should be replaced before the venue cuts it.
+    fn is_old(&self) -> bool {
+        let limit = self.settings.rotate_after;
+        !limit.is_zero() && self.opened.elapsed() >= limit
+    }
+
     fn dial(&mut self, delay: Duration) {
-        let url = format!("{}{}", self.endpoint.ws_url(), self.protocol.ws_path());
+        let url = format!("{}{}", self.place.endpoint().ws_url(), self.protocol.ws_path());
         let overlap = if self.socket.is_some() { OVERLAP } else { Duration::ZERO };
-        self.dialling = Some(Box::pin(dial(url, delay, overlap, self.settings.clone())));
+        let (place, settings) = (self.place.clone(), self.settings.clone());
+        self.dialling = Some(Box::pin(async move {
+            sleep(delay).await;
+            while let Err(until) = place.may_connect() {
+                sleep_until(until).await;
+            }
+            dial(url, Duration::ZERO, overlap, settings).await
+        }));
     }
 
     /// The socket is gone, or has to go: say so, and open another one after a pause.
     async fn lose(&mut self, reason: String, at: LocalTime) -> Result<(), Ended> {
+        self.lose_for(reason, Duration::ZERO, at).await
+    }
+
+    /// As [`Line::lose`], with a pause of at least `wait`.
+    async fn lose_for(&mut self, reason: String, wait: Duration, at: LocalTime) -> Result<(), Ended> {
         if let Some(socket) = self.socket.take() {
             self.health.losses.fetch_add(1, Relaxed);
             self.leave(socket, &reason, at).await?;
@@ -361,7 +380,7 @@ impl Line {
             self.backoff.reset();
         }
         if self.dialling.is_none() {
-            let pause = self.backoff.pause();
+            let pause = self.backoff.pause().max(wait);
             self.dial(pause);
         }
         Ok(())
@@ -388,9 +407,25 @@ impl Line {
             FeedEventKind::Refused { reason } if instrument.is_none() => Some(reason.clone()),
             _ => None,
         };
-        let event =
-            FeedEvent { venue: self.endpoint.venue(), connection: 0, instrument, generation: self.generation, kind };
-        self.emit(at, Input::Feed(event)).await?;
+        // To the session no instrument means all of the venue; we may have only some of them.
+        let concerns_books = matches!(kind, FeedEventKind::Refused { .. } | FeedEventKind::Disconnected { .. });
+        let concerned = match instrument {
+            None if concerns_books && !self.settings.alone => {
+                self.protocol.instruments().into_iter().map(Some).collect()
+            }
+            one => vec![one],
+        };
+        let event = FeedEvent {
+            venue: self.venue(),
+            connection: self.settings.connection,
+            instrument,
+            generation: self.generation,
+            kind,
+        };
+        for instrument in concerned {
+            let event = FeedEvent { instrument, ..event.clone() };
+            self.emit(at, Input::Feed(event)).await?;
+        }
         refused.map_or(Ok(()), |reason| Err(Ended::Refused(reason)))
     }
 
@@ -423,6 +458,10 @@ impl Line {
         let goodbyes = async { while self.goodbyes.join_next().await.is_some() {} };
         let _ = timeout(CLOSE_WITHIN, goodbyes).await;
     }
+}
+
+fn duration(time: Nanos) -> Duration {
+    Duration::from_nanos(time.0.max(0).unsigned_abs())
 }
 
 /// The next frame; never, while there is no socket.

@@ -26,14 +26,22 @@ pub struct Settings {
     pub send_timeout: Duration,
     /// How often the protocol hears that time passes; it wants at most 250 ms.
     pub tick_every: Duration,
-    /// Open a fresh socket after this long, before the venue cuts the old one (Binance: at 24 h).
+    /// Open a fresh socket after this long, before the venue cuts the old one (Binance: at 24 h); zero: never.
     pub rotate_after: Duration,
     /// Frames we may send in any second, pongs included.
     pub messages_per_second: u32,
     /// REST weight we may spend in any minute.
     pub weight_per_minute: u32,
+    /// Sockets we may open in any minute, over all connections to the venue.
+    pub connects_per_minute: u32,
+    /// Silence after an HTTP 403 where that means "too often"; zero: it means "not you".
+    pub forbidden_wait: Duration,
     /// Longest frame and message we accept.
     pub frame_bytes_max: usize,
+    /// Which of the session's connections this is.
+    pub connection: u16,
+    /// Whether it carries all of the session's instruments of its venue, and nothing else does.
+    pub alone: bool,
 }
 
 impl Default for Settings {
@@ -52,7 +60,12 @@ impl Default for Settings {
             messages_per_second: 5,
             // Half of Binance's 6000: the address may be shared.
             weight_per_minute: 3000,
+            // Binance allows 300 in five minutes.
+            connects_per_minute: 50,
+            forbidden_wait: Duration::ZERO,
             frame_bytes_max: 64 << 20,
+            connection: 0,
+            alone: true,
         }
     }
 }

@@ -16,7 +16,7 @@
 
 use super::varint::{CUT, Cursor, put, put_signed};
 use crate::engine::{Input, Stamped};
-use crate::market::{InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags};
+use crate::market::{Extent, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags};
 use crate::units::{LocalTime, Lots, Side, Ticks, VenueTime};
 
 const TICK: u8 = 0;
@@ -27,9 +27,9 @@ const BBO: u8 = 4;
 const RARE: u8 = 5;
 /// The row has a venue time.
 const TIMED: u8 = 1 << 3;
-/// Snapshot: complete. Trade: the taker sold. Bbo: there is a bid.
+/// Snapshot: all of the book. Trade: the taker sold. Bbo: there is a bid.
 const FIRST: u8 = 1 << 4;
-/// Trade: flags follow. Bbo: there is an ask.
+/// Snapshot: a window, its size follows. Trade: flags follow. Bbo: there is an ask.
 const SECOND: u8 = 1 << 5;
 
 /// What the last row of an instrument said.
@@ -116,9 +116,16 @@ impl InputBlock {
                 put_signed(&mut self.bytes, elapsed);
             }
             Input::Market(event) => match &event.kind {
-                MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-                    let tag = SNAPSHOT | if *complete { FIRST } else { 0 };
-                    let last = self.open_row(tag, elapsed, event);
+                MarketEventKind::Snapshot { seq, bids, asks, extent } => {
+                    let seen = match extent {
+                        Extent::All => FIRST,
+                        Extent::ToLast => 0,
+                        Extent::Window(_) => SECOND,
+                    };
+                    let last = self.open_row(SNAPSHOT | seen, elapsed, event);
+                    if let Extent::Window(levels) = extent {
+                        put(&mut self.bytes, u64::from(*levels));
+                    }
                     self.put_depth(last, *seq, bids, asks);
                 }
                 MarketEventKind::Delta { seq, bids, asks } => {
@@ -276,6 +283,13 @@ impl InputRows {
         };
         let kind = match kind {
             SNAPSHOT | DELTA => {
+                let extent = match (tag & FIRST != 0, kind == SNAPSHOT && tag & SECOND != 0) {
+                    (_, true) => {
+                        Extent::Window(u32::try_from(from.get()?).map_err(|_| "a window of more than 32 bits")?)
+                    }
+                    (true, false) => Extent::All,
+                    (false, false) => Extent::ToLast,
+                };
                 last.seq = last.seq.wrapping_add(from.signed()? as u64);
                 let (bid_count, ask_count) = (from.get()?, from.get()?);
                 let mut bids = std::mem::take(&mut self.spare_bids);
@@ -283,7 +297,7 @@ impl InputRows {
                 last.bid = read_levels(from, bid_count, last.bid, &mut bids)?;
                 last.ask = read_levels(from, ask_count, last.ask, &mut asks)?;
                 if kind == SNAPSHOT {
-                    MarketEventKind::Snapshot { seq: last.seq, bids, asks, complete: tag & FIRST != 0 }
+                    MarketEventKind::Snapshot { seq: last.seq, bids, asks, extent }
                 } else {
                     MarketEventKind::Delta { seq: last.seq, bids, asks }
                 }
@@ -427,18 +441,20 @@ mod tests {
 
     fn any_input() -> impl Strategy<Value = Input> {
         let side = || prop::collection::vec(any_level(), 0..8);
-        let kind = prop_oneof![
-            (any::<u64>(), side(), side(), any::<bool>())
-                .prop_map(|(seq, bids, asks, complete)| MarketEventKind::Snapshot { seq, bids, asks, complete }),
-            (any::<u64>(), side(), side()).prop_map(|(seq, bids, asks)| MarketEventKind::Delta { seq, bids, asks }),
-            (any::<u64>(), any::<bool>(), any_level(), 0u8..3).prop_map(|(id, sold, l, flags)| {
-                let taker = if sold { Side::Ask } else { Side::Bid };
-                MarketEventKind::Trade { id, taker, price: l.price, qty: l.qty, flags: PrintFlags(flags) }
-            }),
-            (any::<u64>(), prop::option::of(any_level()), prop::option::of(any_level()))
-                .prop_map(|(seq, bid, ask)| MarketEventKind::Bbo { seq, bid, ask }),
-            (any::<u64>(), any::<u64>()).prop_map(|(expected, found)| MarketEventKind::Gap { expected, found }),
-        ];
+        let extent = || prop_oneof![Just(Extent::All), Just(Extent::ToLast), (1u32..40).prop_map(Extent::Window)];
+        let kind =
+            prop_oneof![
+                (any::<u64>(), side(), side(), extent())
+                    .prop_map(|(seq, bids, asks, extent)| MarketEventKind::Snapshot { seq, bids, asks, extent }),
+                (any::<u64>(), side(), side()).prop_map(|(seq, bids, asks)| MarketEventKind::Delta { seq, bids, asks }),
+                (any::<u64>(), any::<bool>(), any_level(), 0u8..3).prop_map(|(id, sold, l, flags)| {
+                    let taker = if sold { Side::Ask } else { Side::Bid };
+                    MarketEventKind::Trade { id, taker, price: l.price, qty: l.qty, flags: PrintFlags(flags) }
+                }),
+                (any::<u64>(), prop::option::of(any_level()), prop::option::of(any_level()))
+                    .prop_map(|(seq, bid, ask)| MarketEventKind::Bbo { seq, bid, ask }),
+                (any::<u64>(), any::<u64>()).prop_map(|(expected, found)| MarketEventKind::Gap { expected, found }),
+            ];
         prop_oneof![
             8 => (0u16..3, prop::option::of(any::<i64>()), kind).prop_map(|(i, t, kind)| {
                 Input::Market(MarketEvent { instrument: InstrumentId(i), venue_time: t.map(VenueTime), kind })

@@ -28,10 +28,12 @@ use std::str::FromStr;
 use crate::engine::Input;
 use crate::market::{FeedEvent, Instrument, InstrumentId, VenueId};
 use crate::units::{LocalTime, Nanos, Step};
-use crate::wire::binance_spot::{BinanceSpot, Settings};
+use crate::wire::binance_spot::{Settings, Spot, conversation};
+use crate::wire::conversation::Conversation;
 use crate::wire::depth_sync::SyncLimits;
+use crate::wire::dialect::Options;
 use crate::wire::liveness::Patience;
-use crate::wire::{Action, Protocol, Said};
+use crate::wire::{About, Action, Protocol, Said};
 
 pub use survey::StepsFrom;
 
@@ -163,18 +165,23 @@ pub fn open(wish: Wish) -> Result<Import, ImportError> {
     let records = wish.records()?;
     let patience = |stale_s: i64| Patience { stale: Nanos::from_s(stale_s), ..Patience::ENDLESS };
     let settings = Settings {
-        depth_patience: patience(5),
-        bbo_patience: patience(5),
-        sync: SyncLimits {
-            fetch_timeout: Nanos(i64::MAX / 4),
-            fetches_max: u32::MAX,
-            resyncs_per_minute: usize::MAX,
-            ..SyncLimits::default()
+        options: Options {
+            depth_patience: patience(5),
+            bbo_patience: patience(5),
+            sync: SyncLimits {
+                fetch_timeout: Nanos(i64::MAX / 4),
+                fetches_max: u32::MAX,
+                resyncs_per_minute: usize::MAX,
+                ..SyncLimits::default()
+            },
+            // The rules that held are in the recording, or nowhere.
+            rules_every: Nanos::ZERO,
+            ..Options::default()
         },
         ..Settings::default()
     };
     Ok(Import {
-        protocol: BinanceSpot::new(vec![(ME, survey.instrument.clone())], settings),
+        protocol: conversation(vec![(ME, survey.instrument.clone())], settings),
         instrument: survey.instrument,
         steps_from: survey.steps_from,
         leave_out_aggregates: survey.has_raw_trades,
@@ -219,7 +226,7 @@ pub struct Import {
     wish: Wish,
     instrument: Instrument,
     steps_from: StepsFrom,
-    protocol: BinanceSpot,
+    protocol: Conversation<Spot>,
     records: Records,
     /// Read, but time has not come to it yet.
     upcoming: Option<Record>,
@@ -325,12 +332,12 @@ impl Import {
         if let Some(body) = self.held_snapshot.take() {
             self.awaits_snapshot = false;
             self.report.snapshots += 1;
-            self.converse(at, |protocol, said| protocol.on_fetched(ME, Ok(&body), at, said));
+            self.converse(at, |protocol, said| protocol.on_fetched(About::Book(ME), Ok(&body), at, said));
         }
     }
 
     /// Says something to the protocol and queues what it answers.
-    fn converse(&mut self, at: LocalTime, say: impl FnOnce(&mut BinanceSpot, &mut Vec<Said>)) {
+    fn converse(&mut self, at: LocalTime, say: impl FnOnce(&mut Conversation<Spot>, &mut Vec<Said>)) {
         let mut said = Vec::new();
         say(&mut self.protocol, &mut said);
         for word in said {
@@ -350,7 +357,7 @@ impl Import {
                     self.awaits_snapshot = true;
                     self.answer(at);
                 }
-                Said::Do(Action::Reconnect { reason }) => self.connect(&reason, at),
+                Said::Do(Action::Reconnect { reason, .. }) => self.connect(&reason, at),
                 // What the recorder sent, and when it opened its next socket, is in the recording.
                 Said::Do(Action::Send(_) | Action::Rotate) => {}
             }

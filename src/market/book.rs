@@ -18,7 +18,7 @@ use std::iter::{FusedIterator, Rev};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::event::Level;
+use super::event::{Extent, Level};
 use crate::units::{Lots, Side, Ticks};
 
 /// Ticks a side holds in its ring; 32,768 cents are 328 USD of BTCUSDT, where 94 of 100 updates of a day in 2024
@@ -33,6 +33,7 @@ pub const LEVELS_MAX: usize = 40_000;
 #[serde(from = "Content")]
 pub struct Book {
     seq: u64,
+    window: Option<u32>,
     bids: Quantities,
     asks: Quantities,
 }
@@ -48,14 +49,18 @@ impl Book {
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.seq = 0;
+        self.window = None;
         self.bids.clear();
         self.asks.clear();
     }
 
     /// Replaces everything. Levels best first; zero quantities are skipped.
-    pub fn apply_snapshot(&mut self, seq: u64, bids: &[Level], asks: &[Level], complete: bool) {
+    pub fn apply_snapshot(&mut self, seq: u64, bids: &[Level], asks: &[Level], extent: Extent) {
         self.clear();
-        if !complete {
+        if let Extent::Window(levels) = extent {
+            self.window = Some(levels);
+        }
+        if extent == Extent::ToLast {
             self.bids.horizon = bids.iter().map(|l| key(Side::Bid, l.price)).min();
             self.asks.horizon = asks.iter().map(|l| key(Side::Ask, l.price)).min();
         }
@@ -114,7 +119,16 @@ impl Book {
 
     /// The worst price up to which a side is known; `None` if all of it is.
     pub fn horizon(&self, side: Side) -> Option<Ticks> {
-        self.half(side).horizon.map(|h| price(side, h))
+        match self.window {
+            // A full window ends at its worst level; one that is not full shows all there is.
+            Some(levels) if self.depth(side) >= levels as usize => self.levels(side).last().map(|l| l.price),
+            Some(_) | None => self.half(side).horizon.map(|h| price(side, h)),
+        }
+    }
+
+    /// How many best levels a side the venue keeps us informed of, if that is how it shows its book.
+    pub fn window(&self) -> Option<u32> {
+        self.window
     }
 
     /// Whether a side's best level is beyond what the snapshot covered, so that better levels may exist unseen.
@@ -440,6 +454,7 @@ impl FusedIterator for Levels<'_> {}
 #[serde(rename = "Book")]
 struct Content {
     seq: u64,
+    window: Option<u32>,
     bids: Vec<Level>,
     asks: Vec<Level>,
     bid_horizon: Option<Ticks>,
@@ -450,10 +465,11 @@ impl Serialize for Book {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Content {
             seq: self.seq,
+            window: self.window,
             bids: self.levels(Side::Bid).collect(),
             asks: self.levels(Side::Ask).collect(),
-            bid_horizon: self.horizon(Side::Bid),
-            ask_horizon: self.horizon(Side::Ask),
+            bid_horizon: self.bids.horizon.map(|h| price(Side::Bid, h)),
+            ask_horizon: self.asks.horizon.map(|h| price(Side::Ask, h)),
         }
         .serialize(serializer)
     }
@@ -463,6 +479,7 @@ impl From<Content> for Book {
     fn from(content: Content) -> Self {
         let mut book = Book::new();
         book.apply_delta(content.seq, &content.bids, &content.asks);
+        book.window = content.window;
         book.bids.horizon = content.bid_horizon.map(|p| key(Side::Bid, p));
         book.asks.horizon = content.ask_horizon.map(|p| key(Side::Ask, p));
         book

@@ -39,8 +39,8 @@ pub enum MarketEventKind {
         bids: Vec<Level>,
         /// Best first.
         asks: Vec<Level>,
-        /// `true` if nothing rests beyond the last level given; otherwise deeper levels are unknown, not empty.
-        complete: bool,
+        /// What is known beyond the last level given.
+        extent: Extent,
     },
     /// Levels that changed, as one atomic message: only the state after all of them is real.
     Delta {
@@ -111,6 +111,17 @@ pub struct Funding {
     pub every: Nanos,
     /// Whether the payment is on the value at the index instead of the mark (Hyperliquid's oracle).
     pub at_index: bool,
+}
+
+/// How far into a side we can see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Extent {
+    /// Nothing rests beyond the last level given.
+    All,
+    /// Beyond the last level given everything is unknown, and what comes there later comes on top of the unknown.
+    ToLast,
+    /// The venue keeps us informed of this many best levels a side, wherever they move; deeper ones are unknown.
+    Window(u32),
 }
 
 /// Marks on a print. Flagged prints did not trade against the visible book and never fill us.

@@ -5,5 +5,5 @@ pub mod event;
 pub mod instrument;
 
 pub use book::{Book, Outline};
-pub use event::{FeedEvent, FeedEventKind, Funding, Level, Mark, MarketEvent, MarketEventKind, PrintFlags};
+pub use event::{Extent, FeedEvent, FeedEventKind, Funding, Level, Mark, MarketEvent, MarketEventKind, PrintFlags};
 pub use instrument::{Contract, Instrument, InstrumentId, Kind, PriceRule, Status, VenueId};

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::core::Core;
 use super::prepare::{self, PrepareError};
@@ -23,7 +23,7 @@ use crate::dashboard::contact::fresh_token;
 use crate::dashboard::status::FeedStatus;
 use crate::dashboard::{self, Contact, ContactError, Handle, ServeError, StatusSnapshot};
 use crate::engine::{Carried, Command, EquityMark, Input, Session, SessionSpec};
-use crate::feed::{self, Ended, Endpoint, FeedError, Health, Heard, wall_clock};
+use crate::feed::{self, Ended, Endpoint, FeedError, Health, Heard, Place, wall_clock};
 use crate::journal::{Account, JournalError, Manifest, Options, Store};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::risk::RiskState;
@@ -107,6 +107,11 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
     let (endpoints, exchange) = open_endpoints(loaded, names, &stopped).await?;
     let instruments = discover(&endpoints, names).await?;
     let text = if ask.record_only { None } else { Some(strategy_text(loaded, ask)?) };
+    let place = |endpoint: Endpoint| {
+        let settings = prepare::feed_settings(loaded, endpoint.venue())?;
+        Ok::<_, LiveError>(Arc::new(Place::new(endpoint, &settings)?))
+    };
+    let places = endpoints.into_iter().map(place).collect::<Result<Vec<_>, _>>()?;
     let spec = prepare::session_spec(loaded, instruments, text.as_deref())?;
     let strategies = prepare::strategies(&spec)?;
 
@@ -140,15 +145,18 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
 
     let mut feeds = JoinSet::new();
     let mut health = Vec::new();
-    for endpoint in endpoints {
-        let venue = endpoint.venue();
-        let own = owned(&spec, venue);
-        let protocol = prepare::protocol(loaded, venue, own)?;
-        let counters = Arc::new(Health::default());
-        health.push((venue, Arc::clone(&counters)));
-        let settings = prepare::feed_settings(loaded, venue);
-        let task = feed::run(endpoint, settings, protocol, counters, inputs.clone(), stopped.clone());
-        feeds.spawn(async move { (venue, task.await) });
+    for place in places {
+        let venue = place.endpoint().venue();
+        let protocols = prepare::protocols(loaded, venue, owned(&spec, venue))?;
+        let alone = protocols.len() == 1;
+        for protocol in protocols {
+            let connection = health.len() as u16;
+            let settings = feed::Settings { connection, alone, ..prepare::feed_settings(loaded, venue)? };
+            let counters = Arc::new(Health::default());
+            health.push((venue, Arc::clone(&counters)));
+            let (place, inputs, stopped) = (Arc::clone(&place), inputs.clone(), stopped.clone());
+            feeds.spawn(async move { (venue, feed::run(place, settings, protocol, counters, inputs, stopped).await) });
+        }
     }
 
     let core = Core::new(&spec, strategies, writer, Some(purse), loaded.settings.session.checkpoint_inputs);
@@ -172,17 +180,15 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
         tokio::select! {
             kept = &mut keeping => break kept,
             Some(ended) = feeds.join_next() => match ended {
-                Ok((venue, Ok(Ended::Refused(reason)))) => {
+                Ok((venue, Ended::Refused(reason))) => {
                     error!(%venue, "the venue refuses to serve us: {reason}");
                     refused = Some(LiveError::Refused { venue, reason });
-                    say(&inputs, "feed", Command::Stop).await;
+                    // The other venues trade on; the books of this one stay unknown.
+                    if feeds.is_empty() {
+                        say(&inputs, "feed", Command::Stop).await;
+                    }
                 }
-                Ok((venue, Err(e))) => {
-                    refused = Some(LiveError::Feed(e));
-                    warn!(%venue, "the feed could not start");
-                    say(&inputs, "feed", Command::Stop).await;
-                }
-                Ok((_, Ok(Ended::Stopped | Ended::HungUp))) | Err(_) => {}
+                Ok((_, Ended::Stopped | Ended::HungUp)) | Err(_) => {}
             },
         }
     };
@@ -255,13 +261,19 @@ async fn open_endpoints(
 async fn discover(endpoints: &[Endpoint], names: &[String]) -> Result<Vec<Instrument>, LiveError> {
     let mut instruments = Vec::new();
     for (i, name) in names.iter().enumerate() {
-        let (venue, symbol) = prepare::parse_instrument(name)?;
         if names[..i].contains(name) {
             return Err(LiveError::Twice(name.clone()));
         }
-        let endpoint = endpoints.iter().find(|e| e.venue() == venue).expect("every venue named has an endpoint");
-        instruments.extend(feed::discover(endpoint, &[symbol.as_str()]).await?);
     }
+    let parsed = names.iter().map(|name| prepare::parse_instrument(name)).collect::<Result<Vec<_>, _>>()?;
+    for endpoint in endpoints {
+        // One question for all of a venue's instruments.
+        let of_venue = parsed.iter().filter(|(venue, _)| *venue == endpoint.venue());
+        let symbols: Vec<&str> = of_venue.map(|(_, symbol)| symbol.as_str()).collect();
+        instruments.extend(feed::discover(endpoint, &symbols).await?);
+    }
+    let place = |rules: &Instrument| parsed.iter().position(|(v, s)| *v == rules.venue && *s == rules.symbol);
+    instruments.sort_by_key(place);
     Ok(instruments)
 }
 
@@ -359,9 +371,10 @@ type Kept = Result<(Session, Manifest, Arc<StatusSnapshot>), LiveError>;
 /// One connection's counters and whose they are.
 type FeedHealth = (VenueId, Arc<Health>);
 
-fn feed_status((venue, health): &FeedHealth, now: LocalTime) -> FeedStatus {
+fn feed_status(connection: usize, (venue, health): &FeedHealth, now: LocalTime) -> FeedStatus {
     FeedStatus {
         venue: venue.name().to_owned(),
+        connection: connection as u16,
         connected: health.connected(),
         age_ms: health.data_age(now).map(|age| age.ms()),
         frames: health.frames(),
@@ -420,7 +433,7 @@ impl Keeper {
     }
 
     fn draw(&mut self, now: LocalTime) -> Arc<StatusSnapshot> {
-        let feeds = self.health.iter().map(|health| feed_status(health, now)).collect();
+        let feeds = self.health.iter().enumerate().map(|(n, health)| feed_status(n, health, now)).collect();
         let picture = self.core.picture(now, feeds);
         self.show.send_replace(Arc::clone(&picture));
         picture

@@ -9,9 +9,9 @@ use crate::feed;
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::strategy::{self, Strategies, StrategyError};
 use crate::units::Nanos;
-use crate::wire::binance_spot::BinanceSpot;
+use crate::wire::dialect::Options;
 use crate::wire::liveness::Patience;
-use crate::wire::{Protocol, binance_spot};
+use crate::wire::{Protocol, venues};
 
 /// Why a session cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum PrepareError {
         why: String,
     },
     /// A venue without an adapter.
-    #[error("{0} is known by name, but this version speaks binance-spot only")]
+    #[error("{0} is known by name only: its protocol is not spoken here")]
     Venue(VenueId),
     /// The limits do not fit the instruments.
     #[error(transparent)]
@@ -107,15 +107,13 @@ pub fn strategies(spec: &SessionSpec) -> Result<Strategies, PrepareError> {
     spec.desks.iter().map(build).collect()
 }
 
-/// The conversation with a venue about these of its instruments.
-pub fn protocol(
+/// The connections to a venue for these of its instruments.
+pub fn protocols(
     loaded: &Loaded,
     venue: VenueId,
     instruments: Vec<(InstrumentId, Instrument)>,
-) -> Result<Box<dyn Protocol>, PrepareError> {
-    if venue != VenueId::BinanceSpot {
-        return Err(PrepareError::Venue(venue));
-    }
+) -> Result<Vec<Box<dyn Protocol>>, PrepareError> {
+    let exchange = venues::find(venue).ok_or(PrepareError::Venue(venue))?;
     let settings = loaded.venue(venue);
     // Silent for six times the stale limit is not quiet, it is dead.
     let patience = |stale_ms: u32| match stale_ms {
@@ -126,25 +124,32 @@ pub fn protocol(
             dead: Nanos::from_ms(6 * i64::from(ms)),
         },
     };
-    // Trades may be rare on a healthy connection: no first-data timer for them.
-    let trades = Patience { first_data: Nanos::ZERO, ..patience(settings.stale_trade_ms) };
-    let settings = binance_spot::Settings {
-        depth_limit: settings.depth_limit,
+    let options = Options {
+        depth: settings.depth_limit,
         depth_patience: patience(settings.stale_depth_ms),
         bbo_patience: patience(settings.stale_bbo_ms),
-        trade_patience: trades,
-        ..binance_spot::Settings::default()
+        // Trades may be rare on a healthy connection: no first-data timer for them.
+        trade_patience: Patience { first_data: Nanos::ZERO, ..patience(settings.stale_trade_ms) },
+        rules_every: Nanos::from_ms(i64::from(settings.rules_poll_ms)),
+        ..Options::default()
     };
-    Ok(Box::new(BinanceSpot::new(instruments, settings)))
+    let most = exchange.manners().instruments_per_connection.max(1);
+    Ok(instruments.chunks(most).flat_map(|some| exchange.connect(some.to_vec(), options)).collect())
 }
 
-/// How patient the connection to a venue is.
-pub fn feed_settings(loaded: &Loaded, venue: VenueId) -> feed::Settings {
+/// How patient the connections to a venue are, and how it wants to be treated.
+pub fn feed_settings(loaded: &Loaded, venue: VenueId) -> Result<feed::Settings, PrepareError> {
+    let manners = venues::find(venue).ok_or(PrepareError::Venue(venue))?.manners();
     let settings = loaded.venue(venue);
-    feed::Settings {
+    let duration = |time: Nanos| Duration::from_nanos(time.0.max(0).unsigned_abs());
+    Ok(feed::Settings {
         backoff_base: Duration::from_millis(u64::from(settings.reconnect_base_ms)),
         backoff_cap: Duration::from_millis(u64::from(settings.reconnect_cap_ms)),
         weight_per_minute: settings.rest_weight_max_per_min,
+        messages_per_second: manners.messages_per_second,
+        rotate_after: duration(manners.rotate_after),
+        connects_per_minute: manners.connects_per_minute,
+        forbidden_wait: duration(manners.forbidden_wait),
         ..feed::Settings::default()
-    }
+    })
 }

@@ -84,7 +84,7 @@ mod tests {
     fn imbalance_counts_as_many_levels_as_asked() {
         // Best: 1 against 3. Two levels: 1+5 against 3+0.
         let mut book = Book::new();
-        book.apply_snapshot(1, &[level(100, 1), level(99, 5)], &[level(101, 3)], true);
+        book.apply_snapshot(1, &[level(100, 1), level(99, 5)], &[level(101, 3)], crate::market::Extent::All);
         assert_eq!(book_imbalance(&book, 1), -0.5);
         assert_eq!(book_imbalance(&book, 5), 3.0 / 9.0);
         assert_eq!(book_imbalance(&Book::new(), 10), 0.0);

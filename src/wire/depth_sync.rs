@@ -17,8 +17,10 @@
 
 use std::collections::VecDeque;
 
-use super::{Action, FetchFailure, Said};
-use crate::market::{FeedEventKind, InstrumentId, Level, MarketEvent, MarketEventKind, Outline};
+use super::dialect::{Change, Request};
+use super::watch::Watch;
+use super::{About, Action, FetchFailure, Said};
+use crate::market::{Extent, FeedEventKind, InstrumentId, Level, MarketEvent, MarketEventKind};
 use crate::units::{LocalTime, Nanos, VenueTime};
 
 /// How patient the synchroniser is. Every default is stated at its field.
@@ -54,30 +56,6 @@ impl Default for SyncLimits {
     }
 }
 
-/// Where the snapshot is to be had.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotRequest {
-    /// Path and query.
-    pub path: String,
-    /// Its cost in the venue's weight.
-    pub weight: u32,
-}
-
-/// One message of the stream: the levels that changed with updates `first..=last`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diff {
-    /// The first update in it.
-    pub first: u64,
-    /// The last update in it.
-    pub last: u64,
-    /// When, on the venue's clock.
-    pub venue_time: Option<VenueTime>,
-    /// Changed bids.
-    pub bids: Vec<Level>,
-    /// Changed asks.
-    pub asks: Vec<Level>,
-}
-
 /// The state of a book after update `last`, as far as the venue shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -106,23 +84,18 @@ pub struct SyncCounts {
 #[derive(Debug)]
 pub struct DepthSync {
     instrument: InstrumentId,
-    request: SnapshotRequest,
+    request: Request,
     limits: SyncLimits,
     counts: SyncCounts,
     state: State,
     /// Contiguous: each begins where the one before it ended.
-    buffer: VecDeque<Diff>,
+    buffer: VecDeque<Change>,
     buffered_levels: usize,
     /// A snapshot ahead of everything buffered, waiting for the difference that leads up to it.
     held: Option<Snapshot>,
     /// Fetches since the book was last in step.
     fetches: u32,
-    resyncs: VecDeque<LocalTime>,
-    /// The session keeps the book; a book that stays crossed is noticed by where something rests.
-    outline: Outline,
-    crossed_since: Option<LocalTime>,
-    /// Whether the market trades; before an opening and in a halt a crossed book is legal.
-    trading: bool,
+    watch: Watch,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +112,7 @@ enum State {
 
 impl DepthSync {
     /// A synchroniser that waits for [`DepthSync::open`].
-    pub fn new(instrument: InstrumentId, request: SnapshotRequest, limits: SyncLimits) -> Self {
+    pub fn new(instrument: InstrumentId, request: Request, limits: SyncLimits) -> Self {
         Self {
             instrument,
             request,
@@ -150,10 +123,7 @@ impl DepthSync {
             buffered_levels: 0,
             held: None,
             fetches: 0,
-            resyncs: VecDeque::new(),
-            outline: Outline::default(),
-            crossed_since: None,
-            trading: true,
+            watch: Watch::new(),
         }
     }
 
@@ -175,8 +145,8 @@ impl DepthSync {
     /// A new socket: listen from the beginning.
     pub fn open(&mut self) {
         self.forget();
+        self.watch.open();
         self.fetches = 0;
-        self.resyncs.clear();
         self.state = State::Listening;
     }
 
@@ -187,19 +157,20 @@ impl DepthSync {
     }
 
     /// A message of the stream.
-    pub fn on_diff(&mut self, diff: Diff, at: LocalTime, said: &mut Vec<Said>) {
+    pub fn on_change(&mut self, change: Change, at: LocalTime, said: &mut Vec<Said>) {
         match self.state {
             State::Closed => {}
-            State::Live { last } if diff.last <= last => self.counts.duplicates += 1,
-            State::Live { last } if diff.first <= last.saturating_add(1) => self.emit(diff, at, said),
-            State::Live { last } => {
-                let (expected, found) = (last.saturating_add(1), diff.first);
-                self.lose(expected, found, format!("gap: expected update {expected}, found {found}"), at, said);
-                if self.state != State::Closed {
-                    self.hold_back(diff, at, said);
+            State::Live { last } if change.last <= last => self.counts.duplicates += 1,
+            State::Live { last } => match change.hole_after(last) {
+                None => self.emit(change, at, said),
+                Some((expected, found)) => {
+                    self.lose(expected, found, format!("gap: expected update {expected}, found {found}"), at, said);
+                    if self.state != State::Closed {
+                        self.hold_back(change, at, said);
+                    }
                 }
-            }
-            State::Listening | State::Fetching { .. } => self.hold_back(diff, at, said),
+            },
+            State::Listening | State::Fetching { .. } => self.hold_back(change, at, said),
         }
     }
 
@@ -272,15 +243,13 @@ impl DepthSync {
 
     /// Whether the market trades continuously. While it does not, a crossed book is none of our business.
     pub fn set_trading(&mut self, trading: bool) {
-        self.trading = trading;
-        self.crossed_since = None;
+        self.watch.set_trading(trading);
     }
 
     fn forget(&mut self) {
         self.drop_buffer();
         self.held = None;
-        self.outline.clear();
-        self.crossed_since = None;
+        self.watch.forget();
     }
 
     fn drop_buffer(&mut self) {
@@ -288,19 +257,19 @@ impl DepthSync {
         self.buffered_levels = 0;
     }
 
-    fn hold_back(&mut self, diff: Diff, at: LocalTime, said: &mut Vec<Said>) {
+    fn hold_back(&mut self, change: Change, at: LocalTime, said: &mut Vec<Said>) {
         if let Some(newest) = self.buffer.back() {
-            if diff.last <= newest.last {
+            if change.last <= newest.last {
                 self.counts.duplicates += 1;
                 return;
             }
-            if diff.first > newest.last.saturating_add(1) {
+            if change.hole_after(newest.last).is_some() {
                 // Only what comes after the hole can ever be used.
                 self.counts.gaps += 1;
                 self.drop_buffer();
             }
         }
-        let levels = diff.bids.len() + diff.asks.len();
+        let levels = change.bids.len() + change.asks.len();
         if self.buffer.len() >= self.limits.buffer_messages || self.buffered_levels + levels > self.limits.buffer_levels
         {
             self.counts.overflows += 1;
@@ -309,7 +278,7 @@ impl DepthSync {
             said.push(Said::Feed { instrument: Some(self.instrument), kind: FeedEventKind::Resync { reason } });
         }
         self.buffered_levels += levels;
-        self.buffer.push_back(diff);
+        self.buffer.push_back(change);
         if self.held.is_some() {
             self.bridge(at, said);
         } else if self.state == State::Listening {
@@ -324,8 +293,8 @@ impl DepthSync {
             self.held = Some(snapshot);
             return;
         };
-        if snapshot.last.saturating_add(1) < oldest.first {
-            let why = format!("snapshot {} is older than the first buffered update {}", snapshot.last, oldest.first);
+        if let Some(first) = oldest.begins_after(snapshot.last) {
+            let why = format!("snapshot {} is older than the first buffered update {first}", snapshot.last);
             self.fetch_again(&why, at, said);
             return;
         }
@@ -336,37 +305,29 @@ impl DepthSync {
             return;
         }
         let Snapshot { last, bids, asks } = snapshot;
-        self.outline.clear();
-        self.outline.apply(&bids, &asks);
-        self.crossed_since = None;
+        self.watch.replace(&bids, &asks);
         self.fetches = 0;
         self.state = State::Live { last };
-        said.push(self.market(None, MarketEventKind::Snapshot { seq: last, bids, asks, complete: false }));
+        said.push(self.market(None, MarketEventKind::Snapshot { seq: last, bids, asks, extent: Extent::ToLast }));
         let buffer = std::mem::take(&mut self.buffer);
         self.buffered_levels = 0;
-        for diff in buffer.into_iter().filter(|d| d.last > last) {
-            self.emit(diff, at, said);
+        for change in buffer.into_iter().filter(|change| change.last > last) {
+            self.emit(change, at, said);
         }
     }
 
     /// A difference that continues the book.
-    fn emit(&mut self, diff: Diff, at: LocalTime, said: &mut Vec<Said>) {
-        let Diff { last, venue_time, bids, asks, first: _ } = diff;
+    fn emit(&mut self, change: Change, at: LocalTime, said: &mut Vec<Said>) {
+        let Change { last, seq, time, bids, asks, link: _, checksum: _ } = change;
         self.state = State::Live { last };
-        self.outline.apply(&bids, &asks);
-        said.push(self.market(venue_time, MarketEventKind::Delta { seq: last, bids, asks }));
+        self.watch.apply(&bids, &asks);
+        said.push(self.market(time, MarketEventKind::Delta { seq: seq.unwrap_or(last), bids, asks }));
         self.check_crossed(last, at, said);
     }
 
-    /// Asked after whole messages only: within one, bids may pass asks that the same message removes.
     fn check_crossed(&mut self, last: u64, at: LocalTime, said: &mut Vec<Said>) {
-        if !self.trading || !self.outline.is_crossed() {
-            self.crossed_since = None;
-            return;
-        }
-        let since = *self.crossed_since.get_or_insert(at);
-        if at.since(since) > self.limits.crossed {
-            let reason = format!("book stayed crossed for {} ms", at.since(since).ms());
+        if let Some(length) = self.watch.crossed_for(self.limits.crossed, at) {
+            let reason = format!("book stayed crossed for {} ms", length.ms());
             self.lose(last.saturating_add(1), last, reason, at, said);
             self.fetch(Nanos::ZERO, at, said);
         }
@@ -378,15 +339,10 @@ impl DepthSync {
         self.forget();
         self.state = State::Listening;
         said.push(self.market(None, MarketEventKind::Gap { expected, found }));
-        while self.resyncs.front().is_some_and(|&then| at.since(then) > Nanos::from_s(60)) {
-            self.resyncs.pop_front();
-        }
-        if self.resyncs.len() >= self.limits.resyncs_per_minute {
-            let n = self.resyncs.len();
+        if let Err(n) = self.watch.resync(self.limits.resyncs_per_minute, at) {
             self.give_up(format!("{reason}, after {n} resyncs within a minute"), said);
             return;
         }
-        self.resyncs.push_back(at);
         said.push(Said::Feed { instrument: Some(self.instrument), kind: FeedEventKind::Resync { reason } });
     }
 
@@ -410,13 +366,13 @@ impl DepthSync {
         self.fetches += 1;
         self.counts.fetches += 1;
         self.state = State::Fetching { until: at + delay + self.limits.fetch_timeout };
-        let SnapshotRequest { path, weight } = self.request.clone();
-        said.push(Said::Do(Action::Fetch { instrument: self.instrument, path, weight, delay }));
+        let (about, request) = (About::Book(self.instrument), self.request.clone());
+        said.push(Said::Do(Action::Fetch { about, request, delay }));
     }
 
     fn give_up(&mut self, reason: String, said: &mut Vec<Said>) {
         self.close();
-        said.push(Said::Do(Action::Reconnect { reason }));
+        said.push(Said::Do(Action::Reconnect { reason, wait: Nanos::ZERO }));
     }
 
     fn market(&self, venue_time: Option<VenueTime>, kind: MarketEventKind) -> Said {

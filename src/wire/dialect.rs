@@ -146,6 +146,32 @@ pub struct Change {
     pub checksum: Option<u32>,
 }
 
+impl Change {
+    /// What should have come after `last` and what this follows instead, if something is missing between.
+    pub fn hole_after(&self, last: u64) -> Option<(u64, u64)> {
+        let next = last.saturating_add(1);
+        match self.link {
+            Link::From(first) => (first > next).then_some((next, first)),
+            Link::After(before) => (before != last).then_some((last, before)),
+            Link::Next => (self.last != next).then_some((next, self.last)),
+            Link::None => None,
+        }
+    }
+
+    /// The first update in it, if that leaves a hole after a state up to `last`. What it covers of that state is no
+    /// hole: quantities are absolute.
+    pub fn begins_after(&self, last: u64) -> Option<u64> {
+        let first = match self.link {
+            Link::From(first) => first,
+            // It follows `before` directly, so the updates of this book after `before` are all in it.
+            Link::After(before) => before.saturating_add(1),
+            Link::Next => self.last,
+            Link::None => return None,
+        };
+        (first > last.saturating_add(1)).then_some(first)
+    }
+}
+
 /// How a change proves that nothing is missing before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Link {
@@ -335,6 +361,22 @@ pub struct Options {
     pub sync: SyncLimits,
     /// How often to ask for the rules again; zero: never.
     pub rules_every: Nanos,
+}
+
+impl Default for Options {
+    /// A thousand levels; book and best price: first data 10 s, stale 5 s, dead 30 s; trades: endless, a quiet market
+    /// is no fault; rules never asked for again.
+    fn default() -> Self {
+        let liquid = Patience { first_data: Nanos::from_s(10), stale: Nanos::from_s(5), dead: Nanos::from_s(30) };
+        Self {
+            depth: 1_000,
+            depth_patience: liquid,
+            bbo_patience: liquid,
+            trade_patience: Patience::ENDLESS,
+            sync: SyncLimits::default(),
+            rules_every: Nanos::ZERO,
+        }
+    }
 }
 
 /// A venue: what it lists, how it wants to be treated, how to talk with it. One static value per venue.

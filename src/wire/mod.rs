@@ -4,15 +4,36 @@
 //! events, and wishes the driver must carry out, come out. [`crate::feed`] drives it over real sockets and knows
 //! no venue by name; tests drive it by hand.
 
+mod amount;
 pub mod binance_spot;
+pub mod board;
+#[cfg(test)]
+mod breakage;
+pub mod coinbase;
+pub mod conversation;
 pub mod depth_sync;
+pub mod deribit;
+mod desk;
 pub mod dialect;
+pub mod hyperliquid;
+pub mod kraken;
+mod ladder;
 pub mod liveness;
+mod marks;
+#[cfg(test)]
+#[path = "../../tests/support/cryptofeed.rs"]
+mod recorded;
+pub mod rules;
 mod scan;
 mod stamp;
+pub mod stream_sync;
 pub mod symbols;
+pub mod venues;
+mod watch;
 
 use std::fmt;
+
+use dialect::Request;
 
 use crate::market::{FeedEventKind, InstrumentId, MarketEvent, VenueId};
 use crate::units::{LocalTime, Nanos};
@@ -38,15 +59,13 @@ pub enum Said {
 pub enum Action {
     /// Send a text frame (counted against the venue's message budget by the driver).
     Send(String),
-    /// GET `path` from the venue's REST endpoint after `delay`, at `weight` of its request budget, and hand the
-    /// reply to [`Protocol::on_fetched`].
+    /// Put a question to the venue after `delay`, within its request budget, and hand the reply to
+    /// [`Protocol::on_fetched`].
     Fetch {
-        /// Whose snapshot.
-        instrument: InstrumentId,
-        /// Path and query.
-        path: String,
-        /// Cost in the venue's own weight units.
-        weight: u32,
+        /// What the reply will be about.
+        about: About,
+        /// The question.
+        request: Request,
         /// Wait at least this long first.
         delay: Nanos,
     },
@@ -54,9 +73,20 @@ pub enum Action {
     Reconnect {
         /// Why, for the record.
         reason: String,
+        /// Not before this is over.
+        wait: Nanos,
     },
     /// Open another socket first, then close this one (announced shutdown, 24 h rotation).
     Rotate,
+}
+
+/// What a question to a venue is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The book of an instrument.
+    Book(InstrumentId),
+    /// The rules of the connection's instruments; there may be several questions, counted from zero.
+    Rules(usize),
 }
 
 /// Why a REST reply could not be had.
@@ -123,6 +153,12 @@ pub trait Protocol: Send {
     /// Which venue.
     fn venue(&self) -> VenueId;
 
+    /// Which instruments it is about.
+    fn instruments(&self) -> Vec<InstrumentId>;
+
+    /// Before the first socket: what cannot be relied on until this connection flows.
+    fn on_start(&mut self, said: &mut Vec<Said>);
+
     /// Path and query of the websocket, appended to the configured `ws_url`.
     fn ws_path(&self) -> String;
 
@@ -133,13 +169,7 @@ pub trait Protocol: Send {
     fn on_text(&mut self, frame: &[u8], at: LocalTime, said: &mut Vec<Said>);
 
     /// The reply to an [`Action::Fetch`].
-    fn on_fetched(
-        &mut self,
-        instrument: InstrumentId,
-        reply: Result<&[u8], FetchFailure>,
-        at: LocalTime,
-        said: &mut Vec<Said>,
-    );
+    fn on_fetched(&mut self, about: About, reply: Result<&[u8], FetchFailure>, at: LocalTime, said: &mut Vec<Said>);
 
     /// Time passes; called at least every 250 ms. Timers (first data, staleness, slow snapshots) live here.
     fn on_time(&mut self, at: LocalTime, said: &mut Vec<Said>);

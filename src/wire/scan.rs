@@ -94,6 +94,45 @@ impl<'a> Scan<'a> {
         i64::try_from(count).ok()
     }
 
+    /// A field's name and its colon, which are stepped over.
+    #[inline]
+    pub(crate) fn key(&mut self) -> Option<&'a [u8]> {
+        self.expect(b"\"")?;
+        let name = self.text()?;
+        self.expect(b":")?;
+        Some(name)
+    }
+
+    /// Steps over a value nobody reads: a plain text, a plain number, or a list of plain texts. Declines the rest of
+    /// JSON, and what is not JSON.
+    #[inline]
+    pub(crate) fn pass(&mut self) -> Option<()> {
+        if self.skip(b"\"") {
+            return self.text().filter(|text| text.iter().all(|b| matches!(b, b' '..=b'~'))).map(|_| ());
+        }
+        if self.skip(b"[\"") {
+            loop {
+                self.text().filter(|text| text.iter().all(|b| matches!(b, b' '..=b'~')))?;
+                if !self.skip(b",\"") {
+                    return self.expect(b"]");
+                }
+            }
+        }
+        let end = self.rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.')).unwrap_or(self.rest.len());
+        let (number, rest) = self.rest.split_at(end);
+        let (whole, fraction) = match number.iter().position(|&b| b == b'.') {
+            Some(point) => (&number[..point], Some(&number[point + 1..])),
+            None => (number, None),
+        };
+        let is_whole = whole == b"0" || whole.first().is_some_and(|&b| b != b'0');
+        let is_fraction = fraction.is_none_or(|f| !f.is_empty() && f.iter().all(u8::is_ascii_digit));
+        if !is_whole || !is_fraction || matches!(rest.first(), Some(b'e' | b'E')) {
+            return None;
+        }
+        self.rest = rest;
+        Some(())
+    }
+
     /// Steps over everything up to and including this text.
     #[inline]
     pub(crate) fn skip_past(&mut self, text: &[u8]) -> Option<()> {
@@ -279,6 +318,38 @@ mod tests {
         for wrong in ["64210.15", "1e3", "1.5e-8", "-1", "01.5", "1.", ".5", "", "1.2.3", "99999999999999999999"] {
             assert_eq!(read(wrong, "0.1"), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn what_nobody_reads_is_stepped_over_if_it_is_plain() {
+        let left = |text: &str| {
+            let mut scan = Scan::new(text.as_bytes());
+            scan.pass().map(|()| String::from_utf8(scan.rest().to_vec()).unwrap())
+        };
+        for plain in [r#""0x1f""#, r#"["0xa","0xb"]"#, "0", "0.50", "12", "92276.75", r#""""#] {
+            assert_eq!(left(&format!("{plain},")).as_deref(), Some(","), "{plain}");
+        }
+        for odd in [
+            r#""a\n""#,
+            "\"a\tb\"",
+            "\"\u{e9}\"",
+            "[]",
+            "[1]",
+            r#"["a",1]"#,
+            "-1",
+            "01",
+            "1.",
+            ".5",
+            "1.2.3",
+            "1e5",
+            "null",
+            "{}",
+            "",
+        ] {
+            assert_eq!(left(odd), None, "{odd}");
+        }
+        let mut scan = Scan::new(br#""px":"1""#);
+        assert_eq!((scan.key(), scan.rest()), (Some(&b"px"[..]), &br#""1""#[..]));
     }
 
     proptest! {

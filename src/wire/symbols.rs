@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use crate::market::{Instrument, InstrumentId};
+use crate::market::{Instrument, InstrumentId, Status};
 use crate::units::Step;
 
 /// The instruments of one connection, ordered by symbol. A position in this list is what decoders call `at`.
@@ -74,6 +74,11 @@ impl Symbols {
     /// Puts new rules in force.
     pub fn set_rules(&mut self, at: usize, rules: Instrument) {
         self.entries[at] = Symbol::new(self.entries[at].id, rules);
+    }
+
+    /// Puts a status in force.
+    pub fn set_status(&mut self, at: usize, status: Status) {
+        self.entries[at].instrument.status = status;
     }
 
     /// By the symbol in a payload.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use papermaker::market::book::{LEVELS_MAX, WINDOW};
-use papermaker::market::{Book, Level, Outline};
+use papermaker::market::{Book, Extent, Level, Outline};
 use papermaker::units::{Lots, Side, Ticks};
 use proptest::prelude::*;
 
@@ -49,7 +49,7 @@ enum Act {
     Snapshot {
         bids: Vec<Level>,
         asks: Vec<Level>,
-        complete: bool,
+        extent: Extent,
     },
     /// Everything better than the third level goes: the touch moves away from us.
     Sweep(Side),
@@ -84,8 +84,8 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         10 => (side(), level()).prop_map(|(s, l)| Act::Set(s, l)),
         5 => (some(12), some(12)).prop_map(|(b, a)| Act::Delta(b, a)),
-        1 => (some(60), some(60), any::<bool>())
-            .prop_map(|(bids, asks, complete)| Act::Snapshot { bids, asks, complete }),
+        1 => (some(60), some(60), prop_oneof![Just(Extent::All), Just(Extent::ToLast)])
+            .prop_map(|(bids, asks, extent)| Act::Snapshot { bids, asks, extent }),
         3 => side().prop_map(Act::Sweep),
         1 => Just(Act::Clear),
     ]
@@ -138,11 +138,11 @@ proptest! {
                     bids.into_iter().for_each(|l| naive.set(Side::Bid, l));
                     asks.into_iter().for_each(|l| naive.set(Side::Ask, l));
                 }
-                Act::Snapshot { bids, asks, complete } => {
-                    book.apply_snapshot(seq, &bids, &asks, complete);
+                Act::Snapshot { bids, asks, extent } => {
+                    book.apply_snapshot(seq, &bids, &asks, extent);
                     outline.clear();
                     outline.apply(&bids, &asks);
-                    let horizon = |levels: &[Level], side| if complete { None } else { Naive::worst(levels, side) };
+                    let horizon = |levels: &[Level], side| if extent == Extent::All { None } else { Naive::worst(levels, side) };
                     naive = Naive { seq, sides: Default::default(),
                         horizons: [horizon(&bids, Side::Bid), horizon(&asks, Side::Ask)] };
                     bids.into_iter().for_each(|l| naive.set(Side::Bid, l));
@@ -188,7 +188,7 @@ fn of_a_price_named_twice_in_one_message_the_last_counts() {
 fn a_level_beyond_the_snapshot_is_never_mistaken_for_the_best() {
     // The snapshot ends at 98. 90 is real, but when 100..98 are gone there may be bids at 97..91 we never saw.
     let mut book = Book::new();
-    book.apply_snapshot(1, &[at(100, 1), at(99, 1), at(98, 1)], &[at(101, 1)], false);
+    book.apply_snapshot(1, &[at(100, 1), at(99, 1), at(98, 1)], &[at(101, 1)], Extent::ToLast);
     book.set(Side::Bid, Ticks(90), Lots(4));
     assert!(!book.best_is_beyond_horizon(Side::Bid));
     book.apply_delta(2, &[at(100, 0), at(99, 0), at(98, 0)], &[]);
@@ -202,7 +202,7 @@ fn a_book_keeps_its_best_levels_and_knows_where_its_knowledge_ends() {
     // A complete book of 40,000 asks gets 500 more, two ticks apart: the 500 worst go, and the horizon comes.
     let mut book = Book::new();
     let asks: Vec<_> = (0..LEVELS_MAX as i64 + 500).map(|n| at(1_000 + 2 * n, 1)).collect();
-    book.apply_snapshot(1, &[], &asks[..LEVELS_MAX], true);
+    book.apply_snapshot(1, &[], &asks[..LEVELS_MAX], Extent::All);
     assert_eq!((book.depth(Side::Ask), book.horizon(Side::Ask)), (LEVELS_MAX, None));
     book.apply_delta(2, &[], &asks[LEVELS_MAX..]);
     assert_eq!(book.depth(Side::Ask), LEVELS_MAX);
@@ -219,7 +219,7 @@ fn a_deep_snapshot_over_a_huge_range_is_kept_whole() {
     // 5,000 levels, growing further apart up to 25 million ticks away.
     let mut book = Book::new();
     let bids: Vec<_> = (0..5_000i64).map(|n| at(30_000_000 - n * n, n + 1)).collect();
-    book.apply_snapshot(1, &bids, &[at(30_000_001, 1)], false);
+    book.apply_snapshot(1, &bids, &[at(30_000_001, 1)], Extent::ToLast);
     assert_eq!(book.levels(Side::Bid).collect::<Vec<_>>(), bids);
     assert_eq!(book.horizon(Side::Bid), Some(bids[4_999].price));
 }

@@ -6,6 +6,7 @@ use papermaker::feed::Settings;
 use papermaker::market::{FeedEventKind, MarketEvent, MarketEventKind};
 use papermaker::units::Nanos;
 use papermaker::wire::binance_spot;
+use papermaker::wire::dialect::Options;
 use papermaker::wire::liveness::Patience;
 
 use super::binance_spot::{book, count, listen, top, trades};
@@ -68,7 +69,7 @@ async fn survive_with(
         .await;
     let aftermath =
         Aftermath { market: listener.market_events(), feed: listener.feed_events(), stats: playback.stats(), prints };
-    listener.stop().await.unwrap();
+    listener.stop().await;
     assert_eq!(aftermath.feed.first(), Some(&FeedEventKind::Connected));
     Some(aftermath)
 }
@@ -138,7 +139,8 @@ async fn a_snapshot_refused_with_429_is_asked_for_again_when_it_may() {
 fn patience(stale_ms: i64, dead_ms: i64) -> binance_spot::Settings {
     let patience =
         Patience { first_data: Nanos::from_s(10), stale: Nanos::from_ms(stale_ms), dead: Nanos::from_ms(dead_ms) };
-    binance_spot::Settings { depth_patience: patience, bbo_patience: patience, ..Default::default() }
+    let options = Options { depth_patience: patience, bbo_patience: patience, ..Options::default() };
+    binance_spot::Settings { options, ..Default::default() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -172,7 +174,7 @@ async fn a_frame_too_long_to_be_true_costs_the_connection_only() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_book_that_stays_crossed_is_not_believed() {
     let mut wire = binance_spot::Settings::default();
-    wire.sync.crossed = Nanos::from_us(50);
+    wire.options.sync.crossed = Nanos::from_us(50);
     let crossing = |s: Script, r: &Recording| s.with(r.depth_from(1_000), Fault::Cross);
     let Some(after) = survive_with(impatient(), wire, crossing).await else { return };
     assert!(after.gaps() >= 1, "{:?}", after.feed);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use papermaker::feed::{Endpoint, FeedError, Settings, discover};
 use papermaker::market::{Book, FeedEventKind, Instrument, InstrumentId, MarketEvent, MarketEventKind, VenueId};
 use papermaker::units::{Lots, Side, Ticks};
-use papermaker::wire::binance_spot::{self, BinanceSpot};
+use papermaker::wire::binance_spot;
 
 use crate::feed::listener::{Listener, impatient};
 use crate::support::full_size;
@@ -25,7 +25,7 @@ pub async fn btcusdt(playback: &Playback) -> Instrument {
 /// A bot's ears on this server.
 pub async fn listen(playback: &Playback, settings: Settings, wire: binance_spot::Settings) -> (Instrument, Listener) {
     let instrument = btcusdt(playback).await;
-    let protocol = BinanceSpot::new(vec![(InstrumentId(0), instrument.clone())], wire);
+    let protocol = binance_spot::conversation(vec![(InstrumentId(0), instrument.clone())], wire);
     (instrument, Listener::start(playback, settings, protocol))
 }
 
@@ -34,8 +34,8 @@ pub fn book(events: &[MarketEvent]) -> Option<Book> {
     let mut book = None;
     for event in events {
         match &event.kind {
-            MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-                book.get_or_insert_with(Book::new).apply_snapshot(*seq, bids, asks, *complete);
+            MarketEventKind::Snapshot { seq, bids, asks, extent } => {
+                book.get_or_insert_with(Book::new).apply_snapshot(*seq, bids, asks, *extent);
             }
             MarketEventKind::Delta { seq, bids, asks } => {
                 book.as_mut().expect("no difference is passed on without a snapshot").apply_delta(*seq, bids, asks);
@@ -94,7 +94,7 @@ async fn hear_all(script: Script) {
     let health = listener.health.clone();
     listener.wait_for("the last difference", |l| book(&l.market_events()).map(|b| b.seq()) == last_id).await;
     let (events, feed) = (listener.market_events(), listener.feed_events());
-    listener.stop().await.unwrap();
+    listener.stop().await;
 
     let prints: Vec<_> = recording.prints().iter().map(|p| expected(p, &instrument)).collect();
     assert!(!prints.is_empty());
@@ -138,7 +138,7 @@ async fn a_recording_without_a_snapshot_never_becomes_a_book() {
     assert_eq!(count(&events, |k| matches!(k, MarketEventKind::Snapshot { .. } | MarketEventKind::Delta { .. })), 0);
     assert!(!listener.feed_events().contains(&FeedEventKind::Live));
     assert!(playback.stats().depth_requests.iter().all(|(_, status)| *status == 503));
-    listener.stop().await.unwrap();
+    listener.stop().await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::process::Command;
 use papermaker::config::{Sources, load};
 use papermaker::engine::Input;
 use papermaker::journal::{Manifest, Options, Store};
-use papermaker::market::{Instrument, Level, MarketEvent, MarketEventKind, PrintFlags, VenueId};
+use papermaker::market::{Extent, Instrument, Level, MarketEvent, MarketEventKind, PrintFlags, VenueId};
 use papermaker::rng::Stream;
 use papermaker::run::core::Core;
 use papermaker::run::prepare;
@@ -86,7 +86,7 @@ fn input(n: u64, mid: i64, draws: &mut Stream) -> Input {
             seq: 1,
             bids: vec![level(1_000_000, 1)],
             asks: vec![level(20_000_000, 1)],
-            complete: true,
+            extent: Extent::All,
         },
         0 => {
             let mut side = |sign: i64| {

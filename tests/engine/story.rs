@@ -14,7 +14,8 @@ use papermaker::exchange::PaperSpec;
 use papermaker::exchange::latency::LatencySpec;
 use papermaker::exchange::queue::QueueModel;
 use papermaker::market::{
-    FeedEvent, FeedEventKind, Instrument, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags, VenueId,
+    Extent, FeedEvent, FeedEventKind, Instrument, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags,
+    VenueId,
 };
 use papermaker::risk::RiskLimits;
 use papermaker::signal::SignalSpec;
@@ -118,7 +119,7 @@ fn input(seq: u64, word: &str, args: &str) -> Input {
     match word {
         "book" => {
             let (bids, asks) = sides();
-            market(MarketEventKind::Snapshot { seq, bids: levels(bids), asks: levels(asks), complete: true })
+            market(MarketEventKind::Snapshot { seq, bids: levels(bids), asks: levels(asks), extent: Extent::All })
         }
         "level" => {
             let (side, level) = args.split_once(' ').expect("a side and a level");

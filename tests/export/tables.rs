@@ -3,7 +3,8 @@
 use papermaker::engine::{Command, EquityMark, Input, Output, Stamped};
 use papermaker::journal::export::{At, Cast, Exported, Kind, Wish, export, table::Format};
 use papermaker::market::{
-    FeedEvent, FeedEventKind, Instrument, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags, VenueId,
+    Extent, FeedEvent, FeedEventKind, Instrument, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags,
+    VenueId,
 };
 use papermaker::order::{Fill, FillWhy, Liquidity, OrderId, OrderKind, RejectReason, Report, ReportKind, Request};
 use papermaker::risk::{Refusal, RefusalCode, RiskLimits, RiskState};
@@ -95,7 +96,7 @@ fn market() -> Vec<Record> {
                 seq: 10,
                 bids: vec![level(10_000, 100_000), level(9_999, 1)],
                 asks: vec![level(10_003, 50_000)],
-                complete: false,
+                extent: Extent::ToLast,
             },
         ),
         news(2, MarketEventKind::Bbo { seq: 11, bid: Some(level(10_001, 5)), ask: Some(level(10_003, 50_000)) }),

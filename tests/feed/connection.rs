@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use papermaker::feed::{Ended, Endpoint};
+use papermaker::feed::{Ended, Endpoint, Place};
 use papermaker::market::{FeedEventKind, InstrumentId, MarketEvent, MarketEventKind, PrintFlags, VenueId};
 use papermaker::units::{LocalTime, Lots, Nanos, Side, Ticks};
-use papermaker::wire::{Action, FetchFailure, Protocol, Said};
+use papermaker::wire::dialect::Request;
+use papermaker::wire::{About, Action, FetchFailure, Protocol, Said};
 use tokio::time::sleep;
 
 use super::listener::{Appetite, Listener, impatient};
@@ -25,7 +26,11 @@ pub struct Tiny {
 /// Asks for a snapshot at once.
 pub fn ask() -> Action {
     let path = "/api/v3/depth?symbol=BTCUSDT&limit=1000".to_owned();
-    Action::Fetch { instrument: InstrumentId(0), path, weight: 50, delay: Nanos::ZERO }
+    Action::Fetch {
+        about: About::Book(InstrumentId(0)),
+        request: Request::Get { path, weight: 50 },
+        delay: Nanos::ZERO,
+    }
 }
 
 impl Tiny {
@@ -38,6 +43,12 @@ impl Protocol for Tiny {
     fn venue(&self) -> VenueId {
         VenueId::BinanceSpot
     }
+
+    fn instruments(&self) -> Vec<InstrumentId> {
+        vec![InstrumentId(0)]
+    }
+
+    fn on_start(&mut self, _said: &mut Vec<Said>) {}
 
     fn ws_path(&self) -> String {
         "/stream?streams=btcusdt@trade".to_owned()
@@ -68,13 +79,7 @@ impl Protocol for Tiny {
         }
     }
 
-    fn on_fetched(
-        &mut self,
-        _instrument: InstrumentId,
-        reply: Result<&[u8], FetchFailure>,
-        _at: LocalTime,
-        said: &mut Vec<Said>,
-    ) {
+    fn on_fetched(&mut self, _about: About, reply: Result<&[u8], FetchFailure>, _at: LocalTime, said: &mut Vec<Said>) {
         if let Err(FetchFailure::RateLimited { status, wait }) = &reply {
             let kind = FeedEventKind::RateLimited { code: u32::from(*status), wait_ms: wait.ms() as u64 };
             said.push(Said::Feed { instrument: None, kind });
@@ -91,7 +96,7 @@ impl Protocol for Tiny {
             && at.since(last) > max
         {
             self.last_frame = None;
-            said.push(Said::Do(Action::Reconnect { reason: "silent for too long".to_owned() }));
+            said.push(Said::Do(Action::Reconnect { reason: "silent for too long".to_owned(), wait: Nanos::ZERO }));
         }
     }
 
@@ -127,7 +132,7 @@ async fn a_slow_session_makes_the_socket_wait_and_loses_nothing() {
     assert_eq!(listener.health.frames(), 5_000);
     assert!(listener.health.longest_wait() >= Duration::from_millis(10), "{:?}", listener.health);
     assert_eq!(listener.health.connects(), 1);
-    listener.stop().await.unwrap();
+    listener.stop().await;
 }
 
 #[tokio::test]
@@ -138,7 +143,7 @@ async fn every_ping_is_answered_with_its_own_payload() {
     assert!(playback.wait(Duration::from_secs(10), |p| p.stats().pongs.len() == 3).await, "{:?}", playback.stats());
     assert_eq!(playback.stats().pongs, [b"1723161255".to_vec(), vec![], vec![0, 255]]);
     assert_eq!(listener.health.pings(), 3);
-    listener.stop().await.unwrap();
+    listener.stop().await;
 }
 
 #[tokio::test]
@@ -155,7 +160,7 @@ async fn a_closed_and_a_reset_socket_are_told_with_their_reason_and_replaced() {
     assert_eq!(reasons[0], "closed by the venue: 1001 scripted");
     assert!(reasons[1].contains("reset") || reasons[1].contains("Reset"), "{}", reasons[1]);
     assert_eq!((playback.stats().connections, listener.health.connects(), listener.health.losses()), (3, 3, 2));
-    listener.stop().await.unwrap();
+    listener.stop().await;
 }
 
 #[tokio::test]
@@ -165,7 +170,7 @@ async fn half_a_text_is_the_protocols_business_and_costs_no_connection() {
     listener.wait_for("the last trade", |l| l.trade_ids().len() == 19).await;
     let error = FeedEventKind::ProtocolError { detail: "not JSON".to_owned() };
     assert_eq!(listener.feed_events(), [FeedEventKind::Connected, error]);
-    listener.stop().await.unwrap();
+    listener.stop().await;
 }
 
 #[tokio::test]
@@ -176,7 +181,7 @@ async fn a_frame_beyond_the_limit_costs_the_connection_and_not_the_memory() {
     listener.wait_for("a second connection", |l| l.health.connects() == 2).await;
     let reasons = disconnections(&listener);
     assert!(reasons[0].contains("Space limit exceeded"), "{reasons:?}");
-    listener.stop().await.unwrap();
+    listener.stop().await;
 }
 
 #[tokio::test]
@@ -186,7 +191,7 @@ async fn a_dead_connection_that_looks_open_is_left_when_the_protocol_loses_patie
     let listener = Listener::start(&playback, impatient(), protocol);
     listener.wait_for("the last trade", |l| l.trade_ids().last() == Some(&20)).await;
     assert_eq!(disconnections(&listener)[0], "silent for too long");
-    listener.stop().await.unwrap();
+    listener.stop().await;
 }
 
 #[tokio::test]
@@ -202,7 +207,7 @@ async fn an_announced_shutdown_opens_the_next_socket_before_it_leaves_the_old_on
     let expected = [FeedEventKind::Connected, FeedEventKind::ShutdownAnnounced, replaced, FeedEventKind::Connected];
     assert_eq!(listener.feed_events(), expected);
     assert!(playback.wait(Duration::from_secs(5), |p| p.open_sockets() == 1).await);
-    listener.stop().await.unwrap();
+    listener.stop().await;
 }
 
 #[tokio::test]
@@ -212,7 +217,7 @@ async fn a_connection_is_renewed_when_its_time_is_up() {
     let listener = Listener::start(&playback, settings, Tiny::asking());
     listener.wait_for("a third socket", |l| l.health.connects() >= 3).await;
     assert!(disconnections(&listener).iter().all(|reason| reason == "replaced by a fresh socket"));
-    listener.stop().await.unwrap();
+    listener.stop().await;
 }
 
 #[tokio::test]
@@ -227,7 +232,7 @@ async fn a_reply_to_the_old_socket_is_not_told_to_the_new_one() {
     listener.wait_for("a reply", |_| !replies.lock().unwrap().is_empty()).await;
     sleep(Duration::from_millis(100)).await;
     assert_eq!((playback.stats().connections, replies.lock().unwrap().len()), (2, 1));
-    listener.stop().await.unwrap();
+    listener.stop().await;
 }
 
 #[tokio::test]
@@ -245,7 +250,7 @@ async fn a_stopped_feed_leaves_no_open_socket_whatever_it_was_doing() {
         let listener = Listener::at(endpoint, impatient(), Tiny::asking(), appetite);
         listener.wait_for("some trades", |l| l.trade_ids().len() > 5).await;
         assert_eq!(playback.open_sockets(), 1);
-        assert_eq!(listener.stop().await, Ok(Ended::Stopped));
+        assert_eq!(listener.stop().await, Ended::Stopped);
         let closed = playback.wait(Duration::from_secs(5), |p| p.open_sockets() == 0).await;
         assert!(closed, "{} sockets still open", playback.open_sockets());
     }
@@ -269,7 +274,8 @@ async fn a_feed_nobody_listens_to_ends_by_itself() {
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     drop(inbox);
     let health = Arc::default();
-    let ended = papermaker::feed::run(endpoint, impatient(), Box::new(Tiny::asking()), health, out, stopped).await;
-    assert_eq!(ended, Ok(Ended::HungUp));
+    let place = Arc::new(Place::new(endpoint, &impatient()).unwrap());
+    let ended = papermaker::feed::run(place, impatient(), Box::new(Tiny::asking()), health, out, stopped).await;
+    assert_eq!(ended, Ended::HungUp);
     assert!(playback.wait(Duration::from_secs(5), |p| p.open_sockets() == 0).await);
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use papermaker::engine::Input;
-use papermaker::feed::{self, Ended, Endpoint, FeedError, Health, Heard, Settings};
+use papermaker::feed::{self, Ended, Endpoint, Health, Heard, Place, Settings};
 use papermaker::market::{FeedEventKind, MarketEvent, MarketEventKind, VenueId};
 use papermaker::wire::Protocol;
 use tokio::sync::{mpsc, watch};
@@ -32,7 +32,7 @@ pub struct Listener {
     heard: Arc<Mutex<Vec<Heard>>>,
     stop: watch::Sender<bool>,
     /// Dropping it drops the feed, wherever it was.
-    feed: JoinSet<Result<Ended, FeedError>>,
+    feed: JoinSet<Ended>,
     writing: JoinHandle<()>,
 }
 
@@ -61,7 +61,8 @@ impl Listener {
         let (stop, stopped) = watch::channel(false);
         let (health, heard) = (Arc::new(Health::default()), Arc::new(Mutex::new(Vec::new())));
         let mut feed = JoinSet::new();
-        feed.spawn(feed::run(endpoint, settings, Box::new(protocol), health.clone(), out, stopped));
+        let place = Arc::new(Place::new(endpoint, &settings).expect("a client can be made"));
+        feed.spawn(feed::run(place, settings, Box::new(protocol), health.clone(), out, stopped));
         let notes = heard.clone();
         let writing = tokio::spawn(async move {
             let mut count = 0;
@@ -120,13 +121,13 @@ impl Listener {
     }
 
     /// Stops the feed; panics if it takes longer than it may.
-    pub async fn stop(self) -> Result<Ended, FeedError> {
+    pub async fn stop(self) -> Ended {
         self.stop.send_replace(true);
         self.ended().await
     }
 
     /// Waits for the feed's own end.
-    pub async fn ended(mut self) -> Result<Ended, FeedError> {
+    pub async fn ended(mut self) -> Ended {
         let ended = timeout(Duration::from_secs(10), self.feed.join_next()).await.expect("a feed ends promptly");
         timeout(Duration::from_secs(10), self.writing).await.expect("nobody holds the channel").expect("no panic");
         ended.expect("one feed").expect("a feed does not panic")

@@ -4,7 +4,7 @@ use papermaker::digest::{Chain, Digest, canonical_bytes};
 use papermaker::engine::{BookState, Command, DeskSpec, EquityMark, Input, Output, QuotingSpec, SessionSpec, Stamped};
 use papermaker::exchange::{PaperSpec, latency::LatencySpec, queue::QueueModel};
 use papermaker::journal::{Checkpoint, Durability, Ending, JournalError, Manifest, Options, Store, Writer};
-use papermaker::market::{Instrument, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags, VenueId};
+use papermaker::market::{Extent, Instrument, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags, VenueId};
 use papermaker::order::{Fill, FillWhy, Liquidity, OrderId, OrderKind, Report, ReportKind, Request};
 use papermaker::risk::{RiskLimits, RiskState};
 use papermaker::signal::SignalSpec;
@@ -93,7 +93,7 @@ pub fn steps(count: u64, seed: u64) -> Vec<Told> {
             };
             let (bids, asks) = (vec![level(-50), level(-500)], vec![level(1), level(300), level(9000)]);
             let input = match seq % 12 {
-                1 => Some(MarketEventKind::Snapshot { seq, bids, asks, complete: false }),
+                1 => Some(MarketEventKind::Snapshot { seq, bids, asks, extent: Extent::ToLast }),
                 4 => Some(MarketEventKind::Trade {
                     id: seq * 3,
                     taker: Side::Ask,

@@ -5,7 +5,7 @@ use papermaker::feed::{Ended, Endpoint, FeedError, discover};
 use papermaker::market::{Book, FeedEventKind, InstrumentId, MarketEventKind, VenueId};
 use papermaker::sim::SimSpec;
 use papermaker::units::{Nanos, Side};
-use papermaker::wire::binance_spot::{BinanceSpot, Settings};
+use papermaker::wire::binance_spot::{Settings, conversation};
 
 use super::server::{true_book, with_exchange};
 use crate::feed::listener::{Appetite, Listener, impatient};
@@ -24,7 +24,7 @@ fn the_feed_finds_the_rules_synchronises_and_ends_with_the_worlds_own_books() {
         assert!(matches!(&unknown, FeedError::UnknownSymbol { nearest: Some(n), .. } if n == "BTCUSDT"), "{unknown}");
 
         let desks = rules.into_iter().enumerate().map(|(i, r)| (InstrumentId(i as u16), r)).collect();
-        let protocol = BinanceSpot::new(desks, Settings::default());
+        let protocol = conversation(desks, Settings::default());
         let feed = Listener::at(endpoint, impatient(), protocol, Appetite::HUNGRY);
         feed.wait_for("100 trades and both books", |f| {
             let live = f.feed_events().iter().filter(|k| **k == FeedEventKind::Live).count();
@@ -36,14 +36,14 @@ fn the_feed_finds_the_rules_synchronises_and_ends_with_the_worlds_own_books() {
             let calm = matches!(kind, FeedEventKind::Connected | FeedEventKind::Live | FeedEventKind::Resync { .. });
             assert!(calm, "{kind:?} on a healthy loopback");
         }
-        assert!(matches!(feed.stop().await, Ok(Ended::Stopped)));
+        assert_eq!(feed.stop().await, Ended::Stopped);
 
         for symbol in 0..2u16 {
             let (mut book, mut trades) = (Book::new(), Vec::new());
             for event in news.iter().filter(|e| e.instrument == InstrumentId(symbol)) {
                 match &event.kind {
-                    MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-                        book.apply_snapshot(*seq, bids, asks, *complete);
+                    MarketEventKind::Snapshot { seq, bids, asks, extent } => {
+                        book.apply_snapshot(*seq, bids, asks, *extent);
                     }
                     MarketEventKind::Delta { seq, bids, asks } => book.apply_delta(*seq, bids, asks),
                     MarketEventKind::Trade { id, .. } => trades.push(*id),

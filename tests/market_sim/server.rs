@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use papermaker::market::{Book, Level};
+use papermaker::market::{Book, Extent, Level};
 use papermaker::sim::server::{ServerHandle, SimError, serve};
 use papermaker::sim::{SimSpec, World, WorldEventKind};
 use papermaker::units::{Lots, Nanos, Side, Step, Ticks};
@@ -82,7 +82,7 @@ fn levels(v: &Value) -> Vec<Level> {
 pub fn true_book(symbol: u16, update: u64) -> Book {
     let (mut world, mut events, mut book) = (World::new(SEED, &SimSpec::default()), Vec::new(), Book::new());
     let side = |s| world.engine(symbol).levels(s).collect::<Vec<_>>();
-    book.apply_snapshot(world.update(symbol), &side(Side::Bid), &side(Side::Ask), true);
+    book.apply_snapshot(world.update(symbol), &side(Side::Bid), &side(Side::Ask), Extent::All);
     for second in 1.. {
         world.advance(Nanos::from_s(second), &mut events);
         for e in events.drain(..).filter(|e| e.symbol == symbol && e.update <= update) {
@@ -113,7 +113,7 @@ fn snapshot_and_diffs_add_up_to_the_worlds_own_book() {
         let last_id = id(&snapshot, "lastUpdateId");
         assert!(last_id + 1 >= id(&first, "U"), "a snapshot is never older than the stream");
         let mut book = Book::new();
-        book.apply_snapshot(last_id, &levels(&snapshot["bids"]), &levels(&snapshot["asks"]), true);
+        book.apply_snapshot(last_id, &levels(&snapshot["bids"]), &levels(&snapshot["asks"]), Extent::All);
         let (mut previous, mut bridged, mut checked, mut tickers) = (id(&first, "u"), false, 0, Vec::new());
         while checked < 40 {
             let frame = next(&mut socket).await;

@@ -2,6 +2,7 @@
 
 use papermaker::digest::{Chain, canonical_bytes};
 use papermaker::market::Book;
+use papermaker::market::Extent;
 use papermaker::sim::{SimSpec, World, WorldEvent, WorldEventKind};
 use papermaker::units::{Lots, Nanos, Side};
 
@@ -62,7 +63,7 @@ fn an_hour_has_a_spread_a_tape_and_a_book_worth_trading_on() {
     let mut world = World::new(2026, &one);
     let mut book = Book::new();
     let side = |world: &World, side| world.engine(0).levels(side).collect::<Vec<_>>();
-    book.apply_snapshot(world.update(0), &side(&world, Side::Bid), &side(&world, Side::Ask), true);
+    book.apply_snapshot(world.update(0), &side(&world, Side::Bid), &side(&world, Side::Ask), Extent::All);
     let (mut events, mut hour) = (Vec::new(), Hour { levels_min: usize::MAX, ..Hour::default() });
     let (mut update, mut trade, mut last_mid) = (world.update(0), None, None);
     for second in 1..=3600 {

@@ -6,6 +6,7 @@ pub mod fake;
 pub mod independent;
 pub mod playback;
 pub mod recording;
+pub mod talk;
 
 use std::path::PathBuf;
 

@@ -2,7 +2,7 @@
 
 use papermaker::market::{FeedEventKind, MarketEventKind, PrintFlags, Status};
 use papermaker::units::{Lots, Nanos, Side, Ticks, VenueTime};
-use papermaker::wire::binance_spot::{BinanceSpot, Settings, TimeUnit, Trades};
+use papermaker::wire::binance_spot::{Settings, TimeUnit, Trades, conversation};
 use papermaker::wire::depth_sync::SyncLimits;
 use papermaker::wire::{Action, FetchFailure, Protocol, Said};
 
@@ -12,7 +12,7 @@ use super::*;
 fn the_streams_of_all_instruments_are_asked_for_in_one_path() {
     let talk = Talk::with(Settings::default());
     assert_eq!(
-        talk.venue.ws_path(),
+        talk.protocol.ws_path(),
         "/stream?streams=btcusdt@depth@100ms/btcusdt@trade/btcusdt@bookTicker/\
          ethusdt@depth@100ms/ethusdt@trade/ethusdt@bookTicker"
     );
@@ -23,7 +23,7 @@ fn the_streams_of_all_instruments_are_asked_for_in_one_path() {
         time_unit: TimeUnit::Microseconds,
         ..Settings::default()
     };
-    let one = BinanceSpot::new(vec![(BTC, instrument("BTCUSDT", "0.01", "0.00001"))], settings);
+    let one = conversation(vec![(BTC, instrument("BTCUSDT", "0.01", "0.00001"))], settings);
     assert_eq!(
         one.ws_path(),
         "/stream?streams=btcusdt@depth@100ms/btcusdt@aggTrade/btcusdt@blockTrade&timeUnit=MICROSECOND"
@@ -38,9 +38,8 @@ fn a_snapshot_is_asked_for_when_a_difference_is_there_to_meet_it() {
     assert_eq!(
         said,
         [Said::Do(Action::Fetch {
-            instrument: BTC,
-            path: "/api/v3/depth?symbol=BTCUSDT&limit=1000".to_owned(),
-            weight: 50,
+            about: About::Book(BTC),
+            request: Request::Get { path: "/api/v3/depth?symbol=BTCUSDT&limit=1000".to_owned(), weight: 50 },
             delay: Nanos::ZERO,
         })]
     );
@@ -77,7 +76,7 @@ fn case_2_a_difference_told_twice_counts_once() {
     assert_eq!(words(&talk.hear(&frame)), ["delta 104"]);
     assert_eq!(words(&talk.hear(&frame)), [] as [&str; 0]);
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 105, 105, "", ""))), ["delta 105"]);
-    assert_eq!(talk.venue.sync_counts(BTC).unwrap().duplicates, 1);
+    assert_eq!(talk.protocol.sync_counts(BTC).unwrap().duplicates, 1);
 }
 
 #[test]
@@ -145,14 +144,15 @@ fn case_4_the_boundaries_of_the_bridge() {
 #[test]
 fn case_5_while_a_snapshot_is_slow_memory_stays_flat() {
     let sync = SyncLimits { buffer_messages: 1_000, ..SyncLimits::default() };
-    let mut talk = Talk::with(Settings { bbo: false, sync, ..Settings::default() });
+    let mut talk =
+        Talk::with(Settings { bbo: false, options: Options { sync, ..Options::default() }, ..Settings::default() });
     let mut overflows = 0;
     for n in 0..20_000u64 {
         overflows += words(&talk.hear(&diff("BTCUSDT", n, n, "99.00 3", ""))).iter().filter(|w| *w == "resync").count();
     }
     // 1,000 fit; every 1,001st starts anew.
     assert_eq!(overflows, 19);
-    assert_eq!(talk.venue.sync_counts(BTC).unwrap().overflows, 19);
+    assert_eq!(talk.protocol.sync_counts(BTC).unwrap().overflows, 19);
     // The snapshot that was asked for at first is now too old; the next one is not.
     assert_eq!(words(&talk.fetched(BTC, &snapshot(500))), ["resync", "fetch after 250 ms"]);
     assert_eq!(words(&talk.fetched(BTC, &snapshot(19_998))), ["snapshot 19998", "delta 19999", "live"]);
@@ -166,7 +166,8 @@ fn a_snapshot_that_never_comes_is_asked_for_again() {
     talk.now = talk.now + Nanos::from_ms(10_001);
     talk.hear(&diff("BTCUSDT", 3, 4, "", ""));
     talk.hear(&diff("ETHUSDT", 3, 4, "", ""));
-    talk.venue.on_time(talk.now, &mut said);
+    let now = talk.now;
+    talk.protocol.on_time(now, &mut said);
     assert_eq!(words(&said), ["resync", "fetch after 250 ms"]);
     // An answer that could not be had counts too.
     let said = talk.failed(BTC, FetchFailure::Unreachable("connection refused".to_owned()));
@@ -203,7 +204,8 @@ fn a_snapshot_the_stream_never_reaches_is_asked_for_again() {
     talk.now = talk.now + Nanos::from_ms(10_001);
     talk.hear(&diff("BTCUSDT", 3, 4, "", ""));
     let mut said = Vec::new();
-    talk.venue.on_time(talk.now, &mut said);
+    let now = talk.now;
+    talk.protocol.on_time(now, &mut said);
     assert_eq!(words(&said)[..2], ["resync", "fetch after 250 ms"]);
     assert_eq!(words(&talk.fetched(BTC, &snapshot(4))), [] as [&str; 0]);
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 5, 6, "", ""))), ["snapshot 4", "delta 6", "live"]);
@@ -272,10 +274,11 @@ fn case_11_other_bad_frames_are_noted_and_the_book_stays() {
         assert_eq!(words(&talk.hear(bad)), ["protocol_error"], "{bad}");
     }
     let mut said = Vec::new();
-    talk.venue.on_text(b"\xff\xfe{\"stream\"", talk.now, &mut said);
+    let now = talk.now;
+    talk.protocol.on_text(b"\xff\xfe{\"stream\"", now, &mut said);
     assert_eq!(words(&said), ["protocol_error"]);
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 101, 101, "", ""))), ["delta 101"]);
-    assert_eq!(talk.venue.counts().errors, 7);
+    assert_eq!(talk.protocol.counts().errors, 7);
 }
 
 #[test]
@@ -293,7 +296,7 @@ fn case_11_what_is_new_or_not_ours_is_ignored() {
     ] {
         assert_eq!(words(&talk.hear(other)), [] as [&str; 0], "{other}");
     }
-    assert_eq!(talk.venue.counts().ignored, 8);
+    assert_eq!(talk.protocol.counts().ignored, 8);
     // Fields we do not know, and blanks.
     let frame = diff("BTCUSDT", 101, 102, "99.00 3", "").replace("\"U\"", "\"st\": 1, \"ps\":{\"x\":[]}, \"U\"");
     assert_eq!(words(&talk.hear(&frame)), ["delta 102"]);
@@ -310,7 +313,7 @@ fn raw_frames_mean_the_same_as_combined_ones() {
         let (_, data) = combined.split_once("\"data\":").unwrap();
         assert_eq!(words(&talk.hear(&data[..data.len() - 1])), [word]);
     }
-    assert_eq!(talk.venue.counts().parsed_slowly, 0);
+    assert_eq!(talk.protocol.dialect().parsed_slowly(), 0);
 }
 
 #[test]
@@ -386,17 +389,20 @@ fn case_15_a_halt_is_passed_on_without_a_resync() {
     let mut talk = Talk::in_step();
     let mut rules = instrument("BTCUSDT", "0.01", "0.00001");
     let mut said = Vec::new();
-    talk.venue.on_rules(BTC, &rules, &mut said);
+    let now = talk.now;
+    talk.protocol.on_rules(BTC, &rules, now, &mut said);
     assert_eq!(said, []);
     rules.status = Status::CancelOnly;
-    talk.venue.on_rules(BTC, &rules, &mut said);
+    let now = talk.now;
+    talk.protocol.on_rules(BTC, &rules, now, &mut said);
     assert_eq!(words(&said), ["status CancelOnly"]);
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 101, 102, "", ""))), ["delta 102"]);
     // Orders may cross while nothing trades; when trading starts again they may not.
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 103, 104, "101.50 1", ""))), ["delta 104"]);
     assert_eq!(words(&talk.wait_ms(4_000)), [] as [&str; 0]);
     said.clear();
-    talk.venue.on_rules(BTC, &instrument("BTCUSDT", "0.01", "0.00001"), &mut said);
+    let now = talk.now;
+    talk.protocol.on_rules(BTC, &instrument("BTCUSDT", "0.01", "0.00001"), now, &mut said);
     assert_eq!(words(&said), ["status Trading"]);
     assert_eq!(words(&talk.wait_ms(1_750))[1..], ["gap 105 104", "resync", "fetch after 0 ms"]);
 }
@@ -405,7 +411,8 @@ fn case_15_a_halt_is_passed_on_without_a_resync() {
 fn case_16_a_finer_tick_voids_the_book_and_is_read_from_then_on() {
     let mut talk = Talk::in_step();
     let mut said = Vec::new();
-    talk.venue.on_rules(BTC, &instrument("BTCUSDT", "0.001", "0.00001"), &mut said);
+    let now = talk.now;
+    talk.protocol.on_rules(BTC, &instrument("BTCUSDT", "0.001", "0.00001"), now, &mut said);
     assert_eq!(words(&said), ["rules"]);
     assert!(talk.book().is_none());
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 101, 102, "", ""))), ["fetch after 0 ms"]);
@@ -453,7 +460,7 @@ fn prints_are_told_once_and_missing_ones_are_noticed() {
     assert_eq!(said(&mut talk, 11, 1_000), ["trade 11"]);
     assert_eq!(said(&mut talk, 11, 1_000), [] as [&str; 0]);
     assert_eq!(said(&mut talk, 14, 1_001), ["protocol_error", "trade 14"]);
-    assert_eq!(talk.venue.counts().missed_trades, 2);
+    assert_eq!(talk.protocol.counts().missed_trades, 2);
     // On a new socket a jump is natural, a repetition is not news.
     talk.open();
     assert_eq!(said(&mut talk, 13, 1_000), [] as [&str; 0]);

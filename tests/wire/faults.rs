@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use papermaker::market::{Book, InstrumentId, Level, MarketEventKind};
 use papermaker::units::{LocalTime, Lots, Nanos, Side, Ticks};
-use papermaker::wire::depth_sync::{DepthSync, Diff, Snapshot, SnapshotRequest, SyncLimits};
+use papermaker::wire::depth_sync::{DepthSync, Snapshot, SyncLimits};
+use papermaker::wire::dialect::{Change, Link, Request};
 use papermaker::wire::{Action, FetchFailure, Said};
 use proptest::prelude::*;
 
@@ -37,12 +38,14 @@ fn snapshot(updates: &[Update], up_to: usize) -> Snapshot {
     }
 }
 
-fn diff(updates: &[Update], from: usize, to: usize) -> Diff {
+fn diff(updates: &[Update], from: usize, to: usize) -> Change {
     let of = |side| {
         let mine = updates[from..to].iter().filter(move |u| u.0 == side);
         mine.map(|&(_, price, qty)| level(price, qty)).collect()
     };
-    Diff { first: from as u64 + 1, last: to as u64, venue_time: None, bids: of(Side::Bid), asks: of(Side::Ask) }
+    let (bids, asks) = (of(Side::Bid), of(Side::Ask));
+    let link = Link::From(from as u64 + 1);
+    Change { link, last: to as u64, seq: None, time: None, bids, asks, checksum: None }
 }
 
 #[derive(Clone, Debug)]
@@ -85,8 +88,8 @@ impl Listener {
         for s in said {
             match s {
                 Said::Market(event) => match event.kind {
-                    MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-                        self.book.apply_snapshot(seq, &bids, &asks, complete);
+                    MarketEventKind::Snapshot { seq, bids, asks, extent } => {
+                        self.book.apply_snapshot(seq, &bids, &asks, extent);
                         self.believed = true;
                     }
                     MarketEventKind::Delta { seq, bids, asks } => {
@@ -108,9 +111,9 @@ impl Listener {
         }
     }
 
-    fn hear(&mut self, diff: Diff) {
+    fn hear(&mut self, diff: Change) {
         let mut said = Vec::new();
-        self.sync.on_diff(diff, self.at, &mut said);
+        self.sync.on_change(diff, self.at, &mut said);
         self.obey(said);
     }
 
@@ -138,7 +141,7 @@ proptest! {
         widths in prop::collection::vec(1..4usize, 150),
         lines in prop::collection::vec(line(), 1..80),
     ) {
-        let request = SnapshotRequest { path: "/depth".to_owned(), weight: 1 };
+        let request = Request::Get { path: "/depth".to_owned(), weight: 1 };
         let limits = SyncLimits { buffer_messages: 20, ..SyncLimits::default() };
         let mut listener = Listener {
             sync: DepthSync::new(InstrumentId(0), request, limits),

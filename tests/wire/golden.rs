@@ -33,7 +33,7 @@ fn crypto_msg_parsers_messages_are_read_or_ignored() {
     let expected = ["trade 640283266", "fetch after 0 ms", "", "bbo 19575390521", "", "", "", ""];
     let found = outcomes(&mut talk, frames);
     assert_eq!(found, expected);
-    assert_eq!(talk.venue.counts().errors, 0);
+    assert_eq!(talk.protocol.counts().errors, 0);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn tardis_messages_are_read_or_ignored() {
     // Trade ids jump by twenty million between two samples.
     let found: Vec<_> = found.iter().map(|f| f.trim_start_matches("protocol_error, ").to_owned()).collect();
     assert_eq!(found, expected);
-    assert_eq!((talk.venue.counts().errors, talk.venue.counts().parsed_slowly), (0, 10));
+    assert_eq!((talk.protocol.counts().errors, talk.protocol.dialect().parsed_slowly()), (0, 10));
 }
 
 #[test]
@@ -94,6 +94,6 @@ fn rest_bodies_of_the_documentation_are_read() {
     assert_eq!((book.last, book.bids.len(), book.asks.len()), (1_027_024, 1, 1));
     assert_eq!(book.asks[0].price.0, 400_000_200);
     // This documentation sample leaves the filters out: refused, by name.
-    let error = rest::instruments(&read("exchange_info_response.json")).unwrap_err();
+    let error = rest::instruments(&read("exchange_info_response.json")).unwrap().remove(0).rules.unwrap_err();
     assert_eq!(error.to_string(), "ETHBTC: tickSize \"\": is missing");
 }

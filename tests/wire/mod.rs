@@ -4,12 +4,19 @@ mod conversation;
 mod faults;
 mod golden;
 mod recordings;
+mod stream;
 mod timers;
 
-use papermaker::market::{Book, FeedEventKind, Instrument, InstrumentId, MarketEventKind, VenueId};
-use papermaker::units::{LocalTime, Nanos, Step};
-use papermaker::wire::binance_spot::{BinanceSpot, Settings};
-use papermaker::wire::{Action, FetchFailure, Protocol, Said};
+use std::ops::{Deref, DerefMut};
+
+use papermaker::market::{Book, Instrument, InstrumentId, VenueId};
+use papermaker::units::{LocalTime, Step};
+use papermaker::wire::binance_spot::{Settings, Spot};
+use papermaker::wire::conversation::Conversation;
+use papermaker::wire::dialect::{Options, Request};
+use papermaker::wire::{About, FetchFailure, Protocol, Said, binance_spot};
+
+use crate::support::{self, talk::words};
 
 const BTC: InstrumentId = InstrumentId(0);
 const ETH: InstrumentId = InstrumentId(1);
@@ -20,12 +27,20 @@ fn instrument(symbol: &str, tick: &str, lot: &str) -> Instrument {
     Instrument::new(VenueId::BinanceSpot, symbol, base, quote, step(tick), step(lot)).unwrap()
 }
 
-/// A conversation on a laptop clock that starts at zero, with one socket open.
-struct Talk {
-    venue: BinanceSpot,
-    now: LocalTime,
-    /// BTC's, as what was said adds up.
-    book: Book,
+/// A conversation with Binance spot.
+struct Talk(support::talk::Talk<Conversation<Spot>>);
+
+impl Deref for Talk {
+    type Target = support::talk::Talk<Conversation<Spot>>;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Talk {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
 }
 
 impl Talk {
@@ -39,7 +54,7 @@ impl Talk {
 
     /// Not connected yet.
     fn about(list: Vec<(InstrumentId, Instrument)>, settings: Settings) -> Self {
-        Self { venue: BinanceSpot::new(list, settings), now: LocalTime(0), book: Book::new() }
+        Self(support::talk::Talk::about(binance_spot::conversation(list, settings)))
     }
 
     /// Without timers, depth and trades only.
@@ -47,65 +62,17 @@ impl Talk {
         Self::with(Settings { bbo: false, ..Settings::default() })
     }
 
-    fn open(&mut self) -> Vec<Said> {
-        let mut said = Vec::new();
-        self.venue.on_open(self.now, &mut said);
-        said
-    }
-
-    fn hear(&mut self, frame: &str) -> Vec<Said> {
-        let mut said = Vec::new();
-        self.venue.on_text(frame.as_bytes(), self.now, &mut said);
-        self.follow(&said);
-        said
-    }
-
     fn fetched(&mut self, instrument: InstrumentId, body: &str) -> Vec<Said> {
-        let mut said = Vec::new();
-        self.venue.on_fetched(instrument, Ok(body.as_bytes()), self.now, &mut said);
-        self.follow(&said);
-        said
+        self.0.fetched(About::Book(instrument), body)
     }
 
-    fn follow(&mut self, said: &[Said]) {
-        for said in said {
-            let Said::Market(event) = said else { continue };
-            match &event.kind {
-                _ if event.instrument != BTC => {}
-                MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-                    self.book.apply_snapshot(*seq, bids, asks, *complete);
-                }
-                MarketEventKind::Delta { seq, bids, asks } => self.book.apply_delta(*seq, bids, asks),
-                MarketEventKind::Gap { .. } => self.book.clear(),
-                MarketEventKind::Trade { .. }
-                | MarketEventKind::Bbo { .. }
-                | MarketEventKind::Rules(_)
-                | MarketEventKind::Status(_)
-                | MarketEventKind::Mark(_) => {}
-            }
-        }
+    fn failed(&mut self, instrument: InstrumentId, failure: FetchFailure) -> Vec<Said> {
+        self.0.failed(About::Book(instrument), failure)
     }
 
     /// The book of BTC, while the venue's conversation holds it to be in step.
     fn book(&self) -> Option<&Book> {
-        self.venue.is_in_step(BTC).then_some(&self.book)
-    }
-
-    fn failed(&mut self, instrument: InstrumentId, failure: FetchFailure) -> Vec<Said> {
-        let mut said = Vec::new();
-        self.venue.on_fetched(instrument, Err(failure), self.now, &mut said);
-        said
-    }
-
-    /// Time passes in steps of 250 ms, as a driver lets it.
-    fn wait_ms(&mut self, ms: i64) -> Vec<Said> {
-        let mut said = Vec::new();
-        let end = self.now + Nanos::from_ms(ms);
-        while self.now < end {
-            self.now = (self.now + Nanos::from_ms(250)).min(end);
-            self.venue.on_time(self.now, &mut said);
-        }
-        said
+        self.protocol.is_in_step(BTC).then(|| self.0.book(BTC)).flatten()
     }
 
     /// A book of BTC in step after update 100: 1@100.00 / 1@101.00.
@@ -155,32 +122,6 @@ fn snapshot(last: u64) -> String {
     format!(
         r#"{{"lastUpdateId":{last},"bids":[["100.00000000","1.00000000"]],"asks":[["101.00000000","1.00000000"]]}}"#
     )
-}
-
-/// What was said, a word or two each.
-fn words(said: &[Said]) -> Vec<String> {
-    let word = |s: &Said| match s {
-        Said::Market(event) => match &event.kind {
-            MarketEventKind::Snapshot { seq, .. } => format!("snapshot {seq}"),
-            MarketEventKind::Delta { seq, .. } => format!("delta {seq}"),
-            MarketEventKind::Trade { id, .. } => format!("trade {id}"),
-            MarketEventKind::Bbo { seq, .. } => format!("bbo {seq}"),
-            MarketEventKind::Gap { expected, found } => format!("gap {expected} {found}"),
-            MarketEventKind::Rules(_) => "rules".to_owned(),
-            MarketEventKind::Status(status) => format!("status {status:?}"),
-            MarketEventKind::Mark(_) => "mark".to_owned(),
-        },
-        Said::Feed { kind, .. } => match kind {
-            FeedEventKind::Stale { channel, .. } => format!("stale {channel}"),
-            FeedEventKind::NoData { channel, .. } => format!("no_data {channel}"),
-            other => other.word().to_owned(),
-        },
-        Said::Do(Action::Fetch { delay, .. }) => format!("fetch after {} ms", delay.ms()),
-        Said::Do(Action::Send(text)) => format!("send {text}"),
-        Said::Do(Action::Reconnect { .. }) => "reconnect".to_owned(),
-        Said::Do(Action::Rotate) => "rotate".to_owned(),
-    };
-    said.iter().map(word).collect()
 }
 
 /// The folder of public recordings, or `None` with a loud line where it is absent.

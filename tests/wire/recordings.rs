@@ -84,10 +84,10 @@ fn the_august_recording_gives_an_unbroken_book_and_every_trade() {
         assert_eq!(count(bad), 0, "{bad}");
     }
     assert_eq!((count("snapshot"), count("live")), (1, 1));
-    let sync = talk.venue.sync_counts(BTC).unwrap();
+    let sync = talk.protocol.sync_counts(BTC).unwrap();
     assert_eq!((sync.gaps, sync.duplicates, sync.fetches), (0, 0, 1));
     // The scanner read all frames but seven: those have old orders with quantities finer than the lot.
-    assert_eq!((talk.venue.counts().frames, talk.venue.counts().parsed_slowly), (lines.len() as u64 - 1, 7));
+    assert_eq!((talk.protocol.counts().frames, talk.protocol.dialect().parsed_slowly()), (lines.len() as u64 - 1, 7));
 
     let btc = instrument("BTCUSDT", "0.01", "0.00001");
     let expected = rebuilt(&lines);
@@ -156,5 +156,5 @@ fn a_recording_without_a_snapshot_never_has_a_book() {
     assert!(talk.book().is_none());
     assert!(said.iter().all(|w| !w.starts_with("snapshot") && !w.starts_with("delta") && w != "live"));
     assert!(said.iter().any(|w| w.starts_with("trade")) && said.iter().any(|w| w.starts_with("bbo")));
-    assert_eq!(talk.venue.counts().errors, 0);
+    assert_eq!(talk.protocol.counts().errors, 0);
 }

@@ -53,8 +53,7 @@ fn a_silent_channel_is_stale_once_live_again_with_data_and_left_when_it_stays_si
 #[test]
 fn a_closed_socket_voids_the_books() {
     let mut talk = Talk::in_step();
-    let mut said = Vec::new();
-    talk.venue.on_close("1006", talk.now, &mut said);
+    let said = talk.close("1006");
     assert_eq!(words(&said), ["disconnected"]);
     assert!(talk.book().is_none());
     assert_eq!(words(&talk.hear(&diff("BTCUSDT", 101, 102, "", ""))), [] as [&str; 0]);
@@ -71,6 +70,7 @@ fn a_clock_that_leaps_back_is_survived() {
     assert_eq!(words(&talk.wait_ms(1_000)), [] as [&str; 0]);
     talk.now = LocalTime(i64::MIN);
     let mut said = Vec::new();
-    talk.venue.on_time(talk.now, &mut said);
+    let now = talk.now;
+    talk.protocol.on_time(now, &mut said);
     assert_eq!(said, []);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::exchange::latency::LatencySpec;
 use crate::exchange::queue::QueueModel;
-use crate::market::{Book, Instrument, Level, PrintFlags, VenueId};
+use crate::market::{Book, Extent, Instrument, Level, PrintFlags, VenueId};
 use crate::order::{Fill, Order, OrderKind, OrderState};
 use crate::risk::gate::testing::approve;
 use crate::signal::Top;
@@ -85,8 +85,8 @@ impl Desk {
         let market = Visible { rules: &self.rules, book: &self.book, top: self.top(), trusted: self.trusted };
         self.paper.observe(&event, &market, ms(at));
         match event.kind {
-            MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-                self.book.apply_snapshot(seq, &bids, &asks, complete);
+            MarketEventKind::Snapshot { seq, bids, asks, extent } => {
+                self.book.apply_snapshot(seq, &bids, &asks, extent);
                 (self.trusted, self.bbo) = (true, None);
             }
             MarketEventKind::Delta { seq, bids, asks } => {
@@ -119,7 +119,7 @@ impl Desk {
 
     pub(super) fn snapshot(&mut self, at: i64, bids: &[(i64, i64)], asks: &[(i64, i64)]) {
         let (bids, asks) = (levels(bids), levels(asks));
-        self.news(at, None, MarketEventKind::Snapshot { seq: 1, bids, asks, complete: true });
+        self.news(at, None, MarketEventKind::Snapshot { seq: 1, bids, asks, extent: Extent::All });
     }
 
     pub(super) fn depth(&mut self, at: i64, bids: &[(i64, i64)], asks: &[(i64, i64)]) {

@@ -3,7 +3,7 @@
 use super::super::{PaperSpec, Visible, fee};
 use super::own::Resting;
 use super::{Paper, Said};
-use crate::market::{Instrument, Level};
+use crate::market::{Book, Extent, Instrument, Level};
 use crate::order::{Fill, FillWhy, Liquidity, ReportKind};
 use crate::units::{LocalTime, Lots, Side, Ticks, VenueTime};
 
@@ -75,8 +75,11 @@ impl Paper {
         let model = self.spec.queue;
         for (side, levels) in [(Side::Bid, bids), (Side::Ask, asks)] {
             for order in self.own.side_mut(side) {
-                if let Some(now) = final_qty(levels, order.price) {
-                    order.place.depth(model, now, seq);
+                match final_qty(levels, order.price) {
+                    // Who waits there still waits; we just cannot see them any more.
+                    Some(Lots::ZERO) if left_the_window(market.book, side, levels, order.price) => {}
+                    Some(now) => order.place.depth(model, now, seq),
+                    None => {}
                 }
             }
             self.eaten.changed(side, levels, seq);
@@ -123,7 +126,7 @@ impl Paper {
         seq: u64,
         bids: &[Level],
         asks: &[Level],
-        complete: bool,
+        extent: Extent,
         market: &Visible<'_>,
         happened: LocalTime,
     ) {
@@ -132,7 +135,8 @@ impl Paper {
                 match final_qty(levels, order.price) {
                     Some(now) => order.place.after_gap(now, seq),
                     // Deeper than what is shown is unknown, not empty.
-                    None if !complete && levels.last().is_none_or(|last| side.is_better(last.price, order.price)) => {}
+                    None if extent != Extent::All
+                        && levels.last().is_none_or(|last| side.is_better(last.price, order.price)) => {}
                     None => order.place.after_gap(Lots::ZERO, seq),
                 }
             }
@@ -161,6 +165,18 @@ impl Paper {
         }
         own.drop_filled(side);
     }
+}
+
+/// Whether a level that a message empties has only been pushed out of the best levels the venue shows: as many as it
+/// shows are better.
+fn left_the_window(book: &Book, side: Side, levels: &[Level], price: Ticks) -> bool {
+    let Some(window) = book.window() else { return false };
+    let is_better = |level: &Level| side.is_better(level.price, price);
+    let stayed = book.levels(side).take_while(is_better).filter(|l| final_qty(levels, l.price) != Some(Lots::ZERO));
+    let is_new = |level: &&Level| level.qty > Lots::ZERO && book.qty_at(side, level.price) == Lots::ZERO;
+    let is_final = |level: &&Level| final_qty(levels, level.price) == Some(level.qty);
+    let came = levels.iter().filter(|level| is_better(level)).filter(is_new).filter(is_final);
+    stayed.count() + came.count() >= window as usize
 }
 
 /// What a message says last of a price.

@@ -4,7 +4,7 @@ use super::desk::{Desk, level, spec};
 use super::*;
 use crate::digest;
 use crate::exchange::queue::QueueModel;
-use crate::market::{Level, PrintFlags};
+use crate::market::{Extent, Level, PrintFlags};
 use crate::order::{FillWhy, Liquidity, OrderKind};
 use crate::units::{Side, Ticks};
 
@@ -31,7 +31,12 @@ fn happen(desk: &mut Desk, draws: &mut Stream, at: i64, next_id: &mut u64) -> Op
         8 if draws.chance(0.2) => MarketEventKind::Gap { expected: 1, found: 2 },
         8 => {
             let (bids, asks) = (vec![level((price, qty + 1))], vec![level((price + 2, qty + 1))]);
-            MarketEventKind::Snapshot { seq, bids, asks, complete: draws.chance(0.5) }
+            MarketEventKind::Snapshot {
+                seq,
+                bids,
+                asks,
+                extent: if draws.chance(0.5) { Extent::All } else { Extent::ToLast },
+            }
         }
         9 | 10 => {
             *next_id += 1;

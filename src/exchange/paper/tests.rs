@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, levels, ms, spec};
 use super::*;
-use crate::market::{Instrument, PrintFlags};
+use crate::market::{Extent, Instrument, PrintFlags};
 use crate::order::{FillWhy, Liquidity, OrderKind, RejectReason};
 use crate::units::{Money, Rate, Step, Ticks};
 
@@ -292,12 +292,26 @@ fn a_gap_leaves_our_place_in_line_and_the_snapshot_after_it_may_cross_us() {
 fn at_a_price_deeper_than_the_snapshot_we_wait_for_the_level_to_show() {
     let mut desk = Desk::at_once();
     let (bids, asks) = (levels(&[(100, 10)]), levels(&[(104, 10)]));
-    desk.news(1, None, MarketEventKind::Snapshot { seq: 3, bids, asks, complete: false });
+    desk.news(1, None, MarketEventKind::Snapshot { seq: 3, bids, asks, extent: Extent::ToLast });
     desk.bid(2, 1, 5, 90);
     desk.print(3, Side::Ask, 90, 50);
     assert_eq!(desk.life(1), ["accepted 0"]);
     desk.depth(4, &[(90, 8)], &[]);
     assert_eq!(desk.paper.queue_ahead(OrderId(1)), Some(Lots(8)));
+}
+
+#[test]
+fn a_level_pushed_out_of_sight_keeps_its_queue() {
+    for (better, ahead) in [(Some((101, 7)), 20), (None, 0)] {
+        let mut desk = Desk::at_once();
+        let (bids, asks) = (levels(&[(100, 10), (99, 20)]), levels(&[(104, 10), (105, 20)]));
+        desk.news(1, None, MarketEventKind::Snapshot { seq: 3, bids, asks, extent: Extent::Window(2) });
+        desk.bid(2, 1, 5, 99);
+        // Two levels are shown. With a third one above ours, ours falls out of sight; without it, it is really empty.
+        let bids: Vec<_> = better.into_iter().chain([(99, 0)]).collect();
+        desk.depth(3, &bids, &[]);
+        assert_eq!(desk.paper.queue_ahead(OrderId(1)), Some(Lots(ahead)), "{better:?}");
+    }
 }
 
 #[test]

@@ -72,8 +72,8 @@ impl Books {
 impl Desk {
     fn hear(&mut self, kind: &MarketEventKind) {
         match kind {
-            MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-                self.book.apply_snapshot(*seq, bids, asks, *complete);
+            MarketEventKind::Snapshot { seq, bids, asks, extent } => {
+                self.book.apply_snapshot(*seq, bids, asks, *extent);
                 self.lost = None;
                 self.take_best_of_book();
             }

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use super::table::Cell;
 use super::{ExportError, Exporter};
 use crate::engine::{Command, Input, Output, Stamped};
-use crate::market::{FeedEventKind, Instrument, InstrumentId, MarketEvent, MarketEventKind};
+use crate::market::{Extent, FeedEventKind, Instrument, InstrumentId, MarketEvent, MarketEventKind};
 use crate::order::{OrderId, OrderKind, Report, ReportKind, Request};
 use crate::risk::{RiskLimits, RiskState};
 use crate::strategy::{Estimator, Idle, Quote, Wanted};
@@ -385,8 +385,12 @@ fn mid_text(rules: &Instrument, twice_mid: i64) -> String {
 /// What of the market's news concerns the state of a book rather than prices.
 fn market_news(kind: &MarketEventKind) -> Option<(&'static str, String)> {
     Some(match kind {
-        MarketEventKind::Snapshot { seq, bids, asks, complete } => {
-            let known = if *complete { "complete" } else { "deeper levels unknown" };
+        MarketEventKind::Snapshot { seq, bids, asks, extent } => {
+            let known = match extent {
+                Extent::All => "complete".to_owned(),
+                Extent::ToLast => "deeper levels unknown".to_owned(),
+                Extent::Window(levels) => format!("the best {levels} levels a side"),
+            };
             ("snapshot", format!("update {seq}, {} bids and {} asks, {known}", bids.len(), asks.len()))
         }
         MarketEventKind::Gap { expected, found } => ("gap", format!("expected update {expected}, found {found}")),

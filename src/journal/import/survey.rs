@@ -141,7 +141,10 @@ impl Finding {
         let symbols = body["symbols"].as_array().ok_or("an exchangeInfo has symbols")?;
         if let Some(ours) = symbols.iter().find(|symbol| symbol["symbol"] == wish.symbol.as_str()) {
             let only = json!({ "symbols": [ours] }).to_string();
-            self.rules = rest::instruments(only.as_bytes()).map_err(|error| error.to_string())?.pop();
+            self.rules = match rest::instruments(only.as_bytes()).map_err(|error| error.to_string())?.pop() {
+                Some(listed) => Some(listed.rules.map_err(|error| error.to_string())?),
+                None => None,
+            };
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::frames::{self, Print, TimeUnit};
-use crate::market::{Book, Instrument, Level};
+use crate::market::{Book, Extent, Instrument, Level};
 use crate::sim::world::{World, WorldEvent, WorldEventKind};
 use crate::units::{Side, Ticks};
 
@@ -79,7 +79,7 @@ impl Desk {
         let side = |side| world.engine(symbol).levels(side).collect::<Vec<_>>();
         let mut book = Book::new();
         let update = world.update(symbol);
-        book.apply_snapshot(update, &side(Side::Bid), &side(Side::Ask), true);
+        book.apply_snapshot(update, &side(Side::Bid), &side(Side::Ask), Extent::All);
         let unsaid = Unsaid { said: update, ..Unsaid::default() };
         Self {
             symbol: rules.symbol.to_lowercase(),

@@ -8,11 +8,12 @@ use flate2::read::MultiGzDecoder;
 use proptest::prelude::*;
 
 use super::message::{Scratch, TimeUnit, scan};
-use super::symbols::Symbols;
-use super::{BinanceSpot, Settings, json};
+use super::{Settings, conversation, json};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::units::{LocalTime, Step};
-use crate::wire::Protocol;
+use crate::wire::breakage::{breaking, broken};
+use crate::wire::symbols::Symbols;
+use crate::wire::{About, Protocol};
 
 const FRAMES: [&str; 6] = [
     r#"{"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":50093239189,"u":50093239202,"b":[["61737.63000000","0.00000000"],["61730.17000000","1.54698000"]],"a":[["61837.64000000","0.00001000"]]}}"#,
@@ -76,45 +77,6 @@ fn every_recorded_frame_is_scanned_as_it_is_parsed() {
     assert_eq!(declined, 22);
 }
 
-#[derive(Clone, Debug)]
-enum Break {
-    Replace(usize, u8),
-    Insert(usize, u8),
-    Remove(usize),
-    Cut(usize),
-    Swap(usize, usize),
-}
-
-fn breaking() -> impl Strategy<Value = Break> {
-    let byte = || prop_oneof![prop::sample::select(br#"0123456789.,:"[]{}-+eE utfbaABUTm\"#.to_vec()), any::<u8>()];
-    let at = || 0..400usize;
-    prop_oneof![
-        4 => (at(), byte()).prop_map(|(n, b)| Break::Replace(n, b)),
-        2 => (at(), byte()).prop_map(|(n, b)| Break::Insert(n, b)),
-        2 => at().prop_map(Break::Remove),
-        1 => at().prop_map(Break::Cut),
-        1 => (at(), at()).prop_map(|(a, b)| Break::Swap(a, b)),
-    ]
-}
-
-fn broken(frame: &str, breaks: &[Break]) -> Vec<u8> {
-    let mut bytes = frame.as_bytes().to_vec();
-    for b in breaks {
-        let len = bytes.len().max(1);
-        match *b {
-            Break::Replace(n, byte) if !bytes.is_empty() => bytes[n % len] = byte,
-            Break::Insert(n, byte) => bytes.insert(n % len, byte),
-            Break::Remove(n) if !bytes.is_empty() => {
-                bytes.remove(n % len);
-            }
-            Break::Cut(n) => bytes.truncate(n % len),
-            Break::Swap(a, b) if !bytes.is_empty() => bytes.swap(a % len, b % len),
-            Break::Replace(..) | Break::Remove(_) | Break::Swap(..) => {}
-        }
-    }
-    bytes
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
     #[test]
@@ -129,21 +91,21 @@ proptest! {
             prop_assert_eq!(Ok(scanned), parsed);
         }
         // And the whole conversation survives it.
-        let mut venue = BinanceSpot::new(btc(), Settings::default());
+        let mut venue = conversation(btc(), Settings::default());
         let mut said = Vec::new();
         venue.on_open(LocalTime(0), &mut said);
         venue.on_text(FRAMES[0].as_bytes(), LocalTime(1), &mut said);
         venue.on_text(&bytes, LocalTime(2), &mut said);
-        venue.on_fetched(InstrumentId(0), Ok(&bytes), LocalTime(3), &mut said);
+        venue.on_fetched(About::Book(InstrumentId(0)), Ok(&bytes), LocalTime(3), &mut said);
         venue.on_time(LocalTime(i64::MAX), &mut said);
     }
 
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let mut venue = BinanceSpot::new(btc(), Settings::default());
+        let mut venue = conversation(btc(), Settings::default());
         let mut said = Vec::new();
         venue.on_open(LocalTime(0), &mut said);
         venue.on_text(&bytes, LocalTime(2), &mut said);
-        venue.on_fetched(InstrumentId(0), Ok(&bytes), LocalTime(3), &mut said);
+        venue.on_fetched(About::Book(InstrumentId(0)), Ok(&bytes), LocalTime(3), &mut said);
     }
 }

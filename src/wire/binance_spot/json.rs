@@ -9,15 +9,16 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::message::{Message, TimeUnit, Trade, taker, touch};
-use super::symbols::Symbols;
+use super::message::{TimeUnit, taker, touch};
 use crate::market::{Instrument, Level, PrintFlags};
 use crate::units::{Lots, NotOnStep, Step, Ticks};
 use crate::wire::WireError;
-use crate::wire::depth_sync::{Diff, Snapshot};
+use crate::wire::depth_sync::Snapshot;
+use crate::wire::dialect::{Change, Link, News, Trade};
+use crate::wire::symbols::Symbols;
 
 /// Reads any frame. An error names what could not be understood; [`book_concerned`] then says whose book suffers.
-pub(super) fn parse(frame: &[u8], symbols: &Symbols, unit: TimeUnit) -> Result<Message, WireError> {
+pub(super) fn parse(frame: &[u8], symbols: &Symbols, unit: TimeUnit) -> Result<News, WireError> {
     let outer: Outer<'_> = shape("frame", serde_json::from_slice(frame))?;
     let combined = outer.stream.is_some();
     let kind = match &outer.stream {
@@ -38,8 +39,8 @@ pub(super) fn parse(frame: &[u8], symbols: &Symbols, unit: TimeUnit) -> Result<M
             trade(RawTrade { s, t: a, p, q, time, m }, symbols, unit, PrintFlags::NONE)
         }
         Some(Kind::Bbo) => bbo(from("bookTicker", frame, combined)?, symbols),
-        Some(Kind::Shutdown) => Ok(Message::ShutdownAnnounced),
-        Some(Kind::Other) => Ok(Message::Ignored),
+        Some(Kind::Shutdown) => Ok(News::ShutdownAnnounced),
+        Some(Kind::Other) => Ok(News::Ignored),
         None => Ok(outer.control()),
     }
 }
@@ -138,15 +139,15 @@ impl Outer<'_> {
         }
     }
 
-    fn control(&self) -> Message {
+    fn control(&self) -> News {
         if let Some(Refusal { code, msg }) = &self.error {
-            Message::RequestRefused(format!("{code} {msg}"))
+            News::Denied { at: None, words: format!("{code} {msg}"), final_: false }
         } else if let (Some(code), Some(msg)) = (self.code, &self.msg) {
-            Message::RequestRefused(format!("{code} {msg}"))
+            News::Denied { at: None, words: format!("{code} {msg}"), final_: false }
         } else if self.stream.is_none() && (self.id.is_some() || self.result.is_some()) {
-            Message::Acknowledged
+            News::Alive
         } else {
-            Message::Ignored
+            News::Ignored
         }
     }
 }
@@ -220,7 +221,7 @@ struct BookTicker {
     ask_qty: String,
 }
 
-fn depth(d: DepthUpdate, symbols: &Symbols, unit: TimeUnit) -> Result<Message, WireError> {
+fn depth(d: DepthUpdate, symbols: &Symbols, unit: TimeUnit) -> Result<News, WireError> {
     let at = find(symbols, &d.s)?;
     let bad = |why: String| WireError::Shape { what: "depthUpdate", why };
     if d.e != "depthUpdate" {
@@ -229,30 +230,31 @@ fn depth(d: DepthUpdate, symbols: &Symbols, unit: TimeUnit) -> Result<Message, W
     if d.first > d.u {
         return Err(bad(format!("U {} is after u {}", d.first, d.u)));
     }
-    let venue_time = Some(unit.time(d.time).ok_or_else(|| bad(format!("E {} is out of range", d.time)))?);
+    let time = Some(unit.time(d.time).ok_or_else(|| bad(format!("E {} is out of range", d.time)))?);
     let instrument = &symbols.get(at).instrument;
     let (bids, asks) = (levels(instrument, "bid", &d.b)?, levels(instrument, "ask", &d.a)?);
-    Ok(Message::Depth { at, diff: Diff { first: d.first, last: d.u, venue_time, bids, asks } })
+    let link = Link::From(d.first);
+    Ok(News::Change { at, change: Change { link, last: d.u, seq: None, time, bids, asks, checksum: None } })
 }
 
-fn trade(t: RawTrade, symbols: &Symbols, unit: TimeUnit, flags: PrintFlags) -> Result<Message, WireError> {
+fn trade(t: RawTrade, symbols: &Symbols, unit: TimeUnit, flags: PrintFlags) -> Result<News, WireError> {
     let at = find(symbols, &t.s)?;
     let out = || WireError::Shape { what: "trade", why: format!("T {} is out of range", t.time) };
     let time = unit.time(t.time).ok_or_else(out)?;
     let instrument = &symbols.get(at).instrument;
     let price = Ticks(positive(instrument, "price", &t.p, instrument.tick)?);
     let qty = Lots(positive(instrument, "quantity", &t.q, instrument.lot)?);
-    Ok(Message::Trade { at, time, trade: Trade { id: t.t, taker: taker(t.m), price, qty, flags } })
+    Ok(News::Trade { at, time, trade: Trade { id: t.t, taker: taker(t.m), price, qty, flags } })
 }
 
-fn bbo(t: BookTicker, symbols: &Symbols) -> Result<Message, WireError> {
+fn bbo(t: BookTicker, symbols: &Symbols) -> Result<News, WireError> {
     let at = find(symbols, &t.s)?;
     let instrument = &symbols.get(at).instrument;
     let side = |price: &str, qty: &str| -> Result<Option<Level>, WireError> {
         let price = number(instrument, "price", price, instrument.tick)?;
         Ok(touch(price, resting(instrument, "quantity", qty)?))
     };
-    Ok(Message::Bbo { at, seq: t.u, bid: side(&t.b, &t.bid_qty)?, ask: side(&t.a, &t.ask_qty)? })
+    Ok(News::Bbo { at, time: None, seq: t.u, bid: side(&t.b, &t.bid_qty)?, ask: side(&t.a, &t.ask_qty)? })
 }
 
 fn find(symbols: &Symbols, symbol: &str) -> Result<usize, WireError> {

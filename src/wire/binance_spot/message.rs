@@ -4,11 +4,11 @@
 //! has the last word. Where `scan` answers, both answer the same: that is tested on every recorded frame and on
 //! broken ones.
 
-use super::symbols::Symbols;
 use crate::market::{Level, PrintFlags};
 use crate::units::{Lots, Side, Step, Ticks, VenueTime};
-use crate::wire::depth_sync::Diff;
+use crate::wire::dialect::{Change, Link, News, Trade};
 use crate::wire::scan::Scan;
+use crate::wire::symbols::Symbols;
 
 /// In which unit the venue writes its times, chosen when the connection is opened (`timeUnit=MICROSECOND`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,42 +30,6 @@ impl TimeUnit {
     }
 }
 
-/// One understood frame. `at` is a position in [`Symbols`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Message {
-    Depth {
-        at: usize,
-        diff: Diff,
-    },
-    Trade {
-        at: usize,
-        time: VenueTime,
-        trade: Trade,
-    },
-    Bbo {
-        at: usize,
-        seq: u64,
-        bid: Option<Level>,
-        ask: Option<Level>,
-    },
-    /// The answer to a request.
-    Acknowledged,
-    /// A request was not obeyed, in the venue's words.
-    RequestRefused(String),
-    ShutdownAnnounced,
-    /// Well-formed and none of our business.
-    Ignored,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Trade {
-    pub id: u64,
-    pub taker: Side,
-    pub price: Ticks,
-    pub qty: Lots,
-    pub flags: PrintFlags,
-}
-
 /// `m` says whether the buyer was the maker; then the taker sold.
 pub(super) fn taker(buyer_is_maker: bool) -> Side {
     if buyer_is_maker { Side::Ask } else { Side::Bid }
@@ -78,7 +42,7 @@ pub(super) struct Scratch {
 }
 
 /// Reads a frame that looks exactly as Binance writes them, alone or in a combined stream.
-pub(super) fn scan(frame: &[u8], symbols: &Symbols, unit: TimeUnit, scratch: &mut Scratch) -> Option<Message> {
+pub(super) fn scan(frame: &[u8], symbols: &Symbols, unit: TimeUnit, scratch: &mut Scratch) -> Option<News> {
     let mut s = Scan::new(frame);
     let stream = if s.skip(b"{\"stream\":\"") {
         let stream = s.text()?;
@@ -100,33 +64,27 @@ pub(super) fn scan(frame: &[u8], symbols: &Symbols, unit: TimeUnit, scratch: &mu
     if let Some(stream) = stream {
         s.expect(b"}")?;
         // A stream and its payload that disagree are for the parser to judge.
-        if !symbols.is_stream_of(stream, message.at()?, message.channel()?) {
+        let (at, channels) = concerns(&message)?;
+        let channel = stream.strip_prefix(symbols.get(at).lower.as_bytes())?.strip_prefix(b"@")?;
+        if !channels.iter().any(|c| c.as_bytes() == channel) {
             return None;
         }
     }
     s.is_done().then_some(message)
 }
 
-impl Message {
-    fn at(&self) -> Option<usize> {
-        match self {
-            Message::Depth { at, .. } | Message::Trade { at, .. } | Message::Bbo { at, .. } => Some(*at),
-            Message::Acknowledged | Message::RequestRefused(_) | Message::ShutdownAnnounced | Message::Ignored => None,
-        }
-    }
-
-    fn channel(&self) -> Option<&'static [&'static str]> {
-        match self {
-            Message::Depth { .. } => Some(&["depth@100ms", "depth"]),
-            Message::Trade { .. } => Some(&["trade", "aggTrade"]),
-            Message::Bbo { .. } => Some(&["bookTicker"]),
-            Message::Acknowledged | Message::RequestRefused(_) | Message::ShutdownAnnounced | Message::Ignored => None,
-        }
+/// Whom a message is about, and the streams it may come in.
+fn concerns(news: &News) -> Option<(usize, &'static [&'static str])> {
+    match news {
+        News::Change { at, .. } => Some((*at, &["depth@100ms", "depth"])),
+        News::Trade { at, .. } => Some((*at, &["trade", "aggTrade"])),
+        News::Bbo { at, .. } => Some((*at, &["bookTicker"])),
+        _ => None,
     }
 }
 
 /// After `"E":`.
-fn depth(s: &mut Scan<'_>, symbols: &Symbols, unit: TimeUnit, scratch: &mut Scratch) -> Option<Message> {
+fn depth(s: &mut Scan<'_>, symbols: &Symbols, unit: TimeUnit, scratch: &mut Scratch) -> Option<News> {
     let time = unit.time(s.integer()?)?;
     s.expect(b",\"s\":\"")?;
     let at = symbols.find(s.text()?)?;
@@ -143,7 +101,8 @@ fn depth(s: &mut Scan<'_>, symbols: &Symbols, unit: TimeUnit, scratch: &mut Scra
     s.expect(b",\"a\":")?;
     let asks = levels(s, tick, lot, &mut scratch.levels)?;
     s.expect(b"}")?;
-    Some(Message::Depth { at, diff: Diff { first, last, venue_time: Some(time), bids, asks } })
+    let link = Link::From(first);
+    Some(News::Change { at, change: Change { link, last, seq: None, time: Some(time), bids, asks, checksum: None } })
 }
 
 #[inline]
@@ -168,7 +127,7 @@ fn levels(s: &mut Scan<'_>, tick: Step, lot: Step, scratch: &mut Vec<Level>) -> 
 }
 
 /// After `"E":`. `id` is the field of the trade's id.
-fn trade(s: &mut Scan<'_>, symbols: &Symbols, unit: TimeUnit, id: &[u8]) -> Option<Message> {
+fn trade(s: &mut Scan<'_>, symbols: &Symbols, unit: TimeUnit, id: &[u8]) -> Option<News> {
     s.integer()?;
     s.expect(b",\"s\":\"")?;
     let at = symbols.find(s.text()?)?;
@@ -198,11 +157,11 @@ fn trade(s: &mut Scan<'_>, symbols: &Symbols, unit: TimeUnit, id: &[u8]) -> Opti
         s.boolean()?;
     }
     s.expect(b"}")?;
-    Some(Message::Trade { at, time, trade: Trade { id, taker, price, qty, flags: PrintFlags::NONE } })
+    Some(News::Trade { at, time, trade: Trade { id, taker, price, qty, flags: PrintFlags::NONE } })
 }
 
 /// After `"u":`.
-fn bbo(s: &mut Scan<'_>, symbols: &Symbols) -> Option<Message> {
+fn bbo(s: &mut Scan<'_>, symbols: &Symbols) -> Option<News> {
     let seq = s.integer()?;
     s.expect(b",\"s\":\"")?;
     let at = symbols.find(s.text()?)?;
@@ -216,7 +175,7 @@ fn bbo(s: &mut Scan<'_>, symbols: &Symbols) -> Option<Message> {
     s.expect(b",\"A\":\"")?;
     let ask_qty = s.decimal(lot)?;
     s.expect(b"}")?;
-    Some(Message::Bbo { at, seq, bid: touch(bid_price, bid_qty), ask: touch(ask_price, ask_qty) })
+    Some(News::Bbo { at, time: None, seq, bid: touch(bid_price, bid_qty), ask: touch(ask_price, ask_qty) })
 }
 
 /// An empty side is written as zeros.

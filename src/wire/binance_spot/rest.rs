@@ -4,19 +4,27 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
 
-use crate::market::{Instrument, MarketEventKind, Status, VenueId};
-use crate::units::{Lots, Money, Rate, Step};
+use crate::market::{Instrument, Status, VenueId};
+use crate::units::{Lots, Money, Rate, Step, VenueTime};
 use crate::wire::WireError;
 use crate::wire::depth_sync::Snapshot;
+use crate::wire::dialect::{Listed, Request};
+use crate::wire::stamp;
 
-/// Path of the rules of these symbols, weight 20.
-pub fn instruments_path(symbols: &[&str]) -> String {
+/// The rules of these symbols, weight 20. For one it does not know the venue refuses the whole question.
+pub fn instruments_request(symbols: &[&str]) -> Request {
     let quoted: Vec<_> = symbols.iter().map(|s| format!("%22{s}%22")).collect();
-    format!("/api/v3/exchangeInfo?symbols=%5B{}%5D&showPermissionSets=false", quoted.join(","))
+    let path = format!("/api/v3/exchangeInfo?symbols=%5B{}%5D&showPermissionSets=false", quoted.join(","));
+    Request::Get { path, weight: 20 }
 }
 
-/// Path and weight of a book snapshot. The venue knows 5,000 levels a side at most.
-pub fn depth_path(symbol: &str, limit: u32) -> (String, u32) {
+/// The rules of everything.
+pub fn listing_request() -> Request {
+    Request::Get { path: "/api/v3/exchangeInfo?showPermissionSets=false".to_owned(), weight: 20 }
+}
+
+/// A book snapshot. The venue knows 5,000 levels a side at most.
+pub fn depth_request(symbol: &str, limit: u32) -> Request {
     let limit = limit.clamp(1, 5_000);
     let weight = match limit {
         ..=100 => 5,
@@ -24,33 +32,29 @@ pub fn depth_path(symbol: &str, limit: u32) -> (String, u32) {
         501..=1_000 => 50,
         _ => 250,
     };
-    (format!("/api/v3/depth?symbol={symbol}&limit={limit}"), weight)
+    Request::Get { path: format!("/api/v3/depth?symbol={symbol}&limit={limit}"), weight }
 }
 
-/// The instruments in the body of `GET /api/v3/exchangeInfo`. Asked for by name, each must be usable: rules that we
-/// cannot keep exactly are an error that names the symbol.
-pub fn instruments(body: &[u8]) -> Result<Vec<Instrument>, WireError> {
+/// The body of `GET /api/v3/time`.
+pub fn time(body: &[u8]) -> Option<VenueTime> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Time {
+        server_time: u64,
+    }
+    stamp::millis(serde_json::from_slice::<Time>(body).ok()?.server_time)
+}
+
+/// The instruments in the body of `GET /api/v3/exchangeInfo`.
+pub fn instruments(body: &[u8]) -> Result<Vec<Listed>, WireError> {
     let info: ExchangeInfo =
         serde_json::from_slice(body).map_err(|e| WireError::Shape { what: "exchangeInfo", why: e.to_string() })?;
-    info.symbols.iter().map(SymbolInfo::instrument).collect()
+    Ok(info.symbols.iter().map(|s| Listed { symbol: s.symbol.clone(), rules: s.instrument() }).collect())
 }
 
 /// The body of `GET /api/v3/depth`.
 pub fn depth(body: &[u8], instrument: &Instrument) -> Result<Snapshot, WireError> {
     super::json::snapshot(body, instrument)
-}
-
-/// What changed between two answers about one instrument: its rules, only its status, or nothing. New rules count
-/// the revision up.
-pub fn change(known: &Instrument, now: &Instrument) -> Option<MarketEventKind> {
-    let now = Instrument { revision: known.revision, ..now.clone() };
-    if now == *known {
-        None
-    } else if (Instrument { status: now.status, ..known.clone() }) == now {
-        Some(MarketEventKind::Status(now.status))
-    } else {
-        Some(MarketEventKind::Rules(Box::new(Instrument { revision: known.revision + 1, ..now })))
-    }
 }
 
 #[derive(Deserialize)]
@@ -164,9 +168,13 @@ mod tests {
          "askMultiplierUp":"4","askMultiplierDown":"0.25","avgPriceMins":5},
         {"filterType":"NOTIONAL","minNotional":"5.00000000","applyMinToMarket":true,"maxNotional":"9000000.0"}]}]}"#;
 
+    fn read(info: &str) -> Result<Instrument, WireError> {
+        instruments(info.as_bytes()).unwrap().remove(0).rules
+    }
+
     #[test]
     fn rules_are_read_in_ticks_and_lots() {
-        let btc = &instruments(INFO.as_bytes()).unwrap()[0];
+        let btc = &read(INFO).unwrap();
         assert_eq!((btc.tick.to_string(), btc.lot.to_string()), ("0.01".to_owned(), "0.00001".to_owned()));
         assert_eq!((btc.min_qty, btc.max_qty), (Lots(1), Lots(900_000_000)));
         assert_eq!(btc.min_notional.to_string(), "5");
@@ -180,7 +188,7 @@ mod tests {
         for (word, expected) in
             [("CANCEL_ONLY", Status::CancelOnly), ("BREAK", Status::Halted), ("SOMETHING_NEW", Status::Unknown)]
         {
-            let found = instruments(INFO.replace("TRADING", word).as_bytes()).unwrap()[0].status;
+            let found = read(&INFO.replace("TRADING", word)).unwrap().status;
             assert_eq!(found, expected);
             assert!(!found.may_quote());
         }
@@ -188,29 +196,20 @@ mod tests {
 
     #[test]
     fn an_instrument_without_a_tick_is_refused_by_name() {
-        let error = instruments(INFO.replace("PRICE_FILTER", "OTHER").as_bytes()).unwrap_err();
+        let error = read(&INFO.replace("PRICE_FILTER", "OTHER")).unwrap_err();
         assert_eq!(error.to_string(), "BTCUSDT: tickSize \"\": is missing");
         assert!(instruments(b"{\"code\":-1121,\"msg\":\"Invalid symbol.\"}").is_err());
     }
 
     #[test]
-    fn a_change_of_status_is_told_apart_from_a_change_of_rules() {
-        let known = instruments(INFO.as_bytes()).unwrap().remove(0);
-        let halted = instruments(INFO.replace("TRADING", "HALT").as_bytes()).unwrap().remove(0);
-        let finer = instruments(INFO.replace("\"tickSize\":\"0.01", "\"tickSize\":\"0.001").as_bytes()).unwrap();
-        assert_eq!(change(&known, &known), None);
-        assert_eq!(change(&known, &halted), Some(MarketEventKind::Status(Status::Halted)));
-        match change(&known, &finer[0]) {
-            Some(MarketEventKind::Rules(now)) => assert_eq!((now.tick.decimals(), now.revision), (3, 1)),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
     fn the_weight_of_a_snapshot_grows_with_its_depth() {
-        assert_eq!(depth_path("BTCUSDT", 1_000), ("/api/v3/depth?symbol=BTCUSDT&limit=1000".to_owned(), 50));
-        assert_eq!(depth_path("BTCUSDT", 100).1, 5);
-        assert_eq!(depth_path("BTCUSDT", 500).1, 25);
-        assert_eq!(depth_path("BTCUSDT", 99_999), ("/api/v3/depth?symbol=BTCUSDT&limit=5000".to_owned(), 250));
+        for (limit, path, weight) in [
+            (1_000, "/api/v3/depth?symbol=BTCUSDT&limit=1000", 50),
+            (100, "/api/v3/depth?symbol=BTCUSDT&limit=100", 5),
+            (500, "/api/v3/depth?symbol=BTCUSDT&limit=500", 25),
+            (99_999, "/api/v3/depth?symbol=BTCUSDT&limit=5000", 250),
+        ] {
+            assert_eq!(depth_request("BTCUSDT", limit), Request::Get { path: path.to_owned(), weight });
+        }
     }
 }

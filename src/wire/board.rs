@@ -1,0 +1,36 @@
+//! Rules in force, shared by connections about the same instruments.
+//!
+//! Where books and trades come over different sockets, both have to read prices in the same ticks from the same
+//! moment on: the connection with the book says what the rules are, the other looks here before each frame.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::market::Instrument;
+
+/// The latest rules of every instrument whose rules changed.
+#[derive(Debug, Default)]
+pub struct Board {
+    version: AtomicU64,
+    changed: Mutex<Vec<Instrument>>,
+}
+
+impl Board {
+    /// Puts new rules up; the version they make.
+    pub fn post(&self, rules: &Instrument) -> u64 {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        changed.retain(|known| known.symbol != rules.symbol);
+        changed.push(rules.clone());
+        self.version.fetch_add(1, Ordering::Release) + 1
+    }
+
+    /// Counts the postings.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Everything on it.
+    pub fn all(&self) -> Vec<Instrument> {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

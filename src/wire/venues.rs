@@ -1,0 +1,18 @@
+//! The venues we can talk with: one line each.
+
+use super::dialect::Exchange;
+use crate::market::VenueId;
+
+/// All of them.
+pub const ALL: &[&dyn Exchange] = &[
+    &super::binance_spot::BINANCE_SPOT,
+    &super::coinbase::COINBASE,
+    &super::kraken::KRAKEN,
+    &super::hyperliquid::HYPERLIQUID,
+    &super::deribit::DERIBIT,
+];
+
+/// One of them; `None` if its words are not known here.
+pub fn find(venue: VenueId) -> Option<&'static dyn Exchange> {
+    ALL.iter().copied().find(|exchange| exchange.id() == venue)
+}
