@@ -1,6 +1,7 @@
 //! The fake venue and the readers of recordings, tested before anything is tested with them.
 
 mod captures;
+mod dialects;
 mod faults;
 mod houses;
 
