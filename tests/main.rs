@@ -10,6 +10,7 @@ mod feed;
 mod formulas;
 mod journal;
 mod market_sim;
+mod protocol;
 mod storms;
 mod support;
 mod tidy;

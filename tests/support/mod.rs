@@ -1,6 +1,7 @@
 //! What several kinds of test share: where recordings are, and a venue to talk to.
 
 pub mod bot;
+pub mod cryptofeed;
 pub mod independent;
 pub mod playback;
 pub mod recording;
