@@ -1,0 +1,3 @@
+//! Each venue's conversation, case by case: the numbers are those of the venue notes' test list.
+
+mod binance_futures;
