@@ -10,7 +10,7 @@ use tokio::time::{Duration, Instant};
 
 use super::fault::{Fault, Strike, checksum_of, with_checksum, with_unknown_fields};
 use super::house::{Asked, House, Reply};
-use super::market::{Event, Kind, Market, Print, What};
+use super::market::{Book, Event, Kind, Market, Print, What};
 use super::script::{Script, Told};
 
 /// What a socket is to write.
@@ -143,8 +143,7 @@ impl Venue {
     /// A status for the next upgrade, if it is refused.
     pub fn upgrade(&mut self, path: &str) -> Option<u16> {
         self.stats.upgrades.push(Instant::now());
-        let known = self.house.serves(path).then_some(()).is_some();
-        self.refuse_upgrade.pop_front().or((!known).then_some(404))
+        self.refuse_upgrade.pop_front().or((!self.house.serves(path)).then_some(404))
     }
 
     /// A socket is open.
@@ -217,8 +216,10 @@ impl Venue {
                 self.lines[at].silent.push(topic);
                 continue;
             }
-            let known =
-                |symbol: &str| self.market.find(symbol).is_some_and(|at| !self.market.coins[at].book.bids.is_empty());
+            let known = |symbol: &str| {
+                let at = self.market.find(symbol);
+                at.is_some_and(|at| self.market.coins[at].book != Book::default())
+            };
             // A recording says by itself what comes first.
             if self.script.is_some() && !known(&self.house.about(&topic).1) {
                 continue;
