@@ -128,6 +128,8 @@ fn all_checksums_of_okx_are_right() {
         let rebuilt = rebuilt(VenueId::Okx, 400, &capture);
         assert_eq!((rebuilt.counts.checksums, rebuilt.counts.wrong_checksums), (checksums, 0), "{file}");
         assert!(rebuilt.books.values().all(|book| book.trusted), "{file}");
+        let urls: Vec<&str> = capture.connects().map(|(_, url)| url).collect();
+        assert!(urls.len() == 1 && urls[0].ends_with("/ws/v5/public"), "{file}: {urls:?}");
     }
 }
 
@@ -305,7 +307,7 @@ async fn recordings_are_played_word_for_word_and_healed_by_the_book_as_it_stands
         follow(&mut client, &fake, &mut heard).await;
         let truth = fake.rebuilt().unwrap();
         assert_eq!(heard.top(symbol, 20), truth.top(symbol, 20), "{id}");
-        assert_eq!(heard.tape(symbol).len() > 0, truth.tape(symbol).len() > 0 && say.contains("rade"), "{id}");
+        assert_eq!(!heard.tape(symbol).is_empty(), !truth.tape(symbol).is_empty() && say.contains("rade"), "{id}");
 
         // Cut off in the middle; whoever comes again gets the book as it stands.
         fake.inject(Fault::Reset { lost: 1 }.now());

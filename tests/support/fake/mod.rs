@@ -241,14 +241,6 @@ impl Fake {
         (normal(bids), normal(asks))
     }
 
-    /// Number of the last change of a book.
-    pub fn last_id(&self, symbol: &str) -> u64 {
-        let mut venue = locked(&self.venue);
-        venue.settle();
-        let at = venue.market.find(symbol).unwrap_or_else(|| panic!("{symbol} is not listed"));
-        venue.market.coins[at].last_id
-    }
-
     /// Waits until `ready` or the time is up; says whether it became ready.
     pub async fn wait(&self, within: Duration, mut ready: impl FnMut(&Self) -> bool) -> bool {
         let looking = async {
