@@ -38,7 +38,7 @@ mod kraken;
 pub mod market;
 mod okx;
 mod script;
-mod socket;
+pub mod socket;
 mod venue;
 
 pub use fault::{Fault, Strike};
