@@ -25,6 +25,7 @@ use super::conversation::Conversation;
 use super::dialect::{
     Channels, Concerned, Dialect, Exchange, Listed, Manners, News, Options, Request, Source, TradeIds, Traits,
 };
+use super::liveness::Patience;
 use super::scan::Scan;
 use super::symbols::Symbols;
 use super::{Protocol, WireError};
@@ -33,6 +34,9 @@ use crate::units::{LocalTime, Nanos, Side, VenueTime};
 
 /// Bytes at the beginning of a frame that hold its channel and number.
 const HEAD: usize = 300;
+
+/// A book without a change for so long is asked for on a new connection.
+const QUIET_MAX: Nanos = Nanos::from_s(300);
 
 /// One connection's words.
 #[derive(Debug, Default)]
@@ -269,6 +273,9 @@ impl Exchange for Coinbase {
         instruments: Vec<(InstrumentId, Instrument)>,
         options: Options,
     ) -> Vec<Box<dyn Protocol>> {
+        // A quiet product is no dead connection: heartbeats tell those apart.
+        let depth_patience = Patience { dead: QUIET_MAX, ..options.depth_patience };
+        let options = Options { depth_patience, ..options };
         vec![Box::new(Conversation::new(AdvancedTrade::new(), instruments, options, self))]
     }
 }
