@@ -15,5 +15,6 @@ mod protocol;
 mod storms;
 mod support;
 mod tidy;
+mod venues;
 mod verbs;
 mod wire;
