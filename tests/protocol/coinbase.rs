@@ -395,44 +395,6 @@ fn case_19_times_have_as_many_digits_as_they_like() {
 }
 
 #[test]
-fn the_recorded_connection_is_one_book_each_and_one_lost_frame_is_noticed_at_the_next() {
-    let Some(frames) = recorded() else { return };
-    let mut talk = talk();
-    for frame in &frames {
-        talk.hear(frame);
-    }
-    let counts = talk.protocol.counts();
-    assert_eq!((counts.frames, counts.errors, counts.duplicates, counts.missed_trades), (1_030, 0, 0, 0));
-    // The venue's own tickers say the same best prices.
-    let ticker = frames.iter().rev().find(|f| f.contains("\"ticker\"") && f.contains("\"BTC-USD\"")).unwrap();
-    let price = |key: &str| {
-        let (_, rest) = ticker.split_once(&format!("\"{key}\":\"")).unwrap();
-        let text = rest.split('"').next().unwrap();
-        Step::parse("0.01").unwrap().count(text.parse().unwrap()).unwrap()
-    };
-    let (bid, ask) = touch(&talk, BTC).unwrap();
-    assert!((bid - price("best_bid")).abs() < 500 && (ask - price("best_ask")).abs() < 500, "{bid} {ask} {ticker}");
-    assert!(bid < ask);
-    // Take any one away.
-    for gone in [1, 14, 35, 500, 1_000] {
-        let mut talk = self::talk();
-        let mut kept = frames.iter().enumerate().filter(|(n, _)| *n != gone);
-        let noticed = kept.find(|(_, frame)| words(&talk.hear(frame)).contains(&"reconnect".to_owned()));
-        assert_eq!(noticed.map(|(n, _)| n), Some(gone + 1));
-    }
-}
-
-fn recorded() -> Option<Vec<String>> {
-    let file = std::fs::File::open(support::data_dir()?.join("coinbase/cryptofeed-v3_COINBASE.jsonl.zst")).unwrap();
-    let text = String::from_utf8(zstd::decode_all(file).unwrap()).unwrap();
-    let line = |line: &str| {
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        (line["t"] == "recv").then(|| line["data"].as_str().unwrap().to_owned())
-    };
-    Some(text.lines().filter_map(line).collect())
-}
-
-#[test]
 fn golden_messages_are_read_or_ignored_for_a_reason() {
     let Some(dir) = support::data_dir() else { return };
     let dir = dir.join("golden");
