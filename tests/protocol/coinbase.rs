@@ -291,9 +291,12 @@ fn case_15_a_restricted_product_stops_trading_without_a_storm() {
         (3, r#""status":"online","post_only":true"#, Some(Status::PostOnly)),
         (4, r#""status":"online","cancel_only":true"#, Some(Status::CancelOnly)),
         (5, r#""status":"online","cancel_only":true"#, None),
-        (6, r#""status":"dreaming""#, Some(Status::Unknown)),
-        (7, r#""status":"online""#, Some(Status::Trading)),
-        (8, r#""status":"delisted""#, Some(Status::Delisted)),
+        // The word alone closes, and takes back no more than that.
+        (6, r#""status":"online""#, None),
+        (7, r#""status":"dreaming""#, Some(Status::Unknown)),
+        (8, r#""status":"online""#, Some(Status::CancelOnly)),
+        (9, r#""status":"online","cancel_only":false"#, Some(Status::Trading)),
+        (10, r#""status":"delisted""#, Some(Status::Delisted)),
     ] {
         let expected: Vec<_> = expected.iter().map(|s| format!("status {s:?}")).collect();
         assert_eq!(words(&talk.hear(status(number, fields))), expected, "{fields}");

@@ -19,6 +19,7 @@ mod rest;
 #[cfg(test)]
 mod tests;
 
+use json::Mode;
 use message::Scratch;
 
 use super::conversation::Conversation;
@@ -29,7 +30,7 @@ use super::liveness::Patience;
 use super::scan::Scan;
 use super::symbols::Symbols;
 use super::{Protocol, WireError};
-use crate::market::{Instrument, InstrumentId, VenueId};
+use crate::market::{Instrument, InstrumentId, Status, VenueId};
 use crate::units::{LocalTime, Nanos, Side, VenueTime};
 
 /// Bytes at the beginning of a frame that hold its channel and number.
@@ -46,6 +47,8 @@ pub struct AdvancedTrade {
     next: Option<u64>,
     /// The venue's count of heartbeats.
     heartbeats: Option<u64>,
+    /// What could be done in each product before the `status` channel closed it.
+    before: Vec<Option<Status>>,
     parsed_slowly: u64,
 }
 
@@ -82,6 +85,28 @@ impl AdvancedTrade {
             news.insert(from, News::Lost { expected, found: count });
         }
         self.heartbeats = Some(count);
+    }
+
+    /// The word of the `status` channel closes a product, and takes that back; restrictions are told by the rules only,
+    /// and an "online" without them does not lift them.
+    fn hear_mode(&mut self, at: usize, mode: &Mode, symbols: &Symbols) -> News {
+        self.before.resize(symbols.len(), None);
+        let (status, before) = (mode.status(), &mut self.before[at]);
+        if !mode.is_word_only() {
+            *before = None;
+            return News::Status { at, status };
+        }
+        match (status, *before) {
+            (Status::Trading, None) => News::Alive,
+            (Status::Trading, Some(known)) => {
+                *before = None;
+                News::Status { at, status: known }
+            }
+            (_, known) => {
+                *before = known.or(Some(symbols.get(at).instrument.status));
+                News::Status { at, status }
+            }
+        }
     }
 
     /// A frame that came is not lost, even if it cannot be read.
@@ -140,6 +165,7 @@ impl Dialect for AdvancedTrade {
         self.parsed_slowly += 1;
         match json::parse(frame, symbols, news) {
             Ok(head) => {
+                news.extend(head.modes.iter().map(|(at, mode)| self.hear_mode(*at, mode, symbols)));
                 if let Some(number) = head.number {
                     self.follow(number, from, news);
                 }

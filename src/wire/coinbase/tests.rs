@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::agreement::{FRAMES, products};
 use super::*;
-use crate::market::{Level, Status};
+use crate::market::Level;
 use crate::units::{Lots, Ticks};
 use crate::wire::dialect::{Change, Link};
 
@@ -205,7 +205,7 @@ fn a_restricted_product_is_not_fully_tradable() {
         }
     };
     for (fields, expected) in [
-        (r#""status":"online""#, Status::Trading),
+        (r#""status":"online","post_only":false"#, Status::Trading),
         (r#""status":"online","limit_only":true"#, Status::PostOnly),
         (r#""status":"online","post_only":true"#, Status::PostOnly),
         (r#""status":"online","post_only":true,"cancel_only":true"#, Status::CancelOnly),
@@ -218,6 +218,29 @@ fn a_restricted_product_is_not_fully_tradable() {
     ] {
         assert_eq!(status(fields), expected, "{fields}");
     }
+}
+
+#[test]
+fn the_word_online_alone_lifts_no_restriction_but_its_own() {
+    let mut restricted = products();
+    restricted[0].1.status = Status::PostOnly;
+    let symbols = Symbols::new(restricted);
+    let mut dialect = AdvancedTrade::new();
+    let mut word = |word: &str| {
+        let frame = format!(
+            r#"{{"channel":"status","sequence_num":0,"events":[{{"products":[{{"id":"BTC-USD","status":"{word}"}}]}}]}}"#
+        );
+        let mut news = Vec::new();
+        dialect.next = None;
+        dialect.read(frame.as_bytes(), &symbols, LocalTime(0), &mut news).unwrap();
+        news.remove(0)
+    };
+    let status = |status| News::Status { at: 0, status };
+    assert_eq!(word("online"), News::Alive);
+    assert_eq!(word("offline"), status(Status::Halted));
+    assert_eq!(word("delisted"), status(Status::Delisted));
+    assert_eq!(word("online"), status(Status::PostOnly));
+    assert_eq!(word("online"), News::Alive);
 }
 
 #[test]

@@ -272,7 +272,8 @@ impl Exchange for Kraken {
     ) -> Vec<Box<dyn Protocol>> {
         // A quiet pair is no dead connection: heartbeats tell those apart.
         let depth_patience = Patience { dead: QUIET_MAX, ..options.depth_patience };
-        let options = Options { depth_patience, ..options };
+        // Rules are pushed, and together with what may be done at all; asked for, they would be told without that.
+        let options = Options { depth_patience, rules_every: Nanos::ZERO, ..options };
         vec![Box::new(Conversation::new(SpotV2::new(options.depth), instruments, options, self))]
     }
 }
