@@ -5,19 +5,25 @@
 //! no venue by name; tests drive it by hand.
 
 mod amount;
+mod binance;
+pub mod binance_futures;
 pub mod binance_spot;
 pub mod board;
 #[cfg(test)]
 mod breakage;
+pub mod bybit;
+pub mod coinbase;
 pub mod conversation;
 pub mod depth_sync;
 pub mod deribit;
 mod desk;
 pub mod dialect;
 pub mod hyperliquid;
+pub mod kraken;
 mod ladder;
 pub mod liveness;
 mod marks;
+pub mod okx;
 #[cfg(test)]
 #[path = "../../tests/support/cryptofeed.rs"]
 mod recorded;

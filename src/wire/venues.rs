@@ -1,13 +1,21 @@
 //! The venues we can talk with: one line each.
 
-use super::binance_spot::BINANCE_SPOT;
-use super::deribit::DERIBIT;
 use super::dialect::Exchange;
-use super::hyperliquid::HYPERLIQUID;
 use crate::market::VenueId;
 
 /// All of them.
-pub const ALL: &[&dyn Exchange] = &[&BINANCE_SPOT, &DERIBIT, &HYPERLIQUID];
+pub const ALL: &[&dyn Exchange] = &[
+    &super::binance_spot::BINANCE_SPOT,
+    &super::bybit::SPOT,
+    &super::bybit::LINEAR,
+    &super::okx::OKX,
+    &super::binance_futures::BINANCE_USDM,
+    &super::binance_futures::BINANCE_COINM,
+    &super::coinbase::COINBASE,
+    &super::kraken::KRAKEN,
+    &super::hyperliquid::HYPERLIQUID,
+    &super::deribit::DERIBIT,
+];
 
 /// One of them; `None` if its words are not known here.
 pub fn find(venue: VenueId) -> Option<&'static dyn Exchange> {

@@ -1,7 +1,9 @@
 //! What several kinds of test share: where recordings are, and a venue to talk to.
 
 pub mod bot;
+pub mod captures;
 pub mod cryptofeed;
+pub mod fake;
 pub mod independent;
 pub mod playback;
 pub mod recording;

@@ -38,6 +38,7 @@ pub const CRATES: &[(&str, &[&str])] = &[
     ("sled", &["journal"]),
     ("zstd", &["journal"]),
     ("crc32c", &["journal"]),
+    ("crc32fast", &["wire"]),
     ("libm", &["numeric"]),
     ("rand_chacha", &["rng"]),
     ("blake3", &["digest", "rng", "dashboard"]),

@@ -4,6 +4,7 @@ mod conversation;
 mod faults;
 mod golden;
 mod recordings;
+mod stream;
 mod timers;
 
 use std::ops::{Deref, DerefMut};
