@@ -82,7 +82,7 @@ pub struct VerifyArgs {
 pub struct ExportArgs {
     /// Name of the session
     pub session: String,
-    /// What: trades, book, bbo, feed, orders, fills, decisions, equity, risk
+    /// What: trades, book, bbo, feed, orders, fills, decisions, equity, risk, funding
     #[arg(long)]
     pub kind: Kind,
     /// How: csv or jsonl

@@ -394,6 +394,10 @@ impl<D: Dialect> Protocol for Conversation<D> {
             return;
         }
         let from = said.len();
+        let reply = reply.and_then(|body| match self.exchange.wants_silence(body) {
+            Some((status, wait)) => Err(FetchFailure::RateLimited { status, wait }),
+            None => Ok(body),
+        });
         match about {
             About::Book(instrument) => {
                 let Some(i) = self.symbols.find_id(instrument) else { return };

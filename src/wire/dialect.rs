@@ -394,6 +394,11 @@ pub trait Exchange: Sync {
     /// an error of its own.
     fn read_rules(&self, answers: &[Vec<u8>]) -> Result<Vec<Listed>, WireError>;
 
+    /// Whether an answer that came with a cheerful HTTP 200 asks for silence instead: the venue's code, and how long.
+    fn wants_silence(&self, _answer: &[u8]) -> Option<(u16, Nanos)> {
+        None
+    }
+
     /// Questions whose answers together name everything the venue lists, for a symbol it does not know.
     fn listing_requests(&self) -> Vec<Request>;
 

@@ -11,6 +11,7 @@ pub mod binance_spot;
 pub mod board;
 #[cfg(test)]
 mod breakage;
+pub mod bybit;
 pub mod coinbase;
 pub mod conversation;
 pub mod depth_sync;
@@ -22,6 +23,7 @@ pub mod kraken;
 mod ladder;
 pub mod liveness;
 mod marks;
+pub mod okx;
 #[cfg(test)]
 #[path = "../../tests/support/cryptofeed.rs"]
 mod recorded;

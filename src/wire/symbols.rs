@@ -34,7 +34,7 @@ impl Symbol {
 }
 
 /// What the venue writes for one lot: contracts where it counts in contracts.
-fn wire_lot(instrument: &Instrument) -> Step {
+pub(crate) fn wire_lot(instrument: &Instrument) -> Step {
     let unit = instrument.contract.unit.size();
     if unit == Decimal::ONE {
         return instrument.lot;

@@ -6,6 +6,9 @@ use crate::market::VenueId;
 /// All of them.
 pub const ALL: &[&dyn Exchange] = &[
     &super::binance_spot::BINANCE_SPOT,
+    &super::bybit::SPOT,
+    &super::bybit::LINEAR,
+    &super::okx::OKX,
     &super::binance_futures::BINANCE_USDM,
     &super::binance_futures::BINANCE_COINM,
     &super::coinbase::COINBASE,

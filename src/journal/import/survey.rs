@@ -177,8 +177,7 @@ impl Finding {
             // Orders from before a venue made its tick coarser rest between today's ticks (NKNUSDT, 2021, below
             // 0.26). A book without them would be wrong, so the recording is read on the finer step they are on.
             let tick = step_of(self.prices.exponent(), "--tick")?;
-            let tick_lot = Step::notional_per_tick_lot(tick, instrument.lot).map_err(|error| error.to_string())?;
-            let instrument = Instrument { tick, tick_lot, ..instrument };
+            let instrument = instrument.with_tick(tick).map_err(|error| error.to_string())?;
             return Ok(Survey { instrument, steps_from: StepsFrom::Inferred, has_raw_trades });
         }
         let tick = match wish.tick {
