@@ -1,3 +1,5 @@
 //! Each venue's conversation, case by case: the numbers are those of the venue notes' test list.
 
 mod binance_futures;
+mod deribit;
+mod hyperliquid;
