@@ -163,6 +163,11 @@ impl Bot {
         self.carried.iter().all(|(id, many)| ears.books.contains_key(id) && lives(id, *many))
     }
 
+    /// Beyond the one with the book, over all instruments.
+    pub fn helping_connections(&self) -> usize {
+        self.carried.values().map(|many| many - 1).sum()
+    }
+
     /// Lets the market go on, an event every 2 ms, until the bot is ready; panics with everything told if it never is.
     pub async fn market_until(&self, fake: &Fake, what: &str, mut ready: impl FnMut(&Self) -> bool) {
         let going = async {

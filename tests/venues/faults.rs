@@ -179,11 +179,11 @@ async fn a_book_that_stays_crossed_is_fetched_anew() {
 async fn an_announced_shutdown_is_bridged() {
     for venue in all().into_iter().filter(|v| matches!(v, VenueId::BinanceSpot | VenueId::Okx)) {
         let (fake, bot) = meet(venue, Fault::AnnounceShutdown, calm(), hurried()).await;
-        bot.market_until(&fake, "another socket", |_| fake.stats().sockets == 2).await;
+        bot.market_until(&fake, "another socket", |_| fake.stats().sockets > bot.connections).await;
         recover(&fake, &bot).await;
         assert!(bot.ears().told(|kind| *kind == FeedEventKind::ShutdownAnnounced) >= 1);
         // The new one was open before the old one was left.
-        assert_eq!(fake.stats().open_max, 2, "{venue}");
+        assert!(fake.stats().open_max > bot.connections, "{venue}");
         bot.stop().await;
     }
 }
