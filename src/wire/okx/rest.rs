@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use super::{OkxDialect, SLOW_DOWN};
 use super::rules::Row;
+use super::{OkxDialect, SLOW_DOWN};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::units::{Nanos, VenueTime};
 use crate::wire::conversation::Conversation;
