@@ -94,9 +94,15 @@ impl Money {
         self.0 as f64 / Self::PER_QUOTE as f64
     }
 
+    /// This amount times `numerator` over `denominator`, rounded towards zero. In two parts, so that it overflows only
+    /// where the answer does, or `numerator × denominator`.
+    pub fn times(self, numerator: i128, denominator: i128) -> Self {
+        Self(self.0 / denominator * numerator + self.0 % denominator * numerator / denominator)
+    }
+
     /// The share `rate` of this amount, exact when the amount is a multiple of 10⁷ units, else rounded towards zero.
     pub fn share(self, rate: Rate) -> Self {
-        Self(self.0 / Rate::ONE * i128::from(rate.0) + self.0 % Rate::ONE * i128::from(rate.0) / Rate::ONE)
+        self.times(i128::from(rate.0), Rate::ONE)
     }
 }
 
@@ -304,6 +310,11 @@ impl Step {
         self.mantissa as f64 / POWERS_OF_TEN[self.decimals as usize] as f64
     }
 
+    /// The step's size as an amount; exact, as a step has at most 15 places.
+    pub fn money(self) -> Money {
+        Money(i128::from(self.mantissa) * 10i128.pow(24 - self.decimals))
+    }
+
     /// How many decimals a value on this step needs.
     pub fn decimals(self) -> u32 {
         self.decimals
@@ -332,9 +343,9 @@ impl Step {
         i64::try_from(scaled / i128::from(self.mantissa)).map_err(|_| out(()))
     }
 
-    /// The most steps that are not more than `value`.
+    /// The most steps that are not more than `value`; 0 if they are more than 63 bits.
     pub fn count_floor(self, value: Decimal) -> i64 {
-        (value / self.size()).floor().to_i64().unwrap_or(0)
+        value.checked_div(self.size()).and_then(|steps| steps.floor().to_i64()).unwrap_or(0)
     }
 
     /// `count` steps as a decimal in the step's own precision: `64013.50`.

@@ -11,7 +11,7 @@ use super::{Failure, Globals, Outcome, say};
 use crate::journal::export::{At, Cast, Exported, Exporter, Format, Kind, Wish};
 use crate::journal::{IndexCheck, Manifest, Reader, SessionState, Store, import};
 use crate::market::VenueId;
-use crate::run::import as drive;
+use crate::run::{import as drive, prepare};
 use crate::strategy;
 use crate::units::{Nanos, Step};
 
@@ -35,8 +35,10 @@ pub enum SessionsVerb {
     Export(ExportArgs),
     /// Turn recordings of other programs into a session
     #[command(
-        after_help = "Example:\n  papermaker sessions import btc.gz --format hftbacktest-raw --venue binance-spot \
-                            --symbol BTCUSDT --session btc"
+        after_help = "Examples:\n  papermaker sessions import btc.gz --format hftbacktest-raw --venue binance-spot \
+                            --symbol BTCUSDT --session btc\n  papermaker sessions import --format hftbacktest-raw \
+                            --instrument binance-spot:BTCUSDT=spot.gz --instrument binance-usdm:BTCUSDT=perp.gz \
+                            --session both"
     )]
     Import(ImportArgs),
     /// Remove a session and everything it holds
@@ -80,7 +82,7 @@ pub struct VerifyArgs {
 pub struct ExportArgs {
     /// Name of the session
     pub session: String,
-    /// What: trades, book, bbo, feed, orders, fills, decisions, equity, risk
+    /// What: trades, book, bbo, feed, orders, fills, decisions, equity, risk, funding
     #[arg(long)]
     pub kind: Kind,
     /// How: csv or jsonl
@@ -104,17 +106,22 @@ pub struct ExportArgs {
 #[derive(Clone, Debug, Args)]
 pub struct ImportArgs {
     /// Files, in the order of time
-    #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// What they are: hftbacktest-raw (gzipped lines `<recv_ts> <json>`), cryptofeed (both generations)
     #[arg(long)]
     pub format: import::Format,
     /// Venue they come from
-    #[arg(long, value_name = "VENUE")]
-    pub venue: VenueId,
+    #[arg(long, value_name = "VENUE", requires = "symbol")]
+    pub venue: Option<VenueId>,
     /// Instrument, in the venue's spelling
-    #[arg(long)]
-    pub symbol: String,
+    #[arg(long, requires = "venue")]
+    pub symbol: Option<String>,
+    /// The same in one word; with files of its own it may be repeated, and all become one session
+    #[arg(long, value_name = "VENUE:SYMBOL[=FILE,…]", conflicts_with = "venue", required_unless_present = "venue")]
+    pub instrument: Vec<String>,
+    /// Quote on it while it is imported: a file, or a built-in's name
+    #[arg(long, value_name = "FILE")]
+    pub strategy: Option<String>,
     /// Name of the new session
     #[arg(long, value_name = "NAME")]
     pub session: String,
@@ -317,20 +324,52 @@ fn cast(manifest: &Manifest) -> Result<Cast, Failure> {
     Ok(Cast { instruments, strategies, limits: manifest.spec.risk.clone() })
 }
 
+/// Which files are of which instrument.
+fn wishes(args: &ImportArgs, tick_every: Nanos) -> anyhow::Result<Vec<import::Wish>> {
+    let wish = |venue, symbol: String, files| import::Wish {
+        files,
+        format: args.format,
+        venue,
+        symbol,
+        tick: args.tick,
+        lot: args.lot,
+        tick_every,
+    };
+    let mut common = Some(args.files.clone()).filter(|files| !files.is_empty());
+    let mut take_common = |name: &str| {
+        common.take().ok_or_else(|| anyhow::anyhow!("no files are left for {name}: write {name}=FILE, or name files"))
+    };
+    let mut wishes = Vec::new();
+    if let (Some(venue), Some(symbol)) = (args.venue, &args.symbol) {
+        wishes.push(wish(venue, symbol.clone(), take_common(&format!("{venue}:{symbol}"))?));
+    }
+    for text in &args.instrument {
+        let (name, own) = text.split_once('=').map_or((text.as_str(), None), |(name, own)| (name, Some(own)));
+        let (venue, symbol) = prepare::parse_instrument(name)?;
+        let files = match own {
+            Some(own) => own.split(',').map(PathBuf::from).collect(),
+            None => take_common(name)?,
+        };
+        wishes.push(wish(venue, symbol, files));
+    }
+    if let Some(file) = common.and_then(|files| files.into_iter().next()) {
+        anyhow::bail!("{}: every instrument has files of its own, whose is this?", file.display());
+    }
+    if wishes.len() > 1 && (args.tick.is_some() || args.lot.is_some()) {
+        anyhow::bail!("--tick and --lot are of one instrument, and there are {}", wishes.len());
+    }
+    Ok(wishes)
+}
+
 /// Calls the import driver, [`crate::run::import`].
 fn import(args: &ImportArgs, globals: &Globals) -> Outcome {
     let loaded = globals.load()?;
     let store = Store::open(&loaded.settings.store.path);
-    let wish = import::Wish {
-        files: args.files.clone(),
-        format: args.format,
-        venue: args.venue,
-        symbol: args.symbol.clone(),
-        tick: args.tick,
-        lot: args.lot,
-        tick_every: Nanos::from_ms(i64::from(loaded.settings.session.tick_ms)),
-    };
-    let done = drive::import(&loaded, &store, &args.session, wish)
+    let tick_every = Nanos::from_ms(i64::from(loaded.settings.session.tick_ms));
+    let wishes = wishes(args, tick_every).map_err(Failure::could_not_run)?;
+    let strategy = args.strategy.as_deref().map(|name| prepare::strategy_text(name, None)).transpose();
+    let strategy = strategy.map_err(Failure::could_not_run)?;
+    let done = drive::import(&loaded, &store, &args.session, wishes, strategy.as_deref())
         .map_err(|e| Failure::could_not_run(e).context("nothing was imported"))?;
     let (manifest, report) = (&done.manifest, &done.report);
     if args.json {

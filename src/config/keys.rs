@@ -91,6 +91,8 @@ pub const KEYS: &[Key] = &[
     key("risk.loss_max_quote", AMOUNT),
     key("risk.instruments.*.position_max_base", AMOUNT),
     key("risk.instruments.*.order_qty_max_base", AMOUNT),
+    key("risk.instruments.*.position_max_quote", AMOUNT),
+    key("risk.instruments.*.order_qty_max_quote", AMOUNT),
     key("venues.*.ws_url", Kind::Websocket),
     key("venues.*.rest_url", Kind::Rest),
     key("venues.*.depth_limit", Kind::Whole(1, 5_000)),

@@ -94,6 +94,8 @@ pub struct RiskSettings {
 pub struct InstrumentRisk {
     pub position_max_base: Option<Decimal>,
     pub order_qty_max_base: Option<Decimal>,
+    pub position_max_quote: Option<Decimal>,
+    pub order_qty_max_quote: Option<Decimal>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -5,12 +5,12 @@ use rust_decimal::prelude::ToPrimitive;
 
 use super::Loaded;
 use super::problem::{ConfigErrors, Problem};
-use super::settings::{QueueChoice, VenueSettings};
+use super::settings::{InstrumentRisk, QueueChoice, VenueSettings};
 use crate::engine::QuotingSpec;
 use crate::exchange::PaperSpec;
 use crate::exchange::latency::LatencySpec;
 use crate::exchange::queue::QueueModel;
-use crate::market::{Instrument, VenueId};
+use crate::market::{Instrument, Kind, VenueId};
 use crate::risk::RiskLimits;
 use crate::signal::SignalSpec;
 use crate::units::{Lots, Money, Nanos, Rate};
@@ -22,27 +22,27 @@ impl Loaded {
     }
 
     /// `[risk]` in the lots of these instruments, in their order. A limit that is not zero, yet below one lot, is a
-    /// mistake and not a silent ban.
+    /// mistake and not a silent ban. Inverse contracts are counted in quote units, in which nothing can be said of all
+    /// of them at once: each needs limits of its own.
     pub fn risk_limits(&self, instruments: &[Instrument]) -> Result<RiskLimits, ConfigErrors> {
         let risk = &self.settings.risk;
         let mut problems = Vec::new();
         let (mut position_max, mut order_qty_max) = (Vec::new(), Vec::new());
         for rules in instruments {
             let own = risk.instruments.get(&rules.label());
-            let mut lots = |key: &str, own: Option<Decimal>, common: Decimal| {
-                let base = own.unwrap_or(common);
-                let lots = Lots(rules.lot.count_floor(base));
-                if lots == Lots::ZERO && !base.is_zero() {
-                    problems.push(self.too_small(key, own.is_some(), base, rules));
-                }
-                lots
+            let of = |base: fn(&InstrumentRisk) -> Option<Decimal>, quote: fn(&InstrumentRisk) -> Option<Decimal>| {
+                Own { base: own.and_then(base), quote: own.and_then(quote) }
             };
-            position_max.push(lots("position_max_base", own.and_then(|o| o.position_max_base), risk.position_max_base));
-            order_qty_max.push(lots(
-                "order_qty_max_base",
-                own.and_then(|o| o.order_qty_max_base),
-                risk.order_qty_max_base,
-            ));
+            let position = of(|own| own.position_max_base, |own| own.position_max_quote);
+            let order_qty = of(|own| own.order_qty_max_base, |own| own.order_qty_max_quote);
+            let mut lots = |name: &str, own: Own, common: Decimal| {
+                self.limit_lots(rules, name, own, common).unwrap_or_else(|problem| {
+                    problems.push(*problem);
+                    Lots::ZERO
+                })
+            };
+            position_max.push(lots("position_max", position, risk.position_max_base));
+            order_qty_max.push(lots("order_qty_max", order_qty, risk.order_qty_max_base));
         }
         if !problems.is_empty() {
             return Err(ConfigErrors { problems });
@@ -60,12 +60,37 @@ impl Loaded {
         })
     }
 
-    fn too_small(&self, key: &str, is_own: bool, base: Decimal, rules: &Instrument) -> Problem {
+    /// A limit on quantity in an instrument's lots.
+    fn limit_lots(&self, rules: &Instrument, name: &str, own: Own, common: Decimal) -> Result<Lots, Box<Problem>> {
         let label = rules.label();
-        let own_key = format!("risk.instruments.{label:?}.{key}");
-        let key = if is_own { own_key.clone() } else { format!("risk.{key}") };
-        let what = format!("{base} is less than one lot of {label}, {}", rules.lot);
-        Problem::new(self.origin(&key).unwrap_or("config"), None, &key, what).hint(&format!("set {own_key}"))
+        let (unit, other) = (rules.quantity_unit(), if rules.quantity_unit() == "base" { "quote" } else { "base" });
+        let own_key = |unit: &str| format!("risk.instruments.{label:?}.{name}_{unit}");
+        let problem = |key: &str, what: String| {
+            let place = self.origin(key).unwrap_or("config");
+            Box::new(Problem::new(place, None, key, what).hint(&format!("set {}", own_key(unit))))
+        };
+        let (given, stray) = match rules.contract.kind {
+            Kind::Spot | Kind::Linear => (own.base, own.quote),
+            Kind::Inverse => (own.quote, own.base),
+        };
+        if stray.is_some() {
+            return Err(problem(&own_key(other), format!("quantities of {label} are in {unit} units")));
+        }
+        let key = if given.is_some() { own_key(unit) } else { format!("risk.{name}_base") };
+        let amount = match (given, rules.contract.kind) {
+            (Some(own), _) => own,
+            (None, Kind::Spot | Kind::Linear) => common,
+            (None, Kind::Inverse) => {
+                let what = format!("says nothing of {label}, an inverse contract with quantities in {}", rules.quote);
+                return Err(problem(&key, what));
+            }
+        };
+        match Lots(rules.lot.count_floor(amount)) {
+            Lots::ZERO if !amount.is_zero() => {
+                Err(problem(&key, format!("{amount} is less than one lot of {label}, {}", rules.lot)))
+            }
+            lots => Ok(lots),
+        }
     }
 
     /// The paper exchange of an instrument of this venue.
@@ -103,6 +128,13 @@ impl Loaded {
             order_age_max: Nanos::from_ms(i64::from(quoting.order_age_max_ms)),
         }
     }
+}
+
+/// An instrument's own limit, in either unit.
+#[derive(Clone, Copy, Debug)]
+struct Own {
+    base: Option<Decimal>,
+    quote: Option<Decimal>,
 }
 
 /// Hundredths of a basis point.

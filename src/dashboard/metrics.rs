@@ -56,7 +56,8 @@ pub(super) fn page(all: &StatusSnapshot) -> String {
             page.sample("mid", &[("instrument", &it.label)], mid);
         }
     }
-    page.family("position", "gauge", "Signed inventory, base units.");
+    page.lone("gross_notional_quote", "gauge", "Worth of all positions without signs.", &all.gross_notional_quote);
+    page.family("position", "gauge", "Signed inventory, base units (of inverse contracts quote units).");
     for it in &all.instruments {
         page.sample("position", &[("instrument", &it.label)], &it.position);
     }
@@ -77,7 +78,7 @@ pub(super) fn page(all: &StatusSnapshot) -> String {
         page.family(name, "gauge", help);
         for it in &all.instruments {
             if let Some(pnl) = &it.pnl {
-                page.sample(name, &[("instrument", &it.label), ("currency", &it.quote)], value(pnl));
+                page.sample(name, &[("instrument", &it.label), ("currency", &it.settle)], value(pnl));
             }
         }
     }
@@ -91,6 +92,7 @@ const FEED_COUNTERS: [FeedCounter; 3] = [
     ("feed_reconnects_total", "Sockets opened after the first.", |f| f.reconnects),
 ];
 
+/// In the settlement currency, which the label `currency` names; of inverse contracts that is the base asset.
 type Amount = (&'static str, &'static str, fn(&PnlStatus) -> &str);
 const MONEY: [Amount; 8] = [
     ("equity_quote", "Realised + unrealised - fees - funding.", |p| &p.equity),

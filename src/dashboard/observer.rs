@@ -47,7 +47,12 @@ impl Observer {
                         RiskState::Reducing | RiskState::Halted => format!("{reason}, by {by}"),
                     };
                 }
-                Output::Book { .. } | Output::Sent(_) | Output::Commanded { .. } | Output::Equity(_) => {}
+                Output::Book { .. }
+                | Output::Sent(_)
+                | Output::Commanded { .. }
+                | Output::Equity(_)
+                | Output::Funding(_)
+                | Output::FundingUnknown { .. } => {}
             }
         }
     }
@@ -77,6 +82,8 @@ impl Observer {
         picture.seq = session.seq();
         picture.output_digest = session.digest().digest().to_string();
         picture.limits = book_limits(session);
+        let notional = |index| session.notional_in_quote(InstrumentId(index as u16)).unwrap_or_default();
+        picture.gross_notional_quote = (0..session.len()).map(notional).sum::<Money>().to_string();
         (picture.state, picture.reason) = phase(session, &picture.instruments, &self.risk_reason);
         picture.feeds = feeds;
         picture.journal = journal;
@@ -93,8 +100,10 @@ fn look(it: &mut InstrumentStatus, session: &Session, id: InstrumentId) {
     it.set_top(rules, session.top(id));
     it.quotes = orders.iter().map(|o| QuoteStatus::new(rules, o, session.venue(id).queue_ahead(o.id))).collect();
     it.position = rules.qty_text(mark.position);
+    it.notional_quote = session.notional_in_quote(id).map(|notional| notional.to_string());
+    let position_max = format!("position_max_{}", rules.quantity_unit());
     it.limits = vec![
-        LimitUse::of_lots("position_max_base", rules, mark.position, limits.position_max[id.index()]),
+        LimitUse::of_lots(&position_max, rules, mark.position, limits.position_max[id.index()]),
         LimitUse::of_count("open_orders_max", orders.len() as u64, u64::from(limits.open_orders_max)),
     ];
     it.pnl = Some(PnlStatus::from(&mark));
@@ -104,10 +113,7 @@ fn look(it: &mut InstrumentStatus, session: &Session, id: InstrumentId) {
 
 /// Use of the limits on the whole book.
 fn book_limits(session: &Session) -> Vec<LimitUse> {
-    let equity: Money = (0..session.len())
-        .map(|index| session.equity(InstrumentId(index as u16)))
-        .map(|mark| mark.realised + mark.unrealised - mark.fees - mark.funding)
-        .sum();
+    let equity: Money = (0..session.len()).map(|index| session.equity_in_quote(InstrumentId(index as u16))).sum();
     let loss = if equity < Money::ZERO { -equity } else { Money::ZERO };
     session.limits().loss_max.map(|max| LimitUse::of_money("loss_max_quote", loss, max)).into_iter().collect()
 }

@@ -44,6 +44,8 @@ pub struct StatusSnapshot {
     pub instruments: Vec<InstrumentStatus>,
     /// How much of each limit on the whole book is used.
     pub limits: Vec<LimitUse>,
+    /// What all positions are worth without their signs, in quote currency; all quote currencies count alike.
+    pub gross_notional_quote: String,
     /// One per connection.
     pub feeds: Vec<FeedStatus>,
     /// How far the disk is behind.
@@ -108,8 +110,12 @@ pub struct InstrumentStatus {
     pub label: String,
     /// What is bought.
     pub base: String,
-    /// What it is paid in, and what all money below is in.
+    /// What it is priced in.
     pub quote: String,
+    /// What quantities are in: the base asset, of inverse contracts the quote asset.
+    pub unit: String,
+    /// What profits are paid in, and what all of `pnl` is in; of inverse contracts the base asset.
+    pub settle: String,
     /// Whether the book can be traded on ([`BookState::word`]).
     pub book: String,
     /// Best bid.
@@ -122,6 +128,8 @@ pub struct InstrumentStatus {
     pub quotes: Vec<QuoteStatus>,
     /// Signed inventory.
     pub position: String,
+    /// What it is worth without its sign, in quote currency; `None` before the first price.
+    pub notional_quote: Option<String>,
     /// How much of each limit is used.
     pub limits: Vec<LimitUse>,
     /// Where the money came from.
@@ -175,7 +183,7 @@ pub struct LimitUse {
     pub share: f64,
 }
 
-/// Where the money came from, in quote currency.
+/// Where the money came from, in settlement currency.
 /// `equity = realised + unrealised - fees - funding = spread + inventory - fees - funding`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PnlStatus {
@@ -271,6 +279,7 @@ impl StatusSnapshot {
             state_digest: String::new(),
             instruments: rules.iter().map(InstrumentStatus::new).collect(),
             limits: Vec::new(),
+            gross_notional_quote: "0".to_owned(),
             feeds: Vec::new(),
             journal: JournalStatus::default(),
         }
@@ -289,6 +298,8 @@ impl InstrumentStatus {
             label: rules.label(),
             base: rules.base.clone(),
             quote: rules.quote.clone(),
+            unit: rules.quantity_asset().to_owned(),
+            settle: rules.settle().to_owned(),
             book: BookState::default().word().to_owned(),
             position: rules.qty_text(Lots::ZERO),
             ..Self::default()

@@ -78,9 +78,10 @@ fn at_length(it: &InstrumentStatus, lines: &mut Vec<String>) {
     if let Some(idle) = &it.idle {
         lines.push(format!("  idle    {idle}{}", it.warm_up.as_ref().map_or(String::new(), |w| bar(w.have, w.need))));
     }
-    lines.push(format!("  holds   {} {}", it.position, it.base));
+    let worth = it.notional_quote.as_ref().map_or(String::new(), |n| format!(", worth {} {}", cents(n), it.quote));
+    lines.push(format!("  holds   {} {}{worth}", it.position, it.unit));
     if let Some(pnl) = &it.pnl {
-        lines.push(format!("  money   {}", money(pnl, &it.quote)));
+        lines.push(format!("  money   {}", money(pnl, &it.settle)));
     }
     if !it.limits.is_empty() {
         let uses = it.limits.iter().map(|l| format!("{} {:.0} %", l.limit, l.share * 100.0));
@@ -100,9 +101,11 @@ fn quotes(it: &InstrumentStatus) -> String {
     if it.quotes.len() > 4 { format!("{shown} · … {} more", it.quotes.len() - 4) } else { shown }
 }
 
-fn money(pnl: &PnlStatus, quote: &str) -> String {
+fn money(pnl: &PnlStatus, settle: &str) -> String {
+    // Spot pays no funding: nothing is said of it then.
+    let funding = if pnl.funding == "0" { String::new() } else { format!(" − funding {}", cents(&pnl.funding)) };
     format!(
-        "equity {} {quote} = spread {} + inventory {} − fees {} (realised {}, unrealised {}, drawdown {})",
+        "equity {} {settle} = spread {} + inventory {} − fees {}{funding} (realised {}, unrealised {}, drawdown {})",
         cents(&pnl.equity),
         cents(&pnl.spread),
         cents(&pnl.inventory),

@@ -1,22 +1,26 @@
 //! One instrument inside a session: its book, how far it can be trusted, and what we have at stake in it.
 //!
-//! Trust is lost in many ways and won back in one: a snapshot. [`Desk::state`] names the first reason not to trade,
+//! Trust in the book is lost in many ways and won back in one: a snapshot. A connection that has gone silent is stale
+//! until it is live again, whatever the others bring. [`Desk::state`] names the first reason not to trade,
 //! in order of severity; only [`BookState::Live`] lets a strategy see a view.
 
 use serde::{Deserialize, Serialize};
 
-use super::output::{BookState, EquityMark};
+use super::funding::{Meter, Payment};
+use super::output::{BookState, EquityMark, FundingPayment, Output};
 use super::spec::DeskSpec;
 use crate::exchange::Visible;
 use crate::exchange::paper::Paper;
-use crate::market::{Book, FeedEventKind, Instrument, InstrumentId, Level, MarketEvent, MarketEventKind};
+use crate::market::{
+    Book, FeedEvent, FeedEventKind, Instrument, InstrumentId, Kind, Level, Mark, MarketEvent, MarketEventKind,
+};
 use crate::order::{Order, OrderState};
 use crate::portfolio::Ledger;
 use crate::risk::RefusalCode;
 use crate::rng::Stream;
 use crate::signal::{Signals, Top};
 use crate::strategy::{Wanted, Why};
-use crate::units::{LocalTime, Lots, Nanos, Side};
+use crate::units::{LocalTime, Lots, Money, Nanos, Side, Ticks, VenueTime};
 
 /// Everything of one instrument. Fields are the engine's own business.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,15 +37,20 @@ pub(super) struct Desk {
     bbo_leads: bool,
     /// Why the book is out of step, until a snapshot.
     distrust: Option<BookState>,
-    /// A channel is silent, says the feed.
-    feed_stale: bool,
+    /// Connections on which a channel is silent, says the feed: an instrument's book and trades may come on two.
+    silent: Vec<u16>,
     /// Nothing at all for longer than the limit, says our clock.
     aged: bool,
     pub state: BookState,
     /// Best bid and ask, whenever both are known and apart.
     pub top: Option<Top>,
+    /// Of an inverse contract: the last mid there was, quote currency.
+    last_mid: Option<Money>,
     pub signals: Signals,
     pub ledger: Ledger,
+    meter: Meter,
+    /// What has accrued since it was last said, with the rate and price of the last of it.
+    accrued: Option<FundingPayment>,
     pub venue: Paper,
     /// Those that may still trade.
     pub orders: Vec<Order>,
@@ -76,12 +85,15 @@ impl Desk {
             bbo: None,
             bbo_leads: false,
             distrust: Some(BookState::Empty),
-            feed_stale: false,
+            silent: Vec::new(),
             aged: false,
             state: BookState::Empty,
             top: None,
+            last_mid: None,
             signals: Signals::new(spec.signals.clone()),
             ledger: Ledger::default(),
+            meter: Meter::default(),
+            accrued: None,
             venue: Paper::new(id, spec.paper.clone(), latency),
             orders: Vec::new(),
             last_news: LocalTime::default(),
@@ -96,13 +108,16 @@ impl Desk {
 
     /// The market's news, received at `now`: book, then beliefs, then marks. The venue has seen it already.
     pub fn apply(&mut self, event: &MarketEvent, now: LocalTime) {
+        // A mark says nothing of the book: it must not make one look fresh that has gone silent.
+        if matches!(event.kind, MarketEventKind::Mark(_)) {
+            return;
+        }
         self.last_news = now;
         self.aged = false;
         match &event.kind {
             MarketEventKind::Snapshot { seq, bids, asks, extent } => {
                 self.book.apply_snapshot(*seq, bids, asks, *extent);
                 self.distrust = None;
-                self.feed_stale = false;
                 self.bbo_leads = self.bbo.is_some_and(|b| b.seq > *seq);
             }
             MarketEventKind::Delta { seq, bids, asks } => {
@@ -133,15 +148,47 @@ impl Desk {
         self.fresh = true;
     }
 
+    /// What the venue says of its contract. Posts the funding that this shows to have been paid, and says it, unless it
+    /// accrues: that is said with the next equity mark.
+    pub fn hear_mark(&mut self, mark: &Mark, now: Option<VenueTime>) -> [Option<Output>; 2] {
+        let (instrument, position) = (self.id, self.ledger.position());
+        let passed = self.meter.hear(mark, now, &self.rules, position);
+        if position == Lots::ZERO {
+            return [None, None];
+        }
+        let paid = passed.payment.and_then(|Payment { amount, rate, price, due }| {
+            self.ledger.fund(amount);
+            let payment = FundingPayment { instrument, position, amount, rate, price, due };
+            if due.is_some() {
+                return Some(Output::Funding(payment));
+            }
+            let before = self.accrued.map_or(Money::ZERO, |accrued| accrued.amount);
+            self.accrued = Some(FundingPayment { amount: before + amount, ..payment });
+            None
+        });
+        let payments = passed.unknown;
+        let unknown = (payments > 0).then_some(Output::FundingUnknown { instrument, position, payments });
+        [paid, unknown]
+    }
+
+    /// What has accrued since this was last asked.
+    pub fn accrued_funding(&mut self) -> Option<FundingPayment> {
+        self.accrued.take()
+    }
+
     /// News of the connection.
-    pub fn apply_feed(&mut self, kind: &FeedEventKind) {
-        match kind {
+    pub fn apply_feed(&mut self, event: &FeedEvent) {
+        match &event.kind {
             FeedEventKind::Disconnected { .. } | FeedEventKind::Refused { .. } => {
                 self.distrust_book(BookState::Disconnected);
             }
             FeedEventKind::Resync { .. } | FeedEventKind::ChecksumMismatch { .. } => self.distrust_book(BookState::Gap),
-            FeedEventKind::Stale { .. } | FeedEventKind::NoData { .. } => self.feed_stale = true,
-            FeedEventKind::Live => self.feed_stale = false,
+            FeedEventKind::Stale { .. } | FeedEventKind::NoData { .. } => {
+                if !self.silent.contains(&event.connection) {
+                    self.silent.push(event.connection);
+                }
+            }
+            FeedEventKind::Live => self.silent.retain(|connection| *connection != event.connection),
             FeedEventKind::Connected
             | FeedEventKind::ProtocolError { .. }
             | FeedEventKind::RateLimited { .. }
@@ -209,7 +256,7 @@ impl Desk {
         if self.stranded || !self.rules.status.may_quote() {
             return BookState::NotTrading;
         }
-        if self.feed_stale || self.aged {
+        if !self.silent.is_empty() || self.aged {
             return BookState::Stale;
         }
         if self.book.is_crossed() {
@@ -244,8 +291,39 @@ impl Desk {
     /// Whether the position is too small for the venue to take.
     pub fn is_flat_or_dust(&self, top: Option<Top>) -> bool {
         let held = self.ledger.position().abs();
-        let worth = top.map(|t| self.rules.notional(t.bid.price, held));
+        let worth = top.map(|t| self.rules.notional_quote(t.bid.price, held));
         held < self.rules.min_qty || worth.is_some_and(|w| w < self.rules.min_notional)
+    }
+
+    /// A price of the instrument in quote currency to value it at: the mid, or without one the venue's mark.
+    pub fn price(&self) -> Option<Money> {
+        let mid = self.top.map(|top| self.rules.price(top.twice_mid()));
+        mid.or(self.last_mid).or(self.meter.mark())
+    }
+
+    /// Values the position at a mid.
+    pub fn mark(&mut self, twice_mid: i64) {
+        self.ledger.mark(&self.rules, twice_mid);
+        if self.rules.contract.kind == Kind::Inverse {
+            self.last_mid = Some(self.rules.price(twice_mid));
+        }
+    }
+
+    /// Equity in quote currency, in which losses are limited.
+    pub fn equity_in_quote(&self) -> Money {
+        match self.rules.contract.kind {
+            Kind::Spot | Kind::Linear => self.ledger.equity(),
+            Kind::Inverse => self.price().map_or(Money::ZERO, |price| self.rules.in_quote(self.ledger.equity(), price)),
+        }
+    }
+
+    /// What the position is worth in quote currency, without its sign; `None` before the first price.
+    pub fn notional_in_quote(&self) -> Option<Money> {
+        let position = self.ledger.position();
+        match self.rules.contract.kind {
+            Kind::Spot | Kind::Linear => self.price().map(|price| self.rules.worth(price, position).abs()),
+            Kind::Inverse => Some(self.rules.notional_quote(Ticks(0), position)),
+        }
     }
 
     pub fn equity_mark(&self) -> EquityMark {

@@ -11,7 +11,7 @@ use crate::portfolio::Balance;
 use crate::risk::{RiskLimits, RiskState};
 use crate::signal::{Signals, Top};
 use crate::strategy::{Wanted, Why};
-use crate::units::{LocalTime, Nanos};
+use crate::units::{LocalTime, Money, Nanos};
 
 impl Session {
     /// The chain of everything said so far.
@@ -129,6 +129,16 @@ impl Session {
     /// Where an instrument stands.
     pub fn equity(&self, id: InstrumentId) -> EquityMark {
         self.desks[id.index()].equity_mark()
+    }
+
+    /// An instrument's equity in quote currency: of an inverse contract, valued at its mid.
+    pub fn equity_in_quote(&self, id: InstrumentId) -> Money {
+        self.desks[id.index()].equity_in_quote()
+    }
+
+    /// What an instrument's position is worth in quote currency, without its sign; `None` before the first price.
+    pub fn notional_in_quote(&self, id: InstrumentId) -> Option<Money> {
+        self.desks[id.index()].notional_in_quote()
     }
 
     /// Both sides of an instrument's accounts; all zero.

@@ -1,6 +1,7 @@
 //! One door: stamped inputs in, outputs out, every output chained.
 
 mod desk;
+mod funding;
 pub mod input;
 mod look;
 pub mod output;
@@ -9,6 +10,6 @@ pub mod spec;
 pub mod working;
 
 pub use input::{Carried, Command, Input, Stamped};
-pub use output::{BookState, EquityMark, Output};
+pub use output::{BookState, EquityMark, FundingPayment, Output};
 pub use session::{Mode, Session};
 pub use spec::{DeskSpec, QuotingSpec, SessionSpec};

@@ -8,7 +8,7 @@ use crate::order::{Report, Request};
 use crate::risk::{Refusal, RiskState};
 use crate::signal::Top;
 use crate::strategy::Decision;
-use crate::units::{Lots, Money};
+use crate::units::{FundingRate, Lots, Money, VenueTime};
 
 /// Closed on purpose.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +58,34 @@ pub enum Output {
     },
     /// Where we stand.
     Equity(EquityMark),
+    /// Funding was paid on a contract we hold. All of them add up to the `funding` of the next equity mark.
+    Funding(FundingPayment),
+    /// Payments were due while nobody told us their rates: the funding of this position is not all known.
+    FundingUnknown {
+        /// Of what.
+        instrument: InstrumentId,
+        /// What was held when we noticed.
+        position: Lots,
+        /// How many.
+        payments: u32,
+    },
+}
+
+/// Funding of one contract: a payment that was due, or what accrued since the last equity mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FundingPayment {
+    /// Of what.
+    pub instrument: InstrumentId,
+    /// What was held.
+    pub position: Lots,
+    /// Paid (positive) or received, in settlement currency.
+    pub amount: Money,
+    /// Its rate; of what accrued, the last one.
+    pub rate: FundingRate,
+    /// Price the position was valued at, in quote currency; of what accrued, the last one.
+    pub price: Money,
+    /// When it was due; `None`: it accrued.
+    pub due: Option<VenueTime>,
 }
 
 /// Whether, and why not, an instrument's book can be traded on.
@@ -98,8 +126,8 @@ impl BookState {
     }
 }
 
-/// Where one instrument stands. All amounts in quote currency; `equity = realised + unrealised - fees`
-/// `= spread + inventory - fees`, exactly.
+/// Where one instrument stands. All amounts in its settlement currency; `equity = realised + unrealised - fees - funding`
+/// `= spread + inventory - fees - funding`, exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EquityMark {
     /// Which.
@@ -108,7 +136,7 @@ pub struct EquityMark {
     pub position: Lots,
     /// Twice the mid it is marked at, ticks; 0 before the first.
     pub twice_mid: i64,
-    /// Money in (positive) and out for fills, fees included.
+    /// Money in (positive) and out for fills, fees and funding included; contracts count as paid for.
     pub cash: Money,
     /// Of closed quantity, before fees.
     pub realised: Money,

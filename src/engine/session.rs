@@ -129,7 +129,7 @@ impl Session {
             Input::Feed(event) => {
                 self.hear_venues(out);
                 let concerned = |d: &&mut Desk| event.instrument.map_or(d.rules.venue == event.venue, |i| i == d.id);
-                self.desks.iter_mut().filter(concerned).for_each(|d| d.apply_feed(&event.kind));
+                self.desks.iter_mut().filter(concerned).for_each(|d| d.apply_feed(event));
             }
             Input::Tick => {
                 self.hear_venues(out);
@@ -308,8 +308,12 @@ impl Session {
         if let MarketEventKind::Rules(rules) = &event.kind {
             self.change_steps(index, rules, out);
         }
-        let desk = &mut self.desks[index];
-        desk.apply(event, now);
+        if let MarketEventKind::Mark(mark) = &event.kind {
+            for output in self.desks[index].hear_mark(mark, event.venue_time).into_iter().flatten() {
+                self.say(output, out);
+            }
+        }
+        self.desks[index].apply(event, now);
     }
 
     /// Words on their way are in old ticks and lots and would be read in new ones: they are heard now. Limits are in
@@ -409,12 +413,12 @@ impl Session {
         let desk = &mut self.desks[index];
         if let (BookState::Live, Some(top)) = (desk.state, desk.top) {
             desk.signals.on_top(&top, self.now);
-            desk.ledger.mark(&desk.rules, top.twice_mid());
+            desk.mark(top.twice_mid());
         }
     }
 
     fn guard_loss(&mut self, out: &mut Vec<Output>) {
-        let equity: Money = self.desks.iter().map(|d| d.ledger.equity()).sum();
+        let equity: Money = self.desks.iter().map(Desk::equity_in_quote).sum();
         if self.gate.state() != RiskState::Halted && self.gate.loss_is_too_large(equity) {
             let limit = self.gate.limits().loss_max.unwrap_or_default();
             let reason = format!("LOSS_EXCEEDED value={:.2} limit={limit:.2} unit=quote", -equity);
@@ -475,8 +479,8 @@ impl Session {
             Side::Bid => (touch + collar / 2).min(mid / 2 + collar).max(touch),
             Side::Ask => (touch - collar / 2).max((mid + 1) / 2 - collar).min(touch),
         };
-        let price = Ticks(i64::try_from(price.max(1)).unwrap_or(i64::MAX));
-        let affordable = limits.order_notional_max.0 / desk.rules.notional(price, Lots(1)).0.max(1);
+        let price = desk.rules.snap(side, Ticks(i64::try_from(price.max(1)).unwrap_or(i64::MAX)));
+        let affordable = limits.order_notional_max.0 / desk.rules.notional_quote(price, Lots(1)).0.max(1);
         let affordable = Lots(i64::try_from(affordable).unwrap_or(i64::MAX));
         let qty = position.abs().min(limits.order_qty_max[id.index()]).min(affordable).min(desk.rules.max_qty);
         if qty < desk.rules.min_qty || qty <= Lots::ZERO {
@@ -525,6 +529,9 @@ impl Session {
 
     fn say_equity(&mut self, out: &mut Vec<Output>) {
         for i in 0..self.desks.len() {
+            if let Some(accrued) = self.desks[i].accrued_funding() {
+                self.say(Output::Funding(accrued), out);
+            }
             let mark = self.desks[i].equity_mark();
             if mark.twice_mid != 0 {
                 self.say(Output::Equity(mark), out);

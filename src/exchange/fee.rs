@@ -1,13 +1,14 @@
 //! What a fill costs.
 //!
-//! A rate on the cash that changed hands, charged in quote currency. Some venues take it from the received asset
+//! A rate on the value that changed hands, charged in settlement currency (of inverse contracts the base asset). Some
+//! spot venues take it from the received asset
 //! instead (Binance spot without BNB): worth the same at the fill's own price, and a ledger that balances.
 
 use crate::market::Instrument;
 use crate::units::{Lots, Money, Rate, Ticks};
 
-/// `price × qty × rate`, exact: [`Instrument`] refuses steps so fine that it would not be. A negative rate is a
-/// rebate.
+/// `price × qty × rate`, exact: [`Instrument`] refuses steps so fine that it would not be; of inverse contracts
+/// `qty / price × rate`, to 24 decimals. A negative rate is a rebate.
 pub fn of(rules: &Instrument, price: Ticks, qty: Lots, rate: Rate) -> Money {
     rules.notional(price, qty).share(rate)
 }

@@ -6,12 +6,15 @@
 //!
 //! Times are integer nanoseconds: `recv_ns` is our clock ([`Stamped::at`]), `venue_ns` the venue's. Prices and
 //! quantities are plain decimals in the venue's precision; in jsonl they are JSON numbers written digit for digit.
+//! A column named `_quote` is in quote currency, any other amount in the instrument's settlement currency; the two are
+//! one but for inverse contracts, whose amounts are converted at the price of their row.
 //!
 //! Reading order: [`Exporter::step`] is the fold, one function per kind below it; [`table`] writes rows.
 
 pub mod table;
 
 mod book;
+mod funding;
 mod rows;
 
 use std::io::Write;
@@ -46,11 +49,13 @@ pub enum Kind {
     Equity,
     /// Limits, states, refusals, commands.
     Risk,
+    /// Marks of contracts, and the funding paid on them.
+    Funding,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Trades,
         Kind::Book,
         Kind::Bbo,
@@ -60,6 +65,7 @@ impl Kind {
         Kind::Decisions,
         Kind::Equity,
         Kind::Risk,
+        Kind::Funding,
     ];
 
     /// The word on the command line.
@@ -74,6 +80,7 @@ impl Kind {
             Kind::Decisions => "decisions",
             Kind::Equity => "equity",
             Kind::Risk => "risk",
+            Kind::Funding => "funding",
         }
     }
 
@@ -135,8 +142,13 @@ impl Kind {
                 "symbol",
                 "spread",
                 "inventory",
+                "settle",
             ],
             Kind::Risk => &["seq", "recv_ns", "event", "limit", "old", "new", "value", "by"],
+            Kind::Funding => &[
+                "seq", "recv_ns", "venue_ns", "venue", "symbol", "event", "mark", "index", "rate", "due_ns",
+                "position", "amount", "settle", "unknown",
+            ],
         }
     }
 }
@@ -276,6 +288,7 @@ impl<W: Write> Exporter<W> {
             Kind::Decisions => self.decisions(input, outputs)?,
             Kind::Equity => self.equity(input, outputs)?,
             Kind::Risk => self.risk(input, outputs)?,
+            Kind::Funding => self.funding(input, outputs)?,
         }
         // Prices after a change of rules are in new ticks; what was said before stays as it was written.
         if let Some((id, rules)) = rows::new_rules(&input.input) {

@@ -13,13 +13,15 @@
 //! Receive clocks of recorders step backwards; a session's clock does not. Such a stamp is raised to the one before
 //! it and counted in [`Report::clock_steps_back`].
 //!
-//! Reading order: [`open`] surveys, [`Import`] plays; [`hftbacktest`] and [`cryptofeed`] read lines.
+//! Reading order: [`open`] surveys, [`Import`] plays; [`hftbacktest`] and [`cryptofeed`] read lines; [`together`] makes
+//! one session of several recordings.
 
 pub mod cryptofeed;
 pub mod hftbacktest;
 
 mod lines;
 mod survey;
+mod together;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -28,14 +30,15 @@ use std::str::FromStr;
 use crate::engine::Input;
 use crate::market::{FeedEvent, Instrument, InstrumentId, VenueId};
 use crate::units::{LocalTime, Nanos, Step};
-use crate::wire::binance_spot::{Settings, Spot, conversation};
-use crate::wire::conversation::Conversation;
+use crate::wire::binance_futures::{self, Market, Road};
+use crate::wire::binance_spot;
 use crate::wire::depth_sync::SyncLimits;
 use crate::wire::dialect::Options;
 use crate::wire::liveness::Patience;
 use crate::wire::{About, Action, Protocol, Said};
 
 pub use survey::StepsFrom;
+pub use together::{Together, together};
 
 /// Whose recordings we read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +63,7 @@ impl FromStr for Format {
     type Err = String;
     fn from_str(s: &str) -> Result<Self, String> {
         match s {
-            "hftbacktest-raw" => Ok(Format::HftbacktestRaw),
+            "hftbacktest-raw" | "hftbacktest" => Ok(Format::HftbacktestRaw),
             "cryptofeed" => Ok(Format::Cryptofeed),
             "tardis-csv" | "binance-vision" | "hftbacktest-npz" | "lobster" => {
                 Err(format!("{s} is not read yet; hftbacktest-raw and cryptofeed are"))
@@ -77,13 +80,13 @@ pub struct Wish {
     pub files: Vec<PathBuf>,
     /// Whose.
     pub format: Format,
-    /// Recorded from; only Binance spot so far.
+    /// Recorded from: Binance spot, USD-M or COIN-M.
     pub venue: VenueId,
     /// The instrument, in the venue's spelling.
     pub symbol: String,
     /// Price step, where the recording does not say it; without it the finest power of ten found in its prices.
     pub tick: Option<Step>,
-    /// As `tick`, of quantities.
+    /// As `tick`, of quantities, in the venue's own units (contracts on COIN-M).
     pub lot: Option<Step>,
     /// How often time is an input, as `session.tick_ms` of a live session.
     pub tick_every: Nanos,
@@ -157,31 +160,29 @@ type Records = Box<dyn Iterator<Item = Result<Record, ImportError>> + Send>;
 
 /// Surveys the files and readies them for play. Nothing is written; an error leaves nothing behind.
 pub fn open(wish: Wish) -> Result<Import, ImportError> {
-    if wish.venue != VenueId::BinanceSpot {
-        let why = format!("{} recordings of {} are not read yet; binance-spot is", wish.format.word(), wish.venue);
+    open_as(wish, Seat { me: InstrumentId(0), connection: 0, alone: true })
+}
+
+/// What an import is in its session.
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    me: InstrumentId,
+    connection: u16,
+    /// No other instrument is in the session: what concerns the connection may concern everybody.
+    alone: bool,
+}
+
+fn open_as(wish: Wish, seat: Seat) -> Result<Import, ImportError> {
+    if !matches!(wish.venue, VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm) {
+        let known = "binance-spot, binance-usdm and binance-coinm are";
+        let why = format!("{} recordings of {} are not read yet; {known}", wish.format.word(), wish.venue);
         return Err(ImportError::Unsupported(why));
     }
     let survey = survey::survey(&wish, wish.records()?)?;
     let records = wish.records()?;
-    let patience = |stale_s: i64| Patience { stale: Nanos::from_s(stale_s), ..Patience::ENDLESS };
-    let settings = Settings {
-        options: Options {
-            depth_patience: patience(5),
-            bbo_patience: patience(5),
-            sync: SyncLimits {
-                fetch_timeout: Nanos(i64::MAX / 4),
-                fetches_max: u32::MAX,
-                resyncs_per_minute: usize::MAX,
-                ..SyncLimits::default()
-            },
-            // The rules that held are in the recording, or nowhere.
-            rules_every: Nanos::ZERO,
-            ..Options::default()
-        },
-        ..Settings::default()
-    };
     Ok(Import {
-        protocol: conversation(vec![(ME, survey.instrument.clone())], settings),
+        protocol: listen(vec![(seat.me, survey.instrument.clone())]),
+        seat,
         instrument: survey.instrument,
         steps_from: survey.steps_from,
         leave_out_aggregates: survey.has_raw_trades,
@@ -197,6 +198,31 @@ pub fn open(wish: Wish) -> Result<Import, ImportError> {
         held_snapshot: None,
         report: Report::default(),
     })
+}
+
+/// One connection that hears everything about them, as patient as one must be with a recording.
+fn listen(instruments: Vec<(InstrumentId, Instrument)>) -> Box<dyn Protocol> {
+    let patience = |stale_s: i64| Patience { stale: Nanos::from_s(stale_s), ..Patience::ENDLESS };
+    let options = Options {
+        depth_patience: patience(5),
+        bbo_patience: patience(5),
+        sync: SyncLimits {
+            fetch_timeout: Nanos(i64::MAX / 4),
+            fetches_max: u32::MAX,
+            resyncs_per_minute: usize::MAX,
+            ..SyncLimits::default()
+        },
+        // The rules that held are in the recording, or nowhere.
+        rules_every: Nanos::ZERO,
+        ..Options::default()
+    };
+    match instruments.first().and_then(|(_, rules)| Market::of(rules.venue)) {
+        Some(market) => Box::new(binance_futures::conversation(market, Road::Recorded, instruments, options)),
+        None => {
+            let settings = binance_spot::Settings { options, ..binance_spot::Settings::default() };
+            Box::new(binance_spot::conversation(instruments, settings))
+        }
+    }
 }
 
 impl Wish {
@@ -218,15 +244,13 @@ impl Wish {
     }
 }
 
-/// The one instrument of an import.
-const ME: InstrumentId = InstrumentId(0);
-
 /// A recording being played: inputs with our time, never running backwards.
 pub struct Import {
     wish: Wish,
+    seat: Seat,
     instrument: Instrument,
     steps_from: StepsFrom,
-    protocol: Conversation<Spot>,
+    protocol: Box<dyn Protocol>,
     records: Records,
     /// Read, but time has not come to it yet.
     upcoming: Option<Record>,
@@ -248,6 +272,11 @@ impl Import {
     /// The instrument's rules: the recording's own, the given ones, or inferred.
     pub fn instrument(&self) -> &Instrument {
         &self.instrument
+    }
+
+    /// What was asked for.
+    pub fn wish(&self) -> &Wish {
+        &self.wish
     }
 
     /// Where the steps of price and quantity come from.
@@ -332,22 +361,23 @@ impl Import {
         if let Some(body) = self.held_snapshot.take() {
             self.awaits_snapshot = false;
             self.report.snapshots += 1;
-            self.converse(at, |protocol, said| protocol.on_fetched(About::Book(ME), Ok(&body), at, said));
+            let me = About::Book(self.seat.me);
+            self.converse(at, |protocol, said| protocol.on_fetched(me, Ok(&body), at, said));
         }
     }
 
     /// Says something to the protocol and queues what it answers.
-    fn converse(&mut self, at: LocalTime, say: impl FnOnce(&mut Conversation<Spot>, &mut Vec<Said>)) {
+    fn converse(&mut self, at: LocalTime, say: impl FnOnce(&mut dyn Protocol, &mut Vec<Said>)) {
         let mut said = Vec::new();
-        say(&mut self.protocol, &mut said);
+        say(self.protocol.as_mut(), &mut said);
         for word in said {
             match word {
                 Said::Market(event) => self.queue.push_back((at, Input::Market(event))),
                 Said::Feed { instrument, kind } => {
                     let event = FeedEvent {
                         venue: self.wish.venue,
-                        connection: 0,
-                        instrument,
+                        connection: self.seat.connection,
+                        instrument: if self.seat.alone { instrument } else { Some(self.seat.me) },
                         generation: self.generation,
                         kind,
                     };

@@ -110,7 +110,7 @@ impl Entries {
                 }
             }
             Output::Risk { .. } | Output::Commanded { .. } => risk.push((0, seq)),
-            Output::Book { .. } | Output::Equity(_) => {}
+            Output::Book { .. } | Output::Equity(_) | Output::Funding(_) | Output::FundingUnknown { .. } => {}
         }
     }
 

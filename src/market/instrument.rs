@@ -1,11 +1,17 @@
-//! What is traded, by whose rules.
+//! What is traded, by whose rules, and what price and quantity come to in money.
+//!
+//! Quantities are in base units, of inverse contracts in quote units; money is in the settlement currency, which is
+//! the quote currency of spot and linear contracts and the base asset of inverse ones. Everything a ledger adds up is a
+//! whole multiple of [`Instrument::unit_value`], what one lot is worth at one price. That of an inverse contract is
+//! rounded, once per price; so a sum over fills and marks is exact, whatever the order.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Lots, Money, Nanos, NotOnStep, Rate, Step, Ticks};
+use super::price_rule::PriceRule;
+use crate::units::{Lots, Money, Nanos, NotOnStep, POWERS_OF_TEN, Rate, Side, Step, Ticks};
 
 /// Position of an instrument in its session's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -145,17 +151,6 @@ pub struct Contract {
     pub funding_every: Option<Nanos>,
 }
 
-/// Which of the prices on the tick grid an order may have. The tick is the finest step of them all.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PriceRule {
-    /// Every tick.
-    EveryTick,
-    /// From each of these prices (ascending) on, only multiples of the step beside it; below the first, every tick.
-    Steps(Vec<(Ticks, i64)>),
-    /// At most so many significant figures; whole units of quote currency are always allowed.
-    SignificantFigures(u32),
-}
-
 /// One traded instrument and its venue's rules. Quantities are in base units, of inverse contracts in quote units.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Instrument {
@@ -179,7 +174,7 @@ pub struct Instrument {
     pub min_qty: Lots,
     /// Largest order.
     pub max_qty: Lots,
-    /// Smallest `price × qty` of an order.
+    /// Smallest worth of an order, in quote currency.
     pub min_notional: Money,
     /// Price band around the mid that an order must lie in, `(low, high)` as multiples of the mid in [`Rate`]
     /// units: `(2_000_000, 50_000_000)` is 0.2× to 5×. `None`: no band.
@@ -192,8 +187,11 @@ pub struct Instrument {
     pub tick_lot: Money,
 }
 
+/// Prices divide and multiply with twelve decimals: `10¹²` of [`Money`]'s units.
+const PRICE_UNIT: i128 = 1_000_000_000_000;
+
 impl Instrument {
-    /// An instrument with the given steps and no other rule than "at least one lot".
+    /// A spot instrument with the given steps and no other rule than "at least one lot".
     pub fn new(
         venue: VenueId,
         symbol: &str,
@@ -221,10 +219,102 @@ impl Instrument {
         })
     }
 
-    /// `price × qty`, exact. Panics beyond ±1.7·10¹⁴ quote units.
+    /// The same instrument as this kind of contract.
+    pub fn with_contract(self, contract: Contract) -> Self {
+        Self { contract, ..self }
+    }
+
+    /// The same instrument on another price step.
+    pub fn with_tick(self, tick: Step) -> Result<Self, NotOnStep> {
+        Ok(Self { tick, tick_lot: Step::notional_per_tick_lot(tick, self.lot)?, ..self })
+    }
+
+    /// What one lot is worth at half of `twice_price` ticks, so that a mid between two ticks has a value too; in
+    /// settlement currency. Of an inverse contract it is negative, as its holder owes the base asset: the higher the
+    /// price, the less. Zero for an inverse contract without a price.
+    pub fn unit_value(&self, twice_price: i64) -> Money {
+        match self.contract.kind {
+            // `tick_lot` is even: it has 24 decimals, tick and lot together at most 17.
+            Kind::Spot | Kind::Linear => Money(self.tick_lot.0 / 2 * i128::from(twice_price)),
+            Kind::Inverse if twice_price <= 0 => Money::ZERO,
+            Kind::Inverse => {
+                let parts = 2 * i128::from(POWERS_OF_TEN[self.tick.decimals() as usize]);
+                -self.lot.money().times(parts, i128::from(self.tick.mantissa()) * i128::from(twice_price))
+            }
+        }
+    }
+
+    /// What `qty` is worth at `price`, in settlement currency, exactly `qty` times the value of one lot: profit is the
+    /// value at the exit less the value at the entry. Panics beyond ±1.7·10¹⁴ units.
+    pub fn value(&self, price: Ticks, qty: Lots) -> Money {
+        let unit = self.unit_value(2 * price.0).0;
+        Money(unit.checked_mul(i128::from(qty.0)).expect("a value below 1.7e14 units of currency"))
+    }
+
+    /// Size of a trade in settlement currency, which fees are a share of. Panics beyond 1.7·10¹⁴ units.
     pub fn notional(&self, price: Ticks, qty: Lots) -> Money {
-        let product = i128::from(price.0) * i128::from(qty.0);
-        Money(self.tick_lot.0.checked_mul(product).expect("a notional below 1.7e14 quote units"))
+        self.value(price, qty).abs()
+    }
+
+    /// Size of a trade in quote currency, which limits are in: of an inverse contract the quantity itself. Saturates.
+    pub fn notional_quote(&self, price: Ticks, qty: Lots) -> Money {
+        let qty = i128::from(qty.0.unsigned_abs());
+        Money(match self.contract.kind {
+            Kind::Spot | Kind::Linear => self.tick_lot.0.saturating_mul(i128::from(price.0).saturating_mul(qty)),
+            Kind::Inverse => self.lot.money().0.saturating_mul(qty),
+        })
+    }
+
+    /// What a position is worth at a price that need not be on the tick (a mark, an index), in settlement currency and
+    /// signed like the position. Zero at a price that is not positive.
+    pub fn worth(&self, price: Money, position: Lots) -> Money {
+        if price <= Money::ZERO {
+            return Money::ZERO;
+        }
+        let lots = i128::from(position.0) * i128::from(self.lot.mantissa());
+        match self.contract.kind {
+            Kind::Spot | Kind::Linear => price.times(lots, i128::from(POWERS_OF_TEN[self.lot.decimals() as usize])),
+            Kind::Inverse => (self.lot.money() * position.0).times(PRICE_UNIT, (price.0 / PRICE_UNIT).max(1)),
+        }
+    }
+
+    /// An amount of the settlement currency in quote currency, at a price; of an inverse contract to 10⁻¹² of it.
+    pub fn in_quote(&self, amount: Money, price: Money) -> Money {
+        match self.contract.kind {
+            Kind::Spot | Kind::Linear => amount,
+            Kind::Inverse => amount.times(price.0 / PRICE_UNIT, PRICE_UNIT),
+        }
+    }
+
+    /// Half of `twice_price` ticks in quote currency.
+    pub fn price(&self, twice_price: i64) -> Money {
+        Money(self.tick.money().0 / 2 * i128::from(twice_price))
+    }
+
+    /// The nearest price an order may have that is not more aggressive.
+    pub fn snap(&self, side: Side, price: Ticks) -> Ticks {
+        self.price_rule.snap(self.tick, side, price)
+    }
+
+    /// What quantities are in, as the end of a key's name: `base` or `quote`.
+    pub fn quantity_unit(&self) -> &'static str {
+        match self.contract.kind {
+            Kind::Spot | Kind::Linear => "base",
+            Kind::Inverse => "quote",
+        }
+    }
+
+    /// The asset quantities are counted in.
+    pub fn quantity_asset(&self) -> &str {
+        match self.contract.kind {
+            Kind::Spot | Kind::Linear => &self.base,
+            Kind::Inverse => &self.quote,
+        }
+    }
+
+    /// The asset profits, fees and funding are paid in.
+    pub fn settle(&self) -> &str {
+        &self.contract.settle
     }
 
     /// `VENUE:SYMBOL`, as on the command line.
@@ -240,5 +330,79 @@ impl Instrument {
     /// A quantity as text in the venue's precision.
     pub fn qty_text(&self, qty: Lots) -> String {
         self.lot.value(qty.0).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(text: &str) -> Step {
+        Step::parse(text).expect("a step")
+    }
+
+    fn money(text: &str) -> Money {
+        Money::from_decimal(text.parse().expect("a decimal")).expect("in range")
+    }
+
+    fn perpetual(kind: Kind, settle: &str, tick: &str, lot: &str) -> Instrument {
+        let contract = Contract { kind, unit: Step::ONE, settle: settle.to_owned(), funding_every: None };
+        let spot = Instrument::new(VenueId::Deribit, "BTC-PERPETUAL", "BTC", "USD", step(tick), step(lot));
+        spot.expect("steps").with_contract(contract)
+    }
+
+    #[test]
+    fn a_linear_contract_is_worth_what_spot_is() {
+        // 0.25 BTC at 60 000.50 are 15 000.125.
+        let linear = perpetual(Kind::Linear, "USDC", "0.5", "0.0001");
+        assert_eq!(linear.value(Ticks(120_001), Lots(2_500)), money("15000.125"));
+        assert_eq!(linear.value(Ticks(120_001), Lots(-2_500)), money("-15000.125"));
+        assert_eq!(linear.notional(Ticks(120_001), Lots(-2_500)), money("15000.125"));
+        assert_eq!(linear.notional_quote(Ticks(120_001), Lots(-2_500)), money("15000.125"));
+        assert_eq!(linear.worth(money("60000.5"), Lots(-2_500)), money("-15000.125"));
+        assert_eq!(linear.in_quote(money("7"), money("60000")), money("7"));
+    }
+
+    #[test]
+    fn an_inverse_contract_earns_the_difference_of_reciprocals() {
+        // 10 000 USD in contracts of 10, from 50 000 to 55 000: 10000/50000 - 10000/55000 = 0.2 - 0.181818… BTC.
+        let inverse = perpetual(Kind::Inverse, "BTC", "0.5", "10");
+        let (entry, exit) = (inverse.value(Ticks(100_000), Lots(1_000)), inverse.value(Ticks(110_000), Lots(1_000)));
+        assert_eq!(entry, money("-0.2"));
+        // One contract at 55 000 is 0.000181818181818181818181, cut off after its 24th place, times a thousand.
+        assert_eq!((exit - entry).to_string(), "0.018181818181818181819");
+        assert_eq!(inverse.notional(Ticks(100_000), Lots(1_000)), money("0.2"));
+        assert_eq!(inverse.notional_quote(Ticks(100_000), Lots(1_000)), money("10000"));
+        assert_eq!(inverse.notional_quote(Ticks(100_000), Lots(-1_000)), money("10000"));
+        // At a mark off the tick: 10 000 / 40 000.25 = 0.24999843750976… BTC, and 0.2 BTC are 8 000.05 USD there.
+        assert_eq!(format!("{:.14}", inverse.worth(money("40000.25"), Lots(1_000))), "0.24999843750977");
+        assert_eq!(inverse.in_quote(money("0.2"), money("40000.25")), money("8000.05"));
+    }
+
+    #[test]
+    fn a_value_is_a_whole_multiple_of_one_lots() {
+        // 10 / 30 000.5 does not end; a thousand contracts are a thousand times the rounded one all the same.
+        let inverse = perpetual(Kind::Inverse, "BTC", "0.5", "10");
+        let one = inverse.value(Ticks(60_001), Lots(1));
+        assert_eq!(inverse.value(Ticks(60_001), Lots(1_000)), one * 1_000);
+        assert_eq!(inverse.unit_value(120_002), one);
+        // Half a tick up it is worth more: the holder owes less.
+        assert!(inverse.unit_value(120_003) > one);
+    }
+
+    #[test]
+    fn no_quantity_makes_the_size_of_a_trade_overflow() {
+        for kind in [Kind::Spot, Kind::Linear, Kind::Inverse] {
+            let rules = perpetual(kind, "BTC", "0.5", "10");
+            assert!(rules.notional_quote(Ticks(i64::MAX), Lots(i64::MIN)) > money("10000000000000"));
+        }
+    }
+
+    #[test]
+    fn a_coarser_tick_keeps_the_lot() {
+        let inverse = perpetual(Kind::Inverse, "BTC", "0.5", "10").with_tick(step("2.5")).expect("steps");
+        // 20 000 ticks of 2.5 are 50 000.
+        assert_eq!(inverse.value(Ticks(20_000), Lots(1)), money("-0.0002"));
+        assert_eq!((inverse.price(40_001), inverse.tick_lot), (money("50001.25"), money("25")));
     }
 }

@@ -62,7 +62,7 @@ pub struct Fill {
     pub qty: Lots,
     /// What is left of the order.
     pub remaining: Lots,
-    /// Paid to the venue, in quote currency; negative is a rebate.
+    /// Paid to the venue, in settlement currency; negative is a rebate.
     pub fee: Money,
     /// Whether we made or took.
     pub liquidity: Liquidity,

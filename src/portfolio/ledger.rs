@@ -1,12 +1,15 @@
 //! One instrument's books, in both senses.
 //!
-//! Every fill is posted twice: what we gain of base or quote the venue loses, so each account class sums to zero
-//! whatever happens ([`Ledger::balance`]). On top of the accounts stand two independent splits of the same profit:
-//! by time, `realised + unrealised` on average cost, and by cause, `spread + inventory`. Both equal
-//! `cash + position × mid` to the last unit, because every term is an exact integer product.
+//! Every posting is made twice: what we gain the venue loses, so each account class sums to zero whatever happens
+//! ([`Ledger::balance`]). On top of the accounts stand two independent splits of the same profit: by time,
+//! `realised + unrealised` on average cost, and by cause, `spread + inventory`. Both equal `cash + position × mark`
+//! before funding, to the last unit, because every term is an exact integer multiple of what one lot is worth.
 //!
-//! * amounts — [`Money`], quote currency · positions — [`Lots`], long positive
-//! * the mark is kept as the money value of two lots, so a half-tick mid stays an integer
+//! A contract is posted as if it were paid for and sold again: cash moves by the value of what was traded, and comes
+//! back when the position is closed. The value of an inverse contract is negative, so buying one brings cash in.
+//!
+//! * amounts — [`Money`], settlement currency of the instrument · positions — [`Lots`], long positive
+//! * the mark is kept as the value of one lot ([`Instrument::unit_value`])
 
 use serde::{Deserialize, Serialize};
 
@@ -23,12 +26,12 @@ pub struct Ledger {
     fees: Money,
     funding: Money,
     venue: Venue,
-    /// What the open position cost, signed like the position (average cost).
+    /// Value of the open position when it was entered (average cost).
     cost: Money,
     realised: Money,
     spread: Money,
     inventory: Money,
-    /// Money value of two lots at the mid; `None` before the first mark.
+    /// Value of one lot at the mid; `None` before the first mark.
     mark: Option<Money>,
     peak: Money,
 }
@@ -39,27 +42,28 @@ struct Venue {
     position: Lots,
     cash: Money,
     fees: Money,
+    funding: Money,
 }
 
 /// Sums over both sides of each account class; all zero unless a posting was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Balance {
-    /// Base asset.
+    /// What is traded: the base asset, or contracts.
     pub base: Lots,
-    /// Quote asset, fees included.
+    /// What it is settled in, fees and funding included.
     pub quote: Money,
 }
 
 impl Ledger {
     /// A ledger that starts with a position carried over from an earlier session.
     ///
-    /// * `cost` — what the position cost, signed like it; its profit so far counts as unrealised
+    /// * `cost` — value of the position when it was entered; its profit so far counts as unrealised
     pub fn carried(position: Lots, cost: Money) -> Self {
         Self {
             position,
             cash: -cost,
             cost,
-            venue: Venue { position: -position, cash: cost, fees: Money::ZERO },
+            venue: Venue { position: -position, cash: cost, ..Venue::default() },
             ..Self::default()
         }
     }
@@ -67,11 +71,10 @@ impl Ledger {
     /// Posts a fill and its fee.
     pub fn fill(&mut self, rules: &Instrument, fill: &Fill) {
         let signed = Lots(fill.side.sign() * fill.qty.0);
-        let paid = rules.notional(fill.price, signed);
-        let at = rules.notional(fill.price, Lots(2));
+        let paid = rules.value(fill.price, signed);
+        let at = rules.value(fill.price, Lots(1));
         let mark = *self.mark.get_or_insert(at);
-        // Half of two lots' distance from the mid, per lot: `tick_lot` is even, so nothing is lost.
-        self.spread += Money((mark.0 - at.0) / 2 * i128::from(signed.0));
+        self.spread += (mark - at) * signed.0;
         self.move_cost(signed, paid);
         self.position += signed;
         self.venue.position -= signed;
@@ -79,6 +82,13 @@ impl Ledger {
         self.venue.cash += paid;
         self.fees += fill.fee;
         self.venue.fees += fill.fee;
+    }
+
+    /// Posts a payment between the holders of a contract: we pay a positive amount and are paid a negative one.
+    pub fn fund(&mut self, amount: Money) {
+        self.funding += amount;
+        self.venue.funding += amount;
+        self.peak = self.peak.max(self.equity());
     }
 
     /// Average cost: adding to a position adds to its cost, reducing it realises in proportion; what rounding
@@ -99,12 +109,12 @@ impl Ledger {
 
     /// Marks the position at a mid, given as twice its price in ticks.
     pub fn mark(&mut self, rules: &Instrument, twice_mid: i64) {
-        let mark = Money(rules.tick_lot.0 * i128::from(twice_mid));
+        let mark = rules.unit_value(twice_mid);
         match self.mark {
             Some(before) if before == mark => return,
-            Some(before) => self.inventory += Money((mark.0 - before.0) / 2 * i128::from(self.position.0)),
+            Some(before) => self.inventory += (mark - before) * self.position.0,
             // The first mark of a carried position shows what it had gained before.
-            None => self.inventory += Money(mark.0 / 2 * i128::from(self.position.0)) - self.cost,
+            None => self.inventory += mark * self.position.0 - self.cost,
         }
         self.mark = Some(mark);
         self.peak = self.peak.max(self.equity());
@@ -112,9 +122,12 @@ impl Ledger {
 
     /// The instrument's lot became `ratio` times finer.
     pub fn split_lots(&mut self, ratio: i64) {
+        let before = self.value();
         self.position = Lots(self.position.0 * ratio);
         self.venue.position = Lots(self.venue.position.0 * ratio);
         self.mark = self.mark.map(|m| Money(m.0 / i128::from(ratio)));
+        // An inverse contract's value is rounded per lot, so finer lots are worth a trifle more or less.
+        self.inventory += self.value() - before;
     }
 
     /// Signed inventory.
@@ -122,14 +135,14 @@ impl Ledger {
         self.position
     }
 
-    /// What the open position cost, signed like it.
+    /// Value of the open position when it was entered.
     pub fn cost(&self) -> Money {
         self.cost
     }
 
     /// Value of the position at the mark; zero before the first.
     fn value(&self) -> Money {
-        Money(self.mark.map_or(0, |m| m.0 / 2 * i128::from(self.position.0)))
+        self.mark.map_or(Money::ZERO, |one| one * self.position.0)
     }
 
     /// What fills brought in and out, fees and funding included.
@@ -181,7 +194,7 @@ impl Ledger {
     pub fn balance(&self) -> Balance {
         Balance {
             base: self.position + self.venue.position,
-            quote: self.cash() + self.venue.cash + self.venue.fees + self.funding,
+            quote: self.cash() + self.venue.cash + self.venue.fees + self.venue.funding,
         }
     }
 
@@ -194,7 +207,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::VenueId;
+    use crate::market::{Contract, Kind, VenueId};
     use crate::order::{FillWhy, Liquidity};
     use crate::units::{Rate, Step, Ticks};
     use proptest::prelude::*;
@@ -202,6 +215,14 @@ mod tests {
     fn btcusdt() -> Instrument {
         let step = |s| Step::parse(s).expect("a step");
         Instrument::new(VenueId::BinanceSpot, "BTCUSDT", "BTC", "USDT", step("0.01"), step("0.00001")).expect("rules")
+    }
+
+    /// Contracts of 10 USD, settled in BTC.
+    fn btcusd() -> Instrument {
+        let step = |s| Step::parse(s).expect("a step");
+        let contract = Contract { kind: Kind::Inverse, unit: Step::ONE, settle: "BTC".to_owned(), funding_every: None };
+        let spot = Instrument::new(VenueId::Deribit, "BTC-PERPETUAL", "BTC", "USD", step("0.5"), step("10"));
+        spot.expect("rules").with_contract(contract)
     }
 
     fn fill(rules: &Instrument, side: Side, price: i64, qty: i64, fee: Rate) -> Fill {
@@ -263,18 +284,78 @@ mod tests {
         assert_eq!(ledger.inventory().to_string(), "10000");
     }
 
+    #[test]
+    fn an_inverse_round_trip_earns_base() {
+        // Long 10 000 USD at 50 000, out at 55 000: 10000/50000 - 10000/55000 = 0.2 - 0.18181818… = 0.01818181… BTC.
+        // Fees of 5 bps: 0.0005 × 0.2 = 0.0001 and 0.0005 × 0.18181818… = 0.0000909090….
+        let rules = btcusd();
+        let mut ledger = Ledger::default();
+        ledger.mark(&rules, 200_000);
+        ledger.fill(&rules, &fill(&rules, Side::Bid, 100_000, 1_000, Rate(5_000)));
+        assert_eq!((ledger.cash().to_string(), ledger.unrealised()), ("0.1999".to_owned(), Money::ZERO));
+        ledger.mark(&rules, 220_000);
+        assert_eq!(format!("{:.12}", ledger.unrealised()), "0.018181818182");
+        ledger.fill(&rules, &fill(&rules, Side::Ask, 110_000, 1_000, Rate(5_000)));
+        assert_eq!(format!("{:.12}", ledger.realised()), "0.018181818182");
+        assert_eq!(format!("{:.12}", ledger.fees()), "0.000190909091");
+        assert_eq!((ledger.position(), ledger.cost(), ledger.cash()), (Lots::ZERO, Money::ZERO, ledger.equity()));
+    }
+
+    #[test]
+    fn a_short_inverse_position_gains_as_the_price_falls() {
+        // Short 1 000 USD at 50 000, mark 40 000: 1000/40000 - 1000/50000 = 0.025 - 0.02 = 0.005 BTC, worth 200 USD.
+        let rules = btcusd();
+        let mut ledger = Ledger::default();
+        ledger.mark(&rules, 200_000);
+        ledger.fill(&rules, &fill(&rules, Side::Ask, 100_000, 100, Rate(0)));
+        ledger.mark(&rules, 160_000);
+        assert_eq!((ledger.unrealised().to_string(), ledger.inventory().to_string()), ("0.005".into(), "0.005".into()));
+        assert_eq!(rules.in_quote(ledger.equity(), rules.price(160_000)).to_string(), "200");
+    }
+
+    #[test]
+    fn funding_is_paid_by_one_side_and_leaves_both_splits_alone() {
+        // 1 BTC at a mark of 60 000 and a rate of 0.0001 pays 6; half of it comes back later.
+        let rules = btcusdt();
+        let mut ledger = Ledger::default();
+        ledger.mark(&rules, 12_000_000);
+        ledger.fill(&rules, &fill(&rules, Side::Bid, 6_000_000, 100_000, Rate(0)));
+        let six = Money(6 * Money::PER_QUOTE);
+        ledger.fund(six);
+        assert_eq!((ledger.funding(), ledger.equity(), ledger.drawdown()), (six, -six, six));
+        ledger.fund(Money(-3 * Money::PER_QUOTE));
+        assert_eq!((ledger.equity().to_string(), ledger.drawdown().to_string()), ("-3".to_owned(), "3".to_owned()));
+        assert_eq!((ledger.realised(), ledger.unrealised()), (Money::ZERO, Money::ZERO));
+        assert_eq!((ledger.spread(), ledger.inventory()), (Money::ZERO, Money::ZERO));
+        assert_eq!(ledger.balance(), Balance { base: Lots::ZERO, quote: Money::ZERO });
+    }
+
     proptest! {
         #[test]
         fn every_account_balances_and_both_splits_agree(
-            steps in proptest::collection::vec((any::<bool>(), 1i64..2_000_000, 1i64..100_000, -50i64..200), 1..60)
+            is_inverse in any::<bool>(),
+            carried in (-1_000i64..1_000, 1i64..2_000_000),
+            steps in proptest::collection::vec(
+                (any::<bool>(), 1i64..2_000_000, 1i64..100_000, -50i64..200, -1_000_000i64..1_000_000),
+                1..60
+            ),
+            split_after in 0usize..60,
         ) {
-            let rules = btcusdt();
-            let mut ledger = Ledger::default();
+            let mut rules = if is_inverse { btcusd() } else { btcusdt() };
+            let cost = rules.value(Ticks(carried.1), Lots(carried.0));
+            let mut ledger = Ledger::carried(Lots(carried.0), cost);
             ledger.mark(&rules, 1_999_999);
-            for (buy, price, qty, bps) in steps {
+            for (i, (buy, price, qty, bps, funding)) in steps.into_iter().enumerate() {
                 let side = if buy { Side::Bid } else { Side::Ask };
                 ledger.fill(&rules, &fill(&rules, side, price, qty, Rate(bps * 100)));
                 ledger.mark(&rules, price * 2 + qty % 3);
+                ledger.fund(Money(i128::from(funding) * 1_000_003));
+                if i == split_after {
+                    // Ten of the new lots make an old one: a rounded value need not divide evenly.
+                    let lot = Step::new(rules.lot.size() / rust_decimal::Decimal::TEN).expect("a finer step");
+                    rules = Instrument { lot, ..rules.clone() }.with_tick(rules.tick).expect("steps");
+                    ledger.split_lots(10);
+                }
                 prop_assert_eq!(ledger.balance(), Balance { base: Lots::ZERO, quote: Money::ZERO });
                 let gross = ledger.equity() + ledger.fees() + ledger.funding();
                 prop_assert_eq!(ledger.realised() + ledger.unrealised(), gross);

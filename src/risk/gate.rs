@@ -240,9 +240,7 @@ impl Gate {
         if qty > qty_max {
             return refuse(RefusalCode::OrderQty, qty.0, qty_max.0);
         }
-        // Saturating, as nobody has judged yet how absurd these are.
-        let product = i128::from(price.0) * i128::from(qty.0);
-        let notional = Money(exposure.rules.tick_lot.0.saturating_mul(product));
+        let notional = exposure.rules.notional_quote(price, qty);
         if notional > limits.order_notional_max {
             let whole = |m: Money| i64::try_from(m.0 / Money::PER_QUOTE).unwrap_or(i64::MAX);
             return refuse(RefusalCode::OrderNotional, whole(notional), whole(limits.order_notional_max));

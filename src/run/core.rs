@@ -72,7 +72,9 @@ impl Core {
                 | Output::Decided { .. }
                 | Output::Sent(_)
                 | Output::Refused { .. }
-                | Output::Equity(_) => {}
+                | Output::Equity(_)
+                | Output::Funding(_)
+                | Output::FundingUnknown { .. } => {}
             }
         }
         if account_changed {

@@ -1,4 +1,5 @@
-//! Another program's recording becomes a session: the same inputs a live session would have had, nothing quoted.
+//! Another program's recordings become a session: the same inputs a live session would have had, and nothing quoted
+//! unless a strategy is named.
 //!
 //! The files are read through once before anything is written, so most of what can be wrong with them is found with
 //! the store untouched. What breaks later takes the session it had begun with it: half a recording is worse than
@@ -8,7 +9,7 @@ use super::core::Core;
 use super::prepare::{self, PrepareError};
 use crate::config::Loaded;
 use crate::engine::Input;
-use crate::journal::import::{self, Import, ImportError, Report, StepsFrom, Wish};
+use crate::journal::import::{self, Import, ImportError, Report, StepsFrom, Together, Wish};
 use crate::journal::{JournalError, Manifest, Options, Store};
 use crate::units::LocalTime;
 
@@ -37,21 +38,32 @@ pub struct Imported {
     pub steps_from: StepsFrom,
 }
 
-/// Imports `wish` as session `id`, or leaves the store as it was.
-pub fn import(loaded: &Loaded, store: &Store, id: &str, wish: Wish) -> Result<Imported, ImportFailed> {
-    let files: Vec<_> = wish.files.iter().map(|file| file.display().to_string()).collect();
-    let source = format!("imported from {} ({})", files.join(", "), wish.format.word());
-    let mut from = import::open(wish)?;
-    let (first_at, first) = from.next().ok_or_else(|| ImportFailed::Nothing(files.join(", ")))??;
+/// Imports these recordings as session `id`, one instrument each, or leaves the store as it was. With the text of a
+/// strategy, it quotes on all of them.
+pub fn import(
+    loaded: &Loaded,
+    store: &Store,
+    id: &str,
+    wishes: Vec<Wish>,
+    strategy: Option<&str>,
+) -> Result<Imported, ImportFailed> {
+    let sources: Vec<String> = wishes.iter().map(files).collect();
+    let mut from = import::together(wishes)?;
+    let (first_at, first) = from.next().ok_or_else(|| ImportFailed::Nothing(sources.join(", ")))??;
 
-    let spec = prepare::session_spec(loaded, vec![from.instrument().clone()], None)?;
+    let spec = prepare::session_spec(loaded, from.instruments(), strategy)?;
+    let strategies = prepare::strategies(&spec)?;
     let mut manifest = Manifest::new(id, spec.clone(), first_at);
     manifest.config_digest = Some(loaded.digest());
-    manifest.notes.push(source);
-    manifest.notes.extend(note_on_steps(&from));
+    for (import, files) in from.imports().iter().zip(&sources) {
+        // Of one instrument nobody needs to be told which.
+        let whose = if sources.len() > 1 { format!("{}: ", import.instrument().label()) } else { String::new() };
+        manifest.notes.push(format!("{whose}imported from {files} ({})", import.wish().format.word()));
+        manifest.notes.extend(note_on_steps(import).map(|note| whose + &note));
+    }
     let options = Options { segment_bytes: u64::from(loaded.settings.store.segment_mib) << 20, ..Options::IMPORT };
     let writer = store.create(id, manifest, options)?;
-    let core = Core::new(&spec, prepare::strategies(&spec)?, writer, None, loaded.settings.session.checkpoint_inputs);
+    let core = Core::new(&spec, strategies, writer, None, loaded.settings.session.checkpoint_inputs);
     match record(core, (first_at, first), &mut from) {
         Ok(manifest) => Ok(Imported { manifest, report: from.report(), steps_from: from.steps_from() }),
         Err(error) => {
@@ -62,7 +74,11 @@ pub fn import(loaded: &Loaded, store: &Store, id: &str, wish: Wish) -> Result<Im
     }
 }
 
-fn record(mut core: Core, first: (LocalTime, Input), from: &mut Import) -> Result<Manifest, ImportFailed> {
+fn files(wish: &Wish) -> String {
+    wish.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn record(mut core: Core, first: (LocalTime, Input), from: &mut Together) -> Result<Manifest, ImportFailed> {
     core.take(first.0, first.1)?;
     for input in from.by_ref() {
         let (at, input) = input?;

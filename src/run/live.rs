@@ -352,7 +352,7 @@ fn line(picture: &StatusSnapshot) -> String {
     for i in &picture.instruments {
         let equity = i.pnl.as_ref().map_or("", |p| p.equity.as_str());
         let mid = i.mid.as_deref().unwrap_or("-");
-        text += &format!(" · {} mid {mid} position {} equity {equity} {}", i.label, i.position, i.quote);
+        text += &format!(" · {} mid {mid} position {} equity {equity} {}", i.label, i.position, i.settle);
     }
     if !picture.reason.is_empty() {
         text += &format!(" · {}", picture.reason);

@@ -82,7 +82,11 @@ pub fn session_spec(
     instruments: Vec<Instrument>,
     strategy: Option<&str>,
 ) -> Result<SessionSpec, PrepareError> {
-    let risk = loaded.risk_limits(&instruments)?;
+    let risk = match (loaded.risk_limits(&instruments), strategy) {
+        // Who only records sends nothing: limits that do not fit an instrument let it send nothing.
+        (Err(_), None) => loaded.risk_limits(&[])?.for_instruments(instruments.len()),
+        (limits, _) => limits?,
+    };
     let desk = |rules: Instrument| DeskSpec {
         paper: loaded.paper_spec(rules.venue),
         signals: loaded.signal_spec(),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::{Settings, StrategyError, not_allowed};
 use super::{Decision, Idle, QUOTES_MAX, Quote, View, Wanted, Why};
-use crate::market::Instrument;
+use crate::market::{Instrument, Kind};
 use crate::numeric;
 use crate::units::{LocalTime, Lots, Nanos, Rate, Side, Ticks, to_tick};
 
@@ -27,8 +27,9 @@ pub(super) struct Target {
 /// The settings every strategy shares, and what it remembers of fills.
 #[derive(Clone, Debug)]
 pub(super) struct Ladder {
-    order_amount: Decimal,
-    inventory_target: Decimal,
+    base: Amounts,
+    /// Of inverse contracts, whose quantities are in quote units.
+    quote: Option<Amounts>,
     /// `e^{-η}` per order amount of inventory, 1 when η is 0.
     shape_factor: f64,
     /// Further levels: distance behind the first, ticks or basis points of the mid.
@@ -47,6 +48,14 @@ pub(super) struct Ladder {
     pub(super) memory: Memory,
 }
 
+/// Size of an order and the inventory to come back to, as written.
+#[derive(Clone, Copy, Debug)]
+struct Amounts {
+    order: Decimal,
+    target: Decimal,
+    keys: [&'static str; 2],
+}
+
 /// What `filled_order_delay_ms` has to remember.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Memory {
@@ -56,11 +65,18 @@ pub(super) struct Memory {
 
 impl Ladder {
     pub(super) fn take(settings: &mut Settings) -> Result<Self, StrategyError> {
-        let order_amount = settings.decimal("order_amount_base", None, "base currency per order")?;
-        if order_amount <= Decimal::ZERO {
-            return Err(not_allowed("order_amount_base", &order_amount, "more than 0, in base currency".to_owned()));
+        let order = settings.decimal("order_amount_base", None, "base currency per order")?;
+        let target = settings.decimal("inventory_target_base", Some(Decimal::ZERO), "base currency")?;
+        let base = Amounts { order, target, keys: ["order_amount_base", "inventory_target_base"] };
+        let order = settings.maybe_decimal("order_amount_quote", "quote currency per order of an inverse contract")?;
+        let target = settings.decimal("inventory_target_quote", Some(Decimal::ZERO), "quote currency")?;
+        let quote =
+            order.map(|order| Amounts { order, target, keys: ["order_amount_quote", "inventory_target_quote"] });
+        for Amounts { order, keys: [key, _], .. } in [Some(base), quote].into_iter().flatten() {
+            if order <= Decimal::ZERO {
+                return Err(not_allowed(key, &order, "more than 0".to_owned()));
+            }
         }
-        let inventory_target = settings.decimal("inventory_target_base", Some(Decimal::ZERO), "base currency")?;
         let eta = settings.number("order_amount_shape_factor", 0.0, 0.0..=10.0, "per order amount of inventory")?;
         let levels = settings.count("order_levels", 1, 1..=(QUOTES_MAX as i64 / 2), "levels a side")?;
         let in_ticks = settings.maybe_numbers("level_distances_ticks", 0.0..=1e9, "ticks behind the first level")?;
@@ -82,8 +98,8 @@ impl Ladder {
             )));
         }
         Ok(Self {
-            order_amount,
-            inventory_target,
+            base,
+            quote,
             shape_factor: numeric::exp(-eta),
             further: further.into_iter().collect(),
             further_in_bps,
@@ -113,25 +129,33 @@ impl Ladder {
                 .map(Lots)
                 .map_err(|_| not_allowed(key, &value, format!("a multiple of the lot {}", rules.lot)))
         };
-        let order_lots = count("order_amount_base", self.order_amount)?;
+        let meaning = "quote currency per order: the strategy is to quote an inverse contract";
+        let Amounts { order, target, keys } =
+            self.amounts(rules).ok_or(StrategyError::Missing { key: "order_amount_quote", meaning })?;
+        let order_lots = count(keys[0], order)?;
         if order_lots < rules.min_qty || order_lots > rules.max_qty {
             let (low, high) = (rules.qty_text(rules.min_qty), rules.qty_text(rules.max_qty));
-            return Err(not_allowed(
-                "order_amount_base",
-                &self.order_amount,
-                format!("{low} to {high} for {}", rules.label()),
-            ));
+            return Err(not_allowed(keys[0], &order, format!("{low} to {high} for {}", rules.label())));
         }
-        self.target_lots = count("inventory_target_base", self.inventory_target)?;
+        self.target_lots = count(keys[1], target)?;
         self.order_lots = order_lots;
         self.heed(rules);
         Ok(())
     }
 
+    /// The amounts in the units this instrument's quantities are in.
+    fn amounts(&self, rules: &Instrument) -> Option<Amounts> {
+        match rules.contract.kind {
+            Kind::Spot | Kind::Linear => Some(self.base),
+            Kind::Inverse => self.quote,
+        }
+    }
+
     /// The venue changed its lot in mid-session: the nearest amount that is not more.
     fn refit(&mut self, rules: &Instrument) {
-        self.order_lots = Lots(rules.lot.count_floor(self.order_amount).max(rules.min_qty.0).max(1));
-        let target = self.inventory_target / rules.lot.size();
+        let (order, target) = self.amounts(rules).map_or_else(Default::default, |it| (it.order, it.target));
+        self.order_lots = Lots(rules.lot.count_floor(order).max(rules.min_qty.0).max(1));
+        let target = target / rules.lot.size();
         self.target_lots = Lots(target.trunc().to_i64().unwrap_or(0));
         self.heed(rules);
     }
@@ -224,10 +248,11 @@ impl Ladder {
             if side.is_better(price, limit) {
                 price = limit;
             }
+            price = view.rules.snap(side, price);
             if let Some(previous) = previous
                 && !side.is_better(previous, price)
             {
-                price = Ticks(previous.0 - sign);
+                price = view.rules.snap(side, Ticks(previous.0 - sign));
             }
             if price.0 < 1 {
                 return;
@@ -262,9 +287,14 @@ impl Ladder {
     }
 
     fn heed(&mut self, rules: &Instrument) {
-        self.qty_least = rules.min_qty.max(Lots(1));
-        let least = (rules.min_notional.0 + rules.tick_lot.0 - 1) / rules.tick_lot.0;
-        self.tick_lots_least = i64::try_from(least).unwrap_or(i64::MAX / 2);
+        // What one lot (at a price of one tick, where the price matters) adds to an order's worth in quote currency.
+        let worth = rules.notional_quote(Ticks(1), Lots(1)).0;
+        let least = i64::try_from((rules.min_notional.0 + worth - 1) / worth).unwrap_or(i64::MAX / 2);
+        let smallest = rules.min_qty.max(Lots(1));
+        (self.qty_least, self.tick_lots_least) = match rules.contract.kind {
+            Kind::Spot | Kind::Linear => (smallest, least),
+            Kind::Inverse => (smallest.max(Lots(least)), 0),
+        };
         self.revision = rules.revision;
     }
 }

@@ -121,6 +121,16 @@ impl Settings {
         list.iter().map(|v| number_in(key, v, &range, unit)).collect::<Result<Vec<_>, _>>().map(Some)
     }
 
+    /// An exact decimal, if given.
+    pub(super) fn maybe_decimal(
+        &mut self,
+        key: &'static str,
+        meaning: &'static str,
+    ) -> Result<Option<Decimal>, StrategyError> {
+        self.known.push(key);
+        if self.table.contains_key(key) { self.decimal(key, None, meaning).map(Some) } else { Ok(None) }
+    }
+
     /// An exact decimal, as text (`"0.001"`) or a plain number.
     pub(super) fn decimal(
         &mut self,

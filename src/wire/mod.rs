@@ -5,6 +5,8 @@
 //! no venue by name; tests drive it by hand.
 
 mod amount;
+mod binance;
+pub mod binance_futures;
 pub mod binance_spot;
 pub mod board;
 #[cfg(test)]

@@ -9,6 +9,8 @@ pub const ALL: &[&dyn Exchange] = &[
     &super::bybit::SPOT,
     &super::bybit::LINEAR,
     &super::okx::OKX,
+    &super::binance_futures::BINANCE_USDM,
+    &super::binance_futures::BINANCE_COINM,
     &super::coinbase::COINBASE,
     &super::kraken::KRAKEN,
     &super::hyperliquid::HYPERLIQUID,

@@ -4,7 +4,7 @@ use std::fs;
 
 use papermaker::config::keys::{KEYS, Key};
 use papermaker::config::{ConfigErrors, Loaded, Sources, load};
-use papermaker::market::{Instrument, VenueId};
+use papermaker::market::{Contract, Instrument, Kind, VenueId};
 use papermaker::units::{Lots, Rate, Step};
 
 /// A folder with the given files, read with the given `--set`s.
@@ -284,6 +284,33 @@ fn limits_are_in_each_instruments_own_lots_or_refused() {
     let said = case(&[]).load().unwrap().risk_limits(&[btc, doge]).unwrap_err().to_string();
     assert!(said.contains("risk.position_max_base: 0.05 is less than one lot of binance-spot:DOGEUSDT, 1"), "{said}");
     assert!(said.contains("hint: set risk.instruments.\"binance-spot:DOGEUSDT\".position_max_base"), "{said}");
+}
+
+#[test]
+fn an_inverse_contract_needs_limits_of_its_own_in_quote_units() {
+    let step = |text| Step::parse(text).unwrap();
+    let contract = Contract { kind: Kind::Inverse, unit: Step::ONE, settle: "BTC".to_owned(), funding_every: None };
+    let spot = Instrument::new(VenueId::Deribit, "BTC-PERPETUAL", "BTC", "USD", step("0.5"), step("10")).unwrap();
+    let (inverse, spot) = (spot.clone().with_contract(contract), spot);
+    let said = |set: &[&str], rules: &Instrument| {
+        let all = set
+            .iter()
+            .fold(case(&[]), |case, key| case.set(&format!("risk.instruments.\"deribit:BTC-PERPETUAL\".{key}")));
+        all.load().unwrap().risk_limits(std::slice::from_ref(rules)).map_err(|e| e.to_string())
+    };
+    // 5 005 USD are 500 contracts of 10, rounded down.
+    let limits = said(&["position_max_quote=5005", "order_qty_max_quote=1000"], &inverse).unwrap();
+    assert_eq!((limits.position_max, limits.order_qty_max), (vec![Lots(500)], vec![Lots(100)]));
+    let missing = said(&["position_max_quote=5000"], &inverse).unwrap_err();
+    assert!(missing.contains("risk.order_qty_max_base: says nothing of deribit:BTC-PERPETUAL"), "{missing}");
+    assert!(missing.contains("hint: set risk.instruments.\"deribit:BTC-PERPETUAL\".order_qty_max_quote"), "{missing}");
+    let small = said(&["position_max_quote=5000", "order_qty_max_quote=9"], &inverse).unwrap_err();
+    assert!(small.contains("order_qty_max_quote: 9 is less than one lot"), "{small}");
+    // The wrong unit is a mistake either way.
+    let wrong = said(&["position_max_base=1", "order_qty_max_quote=1000"], &inverse).unwrap_err();
+    assert!(wrong.contains("position_max_base: quantities of deribit:BTC-PERPETUAL are in quote units"), "{wrong}");
+    let wrong = said(&["position_max_quote=1", "order_qty_max_base=100", "position_max_base=100"], &spot).unwrap_err();
+    assert!(wrong.contains("position_max_quote: quantities of deribit:BTC-PERPETUAL are in base units"), "{wrong}");
 }
 
 #[test]

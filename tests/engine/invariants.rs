@@ -2,7 +2,7 @@
 
 use papermaker::digest::{canonical_bytes, of_state};
 use papermaker::engine::{BookState, Command, Input, Mode, Output, Session, Stamped};
-use papermaker::market::{Instrument, InstrumentId, MarketEvent, MarketEventKind, Status, VenueId};
+use papermaker::market::{Instrument, InstrumentId, Kind, MarketEvent, MarketEventKind, Status, VenueId};
 use papermaker::order::{OrderState, ReportKind, Request};
 use papermaker::portfolio::Balance;
 use papermaker::risk::RiskState;
@@ -10,6 +10,7 @@ use papermaker::rng::Stream;
 use papermaker::strategy::Strategy;
 use papermaker::units::{LocalTime, Lots, Money, Nanos, Side, Step};
 
+use super::contracts::contract;
 use super::story::{ID, JoinBest, joining, spec, story};
 
 /// How many inputs each storm has; `PAPERMAKER_TEST_SIZE=full` makes them fifty times longer.
@@ -38,7 +39,11 @@ fn storm(seed: u64, length: u64) -> Vec<Stamped> {
             600..=699 => format!("bbo {qty}@{bid} / {qty}@{ask}"),
             700..=789 => format!("sell {qty}@{}", bid - draw.below(4) as i64),
             790..=879 => format!("buy {qty}@{}", ask + draw.below(4) as i64),
-            880..=949 => "tick".to_owned(),
+            880..=939 => "tick".to_owned(),
+            940..=944 => {
+                format!("mark {bid} rate {} due {}", ["-0.002", "0.001", "0.003"][draw.below(3) as usize], ms + 20)
+            }
+            945..=949 => format!("mark {bid}"),
             950..=959 => "gap".to_owned(),
             960..=964 => "lost".to_owned(),
             965..=969 => "stale".to_owned(),
@@ -60,6 +65,8 @@ fn no_storm_breaks_a_promise() {
         let limit = 3 + (seed as i64 % 4) * 7;
         let mut spec = spec(limit);
         spec.seed = seed;
+        let kind = if seed % 2 == 0 { Kind::Linear } else { Kind::Inverse };
+        spec.desks[0].rules = contract(kind).desks.remove(0).rules;
         let latency = &mut spec.desks[0].paper.latency;
         (latency.feed_us, latency.entry_us, latency.response_us) = (3_000, 7_000 * (seed as u32 % 3), 5_000);
         latency.entry_jitter = if seed % 2 == 0 { 0.0 } else { 0.5 };
@@ -119,6 +126,7 @@ fn no_storm_breaks_a_promise() {
                 assert!(session.orders(ID).iter().all(|o| !o.kind.may_rest()), "{at}: rests while halted");
             }
         }
+        assert!(session.equity(ID).funding != Money::ZERO, "seed {seed}: nothing was ever due");
         assert!(fills > 20, "seed {seed}: a storm without trades proves nothing ({fills} fills)");
     }
 }

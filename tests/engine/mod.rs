@@ -1,5 +1,6 @@
 //! The session, told as stories and shaken by storms.
 
+pub mod contracts;
 pub mod story;
 
 mod invariants;

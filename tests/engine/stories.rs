@@ -91,6 +91,32 @@ fn nothing_rests_on_a_book_that_cannot_be_trusted() {
 }
 
 #[test]
+fn every_silent_connection_has_to_speak_again_before_the_book_is_believed() {
+    // Book on connection 0, trades on connection 1.
+    let states = [
+        ("200 stale 1", BookState::Stale),
+        // A new book says nothing of the trades, nor does the book's own connection.
+        ("210 book 9@1000 / 9@1004", BookState::Stale),
+        ("220 live 0", BookState::Stale),
+        ("230 stale 0", BookState::Stale),
+        ("240 stale 1", BookState::Stale),
+        ("250 live 1", BookState::Stale),
+        ("260 live 0", BookState::Live),
+        // A connection lost is worse than a silent one, and its book has to come again.
+        ("270 stale 1", BookState::Stale),
+        ("280 lost 1", BookState::Disconnected),
+        ("290 live 1", BookState::Disconnected),
+        ("300 book 9@1000 / 9@1004", BookState::Live),
+    ];
+    let mut told = "100 book 10@1000 / 10@1004\n150 tick".to_owned();
+    for (line, state) in states {
+        told = format!("{told}\n{line}");
+        let (session, _) = run(&spec(100), joining(5), &story(&told));
+        assert_eq!(session.book_state(ID), state, "after {line}");
+    }
+}
+
+#[test]
 fn a_change_to_an_unknown_book_says_nothing() {
     let (session, said) = run(&spec(100), joining(5), &story("100 level bid 10@1000\n110 level ask 10@1004\n120 tick"));
     assert_eq!(session.book_state(ID), BookState::Empty);

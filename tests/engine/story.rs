@@ -6,7 +6,9 @@
 //! 150 level bid 4@1000                  a change of one level
 //! 160 sell 4@1000                       a print, by its taker; `block` after it flags it
 //! 170 bbo 3@1001 / 10@1004              best bid and offer
-//! 180 tick · gap · lost · live · stale · pause · resume · halt · reduce · flatten · stop
+//! 180 mark 1002 rate 0.01 due 300       a contract's mark, and its funding every 100 ms; `accrues` for `due 300`
+//! 190 stale 1                           connection 1 has gone silent; `live 1` it is back, `lost 1` gone. 0 unsaid
+//! 200 tick · gap · pause · resume · halt · reduce · flatten · stop
 //! ```
 
 use papermaker::engine::{Command, DeskSpec, Input, Output, QuotingSpec, Session, SessionSpec, Stamped};
@@ -14,13 +16,13 @@ use papermaker::exchange::PaperSpec;
 use papermaker::exchange::latency::LatencySpec;
 use papermaker::exchange::queue::QueueModel;
 use papermaker::market::{
-    Extent, FeedEvent, FeedEventKind, Instrument, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags,
-    VenueId,
+    Extent, FeedEvent, FeedEventKind, Funding, Instrument, InstrumentId, Level, Mark, MarketEvent, MarketEventKind,
+    PrintFlags, VenueId,
 };
 use papermaker::risk::RiskLimits;
 use papermaker::signal::SignalSpec;
 use papermaker::strategy::{Decision, Quote, Strategies, Strategy, View, Wanted, Why};
-use papermaker::units::{LocalTime, Lots, Money, Nanos, Rate, Side, Step, Ticks};
+use papermaker::units::{FundingRate, LocalTime, Lots, Money, Nanos, Rate, Side, Step, Ticks, VenueTime};
 
 pub const ID: InstrumentId = InstrumentId(0);
 
@@ -106,13 +108,15 @@ fn stamped(seq: u64, line: &str) -> Stamped {
     let (ms, rest) = line.split_once(' ').unwrap_or_else(|| panic!("no time in {line:?}"));
     let at = LocalTime(0) + Nanos::from_ms(ms.parse().unwrap_or_else(|_| panic!("no time in {line:?}")));
     let (word, args) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
-    Stamped { seq, at, input: input(seq, word, args) }
+    Stamped { seq, at, input: input(seq, at, word, args) }
 }
 
-fn input(seq: u64, word: &str, args: &str) -> Input {
+fn input(seq: u64, at: LocalTime, word: &str, args: &str) -> Input {
     let market = |kind| Input::Market(MarketEvent { instrument: ID, venue_time: None, kind });
     let feed = |kind| {
-        Input::Feed(FeedEvent { venue: VenueId::BinanceSpot, connection: 0, instrument: Some(ID), generation: 1, kind })
+        let connection = if args.is_empty() { 0 } else { args.parse().expect("the number of a connection") };
+        let instrument = Some(ID);
+        Input::Feed(FeedEvent { venue: VenueId::BinanceSpot, connection, instrument, generation: 1, kind })
     };
     let command = |command| Input::Command { by: "operator".to_owned(), command };
     let sides = || args.split_once('/').unwrap_or_else(|| panic!("no slash in {args:?}"));
@@ -139,6 +143,12 @@ fn input(seq: u64, word: &str, args: &str) -> Input {
             let flags = if flag == "block" { PrintFlags::BLOCK } else { PrintFlags::NONE };
             market(MarketEventKind::Trade { id: seq, taker, price, qty, flags })
         }
+        // The venue's clock shows what ours does.
+        "mark" => Input::Market(MarketEvent {
+            instrument: ID,
+            venue_time: Some(VenueTime(at.0)),
+            kind: MarketEventKind::Mark(mark(args)),
+        }),
         "gap" => market(MarketEventKind::Gap { expected: 1, found: 3 }),
         "lost" => feed(FeedEventKind::Disconnected { reason: "1006".to_owned() }),
         "live" => feed(FeedEventKind::Live),
@@ -152,6 +162,25 @@ fn input(seq: u64, word: &str, args: &str) -> Input {
         "stop" => command(Command::Stop),
         _ => panic!("no such word: {word:?}"),
     }
+}
+
+/// `1002 rate 0.01 due 300`, `1002 rate 0.01 accrues`, `1002`.
+fn mark(text: &str) -> Mark {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let decimal = |text: &str| text.parse().unwrap_or_else(|_| panic!("not a decimal: {text:?}"));
+    let funding = |rate: &str, due| Funding {
+        rate: FundingRate::from_decimal(decimal(rate)).expect("a rate"),
+        due,
+        every: Nanos::from_ms(100),
+        at_index: false,
+    };
+    let funding = match words[1..] {
+        [] => None,
+        ["rate", rate, "due", ms] => Some(funding(rate, Some(VenueTime(Nanos::from_ms(ms.parse().expect("ms")).0)))),
+        ["rate", rate, "accrues"] => Some(funding(rate, None)),
+        _ => panic!("no such mark: {text:?}"),
+    };
+    Mark { mark: Money::from_decimal(decimal(words[0])), index: None, funding }
 }
 
 fn levels(text: &str) -> Vec<Level> {

@@ -1,16 +1,16 @@
 //! Tables of a session told by hand, row by row.
 
-use papermaker::engine::{Command, EquityMark, Input, Output, Stamped};
+use papermaker::engine::{Command, EquityMark, FundingPayment, Input, Output, Stamped};
 use papermaker::journal::export::{At, Cast, Exported, Kind, Wish, export, table::Format};
 use papermaker::market::{
-    Extent, FeedEvent, FeedEventKind, Instrument, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags,
-    VenueId,
+    self, Contract, Extent, FeedEvent, FeedEventKind, Funding, Instrument, InstrumentId, Level, Mark, MarketEvent,
+    MarketEventKind, PrintFlags, VenueId,
 };
 use papermaker::order::{Fill, FillWhy, Liquidity, OrderId, OrderKind, RejectReason, Report, ReportKind, Request};
 use papermaker::risk::{Refusal, RefusalCode, RiskLimits, RiskState};
 use papermaker::signal::Top;
 use papermaker::strategy::{Decision, Estimator, Idle, Quote, Wanted, Why};
-use papermaker::units::{LocalTime, Lots, Money, Side, Step, Ticks, VenueTime};
+use papermaker::units::{FundingRate, LocalTime, Lots, Money, Nanos, Side, Step, Ticks, VenueTime};
 
 const BTC: InstrumentId = InstrumentId(0);
 
@@ -54,9 +54,20 @@ fn cast() -> Cast {
 }
 
 fn write(kind: Kind, format: Format, at: At, depth: usize, records: &[Record]) -> (Vec<String>, Exported) {
+    write_of(cast(), kind, format, at, depth, records)
+}
+
+fn write_of(
+    cast: Cast,
+    kind: Kind,
+    format: Format,
+    at: At,
+    depth: usize,
+    records: &[Record],
+) -> (Vec<String>, Exported) {
     let mut out = Vec::new();
     let records = records.iter().cloned().map(Ok::<Record, String>);
-    let exported = export(Wish { kind, format, at, depth }, cast(), records, &mut out).unwrap();
+    let exported = export(Wish { kind, format, at, depth }, cast, records, &mut out).unwrap();
     (String::from_utf8(out).unwrap().lines().map(str::to_owned).collect(), exported)
 }
 
@@ -306,8 +317,87 @@ fn equity_is_what_was_realised_and_not_less_what_was_paid() {
     };
     let records = [said(1, Input::Tick, vec![Output::Equity(mark)])];
     // 0.5 - 0.2 - 0.01 = 0.29.
-    let row = "1000000,0.29,-2.01,0.02000,100.015,0.5,-0.2,0.01,0,0.05,1,BTCUSDT,0.4,-0.1";
+    let row = "1000000,0.29,-2.01,0.02000,100.015,0.5,-0.2,0.01,0,0.05,1,BTCUSDT,0.4,-0.1,USDT";
     assert_eq!(csv(Kind::Equity, &records), [row]);
+}
+
+/// The cast as contracts of 10 USD, settled in BTC.
+fn inverse() -> Cast {
+    let mut cast = cast();
+    let contract =
+        Contract { kind: market::Kind::Inverse, unit: Step::ONE, settle: "BTC".to_owned(), funding_every: None };
+    let spot = Instrument { lot: Step::parse("10").unwrap(), ..cast.instruments.remove(0) };
+    cast.instruments.push(spot.with_contract(contract));
+    cast
+}
+
+#[test]
+fn amounts_of_an_inverse_contract_are_in_the_coin_unless_a_column_says_quote() {
+    let mark = EquityMark {
+        instrument: BTC,
+        position: Lots(2_000),
+        twice_mid: 10_000_000,
+        cash: money("0.4"),
+        realised: money("0.002"),
+        unrealised: money("0"),
+        fees: money("0.0005"),
+        funding: money("0.0001"),
+        spread: money("0.002"),
+        inventory: money("0"),
+        drawdown: money("0"),
+    };
+    let fill = Fill {
+        side: Side::Bid,
+        price: Ticks(5_000_000),
+        qty: Lots(1_000),
+        remaining: Lots(0),
+        fee: money("0.0001"),
+        liquidity: Liquidity::Maker,
+        why: FillWhy::QueueFront,
+        queue_ahead: Lots(7),
+    };
+    let report = Report { id: OrderId(1), instrument: BTC, happened: LocalTime(5), kind: ReportKind::Filled(fill) };
+    let records = [said(1, Input::Tick, vec![Output::Equity(mark), Output::Heard(report)])];
+    let rows = |kind| write_of(inverse(), kind, Format::Csv, At::End, 0, &records).0.remove(1);
+    // 0.0014 BTC at 50 000 are 70 USD, 0.4 are 20 000; a fee of 0.0001 is 5.
+    let row = "1000000,70,20000,20000,50000.000,0.002,0,0.0005,0.0001,0,1,BTCUSDT,0.002,0,BTC";
+    assert_eq!(rows(Kind::Equity), row);
+    assert_eq!(rows(Kind::Fills), "1,5,1000000,1,BTCUSDT,buy,50000.00,10000,5,maker,queue_front,70");
+}
+
+#[test]
+fn marks_and_what_was_paid_on_them() {
+    let due = Some(VenueTime(9_000_000));
+    let funding = Funding {
+        rate: FundingRate::from_decimal("0.0001".parse().unwrap()).unwrap(),
+        due,
+        every: Nanos(1),
+        at_index: false,
+    };
+    let mark = Mark { mark: Some(money("60000.125")), index: None, funding: Some(funding) };
+    let paid = FundingPayment {
+        instrument: BTC,
+        position: Lots(-100_000),
+        amount: money("-6"),
+        rate: funding.rate,
+        price: money("60000"),
+        due,
+    };
+    let unknown = Output::FundingUnknown { instrument: BTC, position: Lots(-100_000), payments: 3 };
+    let mut told = news(1, MarketEventKind::Mark(mark));
+    told.1 = vec![Output::Funding(paid), unknown];
+    let accrued = said(2, Input::Tick, vec![Output::Funding(FundingPayment { due: None, ..paid })]);
+    let only_index = Mark { index: Some(money("59999")), ..Mark::default() };
+    assert_eq!(
+        csv(Kind::Funding, &[told, accrued, news(3, MarketEventKind::Mark(only_index))]),
+        [
+            "1,1000000,1000007,binance-spot,BTCUSDT,mark,60000.125,,0.0001,9000000,,,,",
+            "1,1000000,1000007,binance-spot,BTCUSDT,paid,60000,,0.0001,9000000,-1.00000,-6,USDT,",
+            "1,1000000,1000007,binance-spot,BTCUSDT,unknown,,,,,-1.00000,,,3",
+            "2,2000000,,binance-spot,BTCUSDT,accrued,60000,,0.0001,,-1.00000,-6,USDT,",
+            "3,3000000,3000007,binance-spot,BTCUSDT,mark,,59999,,,,,,",
+        ]
+    );
 }
 
 #[test]

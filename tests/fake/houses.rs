@@ -5,27 +5,6 @@ use serde_json::Value;
 use super::*;
 use crate::support::fake::{Fault, Plan};
 
-/// A book followed from the first message on, over REST where the venue begins it there.
-async fn in_step(fake: &Fake) -> (Client, Rebuilt) {
-    let manual = manual(fake.id());
-    let mut client = Client::following(fake).await;
-    let mut rebuilt = Rebuilt::new(fake.id(), manual.window);
-    fake.play(20);
-    follow(&mut client, fake, &mut rebuilt).await;
-    let depth = match fake.id() {
-        VenueId::BinanceSpot => Some("/api/v3/depth?limit=5000&symbol="),
-        VenueId::BinanceUsdm => Some("/fapi/v1/depth?limit=1000&symbol="),
-        VenueId::BinanceCoinm => Some("/dapi/v1/depth?limit=1000&symbol="),
-        _ => None,
-    };
-    if let Some(path) = depth {
-        let (status, body) = rest(fake, &format!("{path}{}", manual.symbol), None).await;
-        assert_eq!(status, 200, "{body}");
-        rebuilt.fetched(manual.symbol, &body);
-    }
-    (client, rebuilt)
-}
-
 #[tokio::test]
 async fn what_every_house_says_adds_up_to_its_true_book_and_tape() {
     for manual in &MANUALS {

@@ -1,6 +1,7 @@
 //! The fake venue and the readers of recordings, tested before anything is tested with them.
 
 mod captures;
+mod dialects;
 mod faults;
 mod houses;
 
@@ -14,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::support::captures::rebuilt::Rebuilt;
-use crate::support::fake::{Fake, Kind};
+use crate::support::fake::Fake;
 
 /// Longest that anything here may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -158,13 +159,16 @@ impl Client {
     /// Connected, and everything in the manual said and obeyed.
     async fn following(fake: &Fake) -> Self {
         let manual = manual(fake.id());
+        let before = fake.stats();
         let mut client = Self::connect(fake, manual.path).await.expect("a venue that listens");
         for text in manual.say {
             client.say(text).await;
         }
-        let obeyed = fake.wait(PATIENCE, |fake| fake.stats().subscriptions(manual.book) > 0).await;
+        let obeyed = fake
+            .wait(PATIENCE, |fake| fake.stats().subscriptions(manual.book) > before.subscriptions(manual.book))
+            .await;
         assert!(obeyed, "{}: {:?}", fake.id(), fake.stats());
-        let all = fake.wait(PATIENCE, |fake| fake.stats().heard.len() >= manual.say.len()).await;
+        let all = fake.wait(PATIENCE, |fake| fake.stats().heard.len() >= before.heard.len() + manual.say.len()).await;
         assert!(all, "{}: not everything was heard", fake.id());
         client
     }
@@ -215,6 +219,27 @@ async fn follow(client: &mut Client, fake: &Fake, rebuilt: &mut Rebuilt) {
     }
 }
 
+/// A book followed from the first message on, over REST where the venue begins it there.
+async fn in_step(fake: &Fake) -> (Client, Rebuilt) {
+    let manual = manual(fake.id());
+    let mut client = Client::following(fake).await;
+    let mut rebuilt = Rebuilt::new(fake.id(), manual.window);
+    fake.play(20);
+    follow(&mut client, fake, &mut rebuilt).await;
+    let depth = match fake.id() {
+        VenueId::BinanceSpot => Some("/api/v3/depth?limit=5000&symbol="),
+        VenueId::BinanceUsdm => Some("/fapi/v1/depth?limit=1000&symbol="),
+        VenueId::BinanceCoinm => Some("/dapi/v1/depth?limit=1000&symbol="),
+        _ => None,
+    };
+    if let Some(path) = depth {
+        let (status, body) = rest(fake, &format!("{path}{}", manual.symbol), None).await;
+        assert_eq!(status, 200, "{body}");
+        rebuilt.fetched(manual.symbol, &body);
+    }
+    (client, rebuilt)
+}
+
 /// `GET` or, with a body, `POST`; status and body.
 async fn rest(fake: &Fake, path: &str, body: Option<&str>) -> (u16, String) {
     let client = papermaker_client();
@@ -231,9 +256,4 @@ fn papermaker_client() -> reqwest::Client {
     // Several tests do this; the first one wins.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().expect("a client")
-}
-
-/// Kinds by the names of the manual.
-fn kind_of(fake: &Fake, topic: &str) -> Kind {
-    crate::support::fake::house::of(fake.id()).about(topic).0
 }

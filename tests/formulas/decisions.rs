@@ -1,6 +1,6 @@
 //! What the strategies say when asked, against the formulas they claim.
 
-use papermaker::market::{Book, Instrument, InstrumentId, Level, VenueId};
+use papermaker::market::{Book, Contract, Instrument, InstrumentId, Kind, Level, PriceRule, VenueId};
 use papermaker::signal::{SignalSpec, Signals, Top};
 use papermaker::strategy::avellaneda_stoikov::{reservation_price, spread};
 use papermaker::strategy::glft::{Exact, closed_form};
@@ -10,8 +10,20 @@ use papermaker::units::{LocalTime, Lots, Money, Nanos, Rate, Side, Step, Ticks};
 pub fn btcusdt() -> Instrument {
     let (tick, lot) = (Step::parse("0.01").unwrap(), Step::parse("0.00001").unwrap());
     let mut rules = Instrument::new(VenueId::BinanceSpot, "BTCUSDT", "BTC", "USDT", tick, lot).unwrap();
-    rules.min_notional = Money::from_decimal("5".parse().unwrap()).unwrap();
+    rules.min_notional = money("5");
     rules
+}
+
+/// Contracts of 10 USD, settled in BTC.
+fn inverse() -> Instrument {
+    let contract = Contract { kind: Kind::Inverse, unit: Step::ONE, settle: "BTC".to_owned(), funding_every: None };
+    let (tick, lot) = (Step::parse("0.5").unwrap(), Step::parse("10").unwrap());
+    let spot = Instrument::new(VenueId::Deribit, "BTC-PERPETUAL", "BTC", "USD", tick, lot).unwrap();
+    spot.with_contract(contract)
+}
+
+fn money(text: &str) -> Money {
+    Money::from_decimal(text.parse().unwrap()).unwrap()
 }
 
 /// A market to be asked about.
@@ -241,6 +253,38 @@ fn levels_stand_behind_each_other_and_share_the_room() {
     let expected =
         vec![(Side::Bid, -5, 36), (Side::Bid, -6, 34), (Side::Ask, 5, 100), (Side::Ask, 6, 100), (Side::Ask, 15, 100)];
     assert_eq!(quotes, expected);
+}
+
+#[test]
+fn quotes_lie_where_the_venue_takes_them() {
+    // Five significant figures leave whole units at 60 000. Around the mid 60 001.00 that is 60 000 and 60 002; the
+    // second levels, a fifth of a tick behind, have to go a whole unit further.
+    let mut strategy = make(
+        "kind = \"fixed-spread\"\nhalf_spread_ticks = 5\norder_amount_base = \"0.001\"\norder_levels = 2\n\
+         level_distances_ticks = [0.2]",
+    );
+    let mut scene = Scene::new(6_000_000, 6_000_200);
+    scene.rules.price_rule = PriceRule::SignificantFigures(5);
+    let prices: Vec<_> = scene.ask(&mut *strategy).iter().map(|q| q.price.0).collect();
+    assert_eq!(prices, [6_000_000, 5_999_900, 6_000_200, 6_000_300]);
+}
+
+#[test]
+fn an_inverse_contract_is_quoted_in_amounts_of_quote_currency() {
+    let rules = inverse();
+    let text = "kind = \"fixed-spread\"\nhalf_spread_ticks = 5\norder_amount_base = \"0.001\"\n";
+    let missing = build(text, &rules).err().unwrap();
+    assert!(matches!(missing, StrategyError::Missing { key: "order_amount_quote", .. }), "{missing}");
+    let between = build(&format!("{text}order_amount_quote = 105"), &rules).err().unwrap();
+    assert_eq!(between.to_string(), "order_amount_quote = 105 is not allowed: must be a multiple of the lot 10");
+    // 100 USD in contracts of 10 are 10 lots; the smallest order of 150 USD asks 15.
+    for (least, lots) in [("0", 10), ("150", 15)] {
+        let mut strategy = build(&format!("{text}order_amount_quote = 100"), &rules).unwrap();
+        let mut scene = Scene::new(100_000, 100_002);
+        scene.rules = Instrument { revision: 1, min_notional: money(least), ..rules.clone() };
+        let quotes: Vec<_> = scene.ask(&mut *strategy).iter().map(|q| (q.price.0, q.qty.0)).collect();
+        assert_eq!(quotes, [(99_996, lots), (100_006, lots)]);
+    }
 }
 
 #[test]

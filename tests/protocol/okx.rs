@@ -3,7 +3,9 @@
 mod golden;
 mod recorded;
 
-use papermaker::market::{FeedEventKind, Instrument, InstrumentId, MarketEventKind, PrintFlags, Status, VenueId};
+use papermaker::market::{
+    Contract, FeedEventKind, Instrument, InstrumentId, Kind, MarketEventKind, PrintFlags, Status, VenueId,
+};
 use papermaker::units::{Lots, Nanos, Side, Step, VenueTime};
 use papermaker::wire::conversation::Conversation;
 use papermaker::wire::depth_sync::SyncLimits;
@@ -15,6 +17,7 @@ use papermaker::wire::{About, Action, Protocol, Said};
 use crate::support::{self, talk::words};
 
 const BTC: InstrumentId = InstrumentId(0);
+const SWAP: InstrumentId = InstrumentId(1);
 
 type Talk = support::talk::Talk<Conversation<OkxDialect>>;
 
@@ -333,10 +336,21 @@ fn case_19_times_are_texts_of_milliseconds_and_may_step_back() {
 }
 
 #[test]
-fn spot_and_swaps_are_on_connections_of_their_own() {
-    let list = ["BTC-USDT", "BTC-USDT-SWAP", "ETH-USDT"].map(|symbol| instrument(symbol, "0.1", "0.001"));
-    let connections = OKX.connect((0..).map(InstrumentId).zip(list).collect(), Options::default());
-    let ids: Vec<_> = connections.iter().map(|c| c.instruments()).collect();
-    assert_eq!(ids, [vec![InstrumentId(0), InstrumentId(2)], vec![InstrumentId(1)]]);
-    assert!(connections.iter().all(|c| c.ws_path() == "/ws/v5/public"));
+fn spot_and_swaps_share_a_connection_and_only_swaps_wait_for_marks() {
+    let swap = |symbol| Instrument { contract: contract(), ..instrument(symbol, "0.1", "0.001") };
+    let list = vec![(BTC, instrument("BTC-USDT", "0.1", "0.001")), (SWAP, swap("BTC-USDT-SWAP"))];
+    let mut talk = Talk::about(OKX.conversation(list, patient()));
+    assert_eq!(talk.protocol.ws_path(), "/ws/v5/public");
+    talk.open();
+    let spot = book("snapshot", -1, 15, "100.0 1", "101.0 1");
+    assert_eq!(words(&talk.hear(&spot)), ["snapshot 15", "live"]);
+    assert_eq!(words(&talk.hear(spot.replace("BTC-USDT", "BTC-USDT-SWAP"))), ["snapshot 15"]);
+    assert_eq!(words(&talk.wait_ms(10_250)), ["no_data mark"]);
+    let mark =
+        r#"{"arg":{"channel":"mark-price","instId":"BTC-USDT-SWAP"},"data":[{"markPx":"100.4","ts":"1790000000200"}]}"#;
+    assert_eq!(words(&talk.hear(mark)), ["mark", "live"]);
+}
+
+fn contract() -> Contract {
+    Contract { kind: Kind::Linear, unit: Step::ONE, settle: "USDT".to_owned(), funding_every: None }
 }

@@ -218,7 +218,12 @@ impl Left<'_> {
                         };
                         alive.retain(|id| Some(*id) != over);
                     }
-                    Output::Refused { .. } | Output::Risk { .. } | Output::Commanded { .. } | Output::Equity(_) => {}
+                    Output::Refused { .. }
+                    | Output::Risk { .. }
+                    | Output::Commanded { .. }
+                    | Output::Equity(_)
+                    | Output::Funding(_)
+                    | Output::FundingUnknown { .. } => {}
                 }
             }
             let staying = alive.iter().find(|id| !leaving.contains(id));

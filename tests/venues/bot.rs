@@ -115,11 +115,17 @@ pub struct Bot {
 impl Bot {
     /// Listens to both instruments of the fake.
     pub async fn listen(fake: &Fake, options: Options, settings: Settings) -> Self {
+        Self::listen_after(fake, options, settings, |_| ()).await
+    }
+
+    /// The same; `then` happens when the rules are known and before the first socket for news is opened.
+    pub async fn listen_after(fake: &Fake, options: Options, settings: Settings, then: impl FnOnce(&Fake)) -> Self {
         let exchange = venues::find(fake.id()).expect("a venue we speak with");
         let endpoint = Endpoint::new(fake.id(), &fake.ws_url(), &fake.rest_url()).expect("loopback is allowed");
         let symbols: Vec<_> = fake.listings().iter().map(|l| l.symbol).collect();
         let instruments = feed::discover(&endpoint, &symbols).await;
         let instruments = instruments.unwrap_or_else(|e| panic!("{}: {e}", fake.id()));
+        then(fake);
         let own: Vec<_> = (0..).map(InstrumentId).zip(instruments.clone()).collect();
         let ears = Ears { rules: own.iter().cloned().collect(), ..Ears::default() };
         let ears = Arc::new(Mutex::new(ears));

@@ -4,15 +4,22 @@ use std::sync::Arc;
 
 use papermaker::dashboard::status::{JournalStatus, Phase};
 use papermaker::dashboard::{Observer, StatusSnapshot};
+use papermaker::engine::SessionSpec;
+use papermaker::market::Kind;
 use papermaker::units::{LocalTime, Nanos};
 
-use crate::engine::story::{joining, rules, run, spec, story};
+use crate::engine::contracts::contract;
+use crate::engine::story::{joining, run, spec, story};
 
 /// The picture at the end of a story, 10 ms after its last input.
 fn picture_of(told: &str) -> Arc<StatusSnapshot> {
+    picture_of_a(&spec(100), told)
+}
+
+fn picture_of_a(spec: &SessionSpec, told: &str) -> Arc<StatusSnapshot> {
     let inputs = story(told);
-    let (session, said) = run(&spec(100), joining(5), &inputs);
-    let mut observer = Observer::new("story", &[rules()], &joining(5));
+    let (session, said) = run(spec, joining(5), &inputs);
+    let mut observer = Observer::new("story", &[spec.desks[0].rules.clone()], &joining(5));
     for (seq, output) in said {
         let at = inputs[usize::try_from(seq).expect("small") - 1].at;
         observer.hear(&[output], at);
@@ -45,6 +52,21 @@ fn a_fill_is_counted_and_reaches_the_money_and_the_limits() {
     let pnl = it.pnl.as_ref().expect("marked");
     assert_eq!((seen.fills, it.position.as_str(), pnl.spread.as_str(), pnl.equity.as_str()), (1, "5", "10", "10"));
     assert_eq!((it.limits[0].limit.as_str(), it.limits[0].share), ("position_max_base", 0.05));
+}
+
+#[test]
+fn a_position_is_worth_its_quote_currency_whatever_it_is_counted_in() {
+    // 5 at the mid 1002 are 5010; 5 contracts of 1000 are 5000, and they earn the coin.
+    for (kind, worth, words) in [
+        (Kind::Linear, "5010", ["position_max_base", "USDT", "holds   5 TEST, worth 5010 USDT"]),
+        (Kind::Inverse, "5000", ["position_max_quote", "TEST", "holds   5000 USDT, worth 5000 USDT"]),
+    ] {
+        let seen = picture_of_a(&contract(kind), &format!("{QUOTED}160 sell 15@1000\n170 tick"));
+        let it = &seen.instruments[0];
+        assert_eq!((it.notional_quote.as_deref(), seen.gross_notional_quote.as_str()), (Some(worth), worth));
+        assert_eq!([it.limits[0].limit.as_str(), it.settle.as_str()], words[..2]);
+        assert!(seen.block().contains(words[2]), "{}", seen.block());
+    }
 }
 
 #[test]

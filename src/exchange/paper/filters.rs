@@ -21,9 +21,9 @@ pub(super) fn refusal(order: &Entering, market: &Visible<'_>) -> Option<RejectRe
         Some(RejectReason::NotTrading)
     } else if order.qty < rules.min_qty || order.qty > rules.max_qty || order.qty <= Lots::ZERO {
         Some(RejectReason::LotSize)
-    } else if priced && order.price.0 <= 0 {
+    } else if priced && (order.price.0 <= 0 || !rules.price_rule.allows(rules.tick, order.price)) {
         Some(RejectReason::PriceFilter)
-    } else if rules.notional(order.price, order.qty) < rules.min_notional {
+    } else if rules.notional_quote(order.price, order.qty) < rules.min_notional {
         Some(RejectReason::Notional)
     } else if priced && is_out_of_band(order, market) {
         Some(RejectReason::PercentPrice)

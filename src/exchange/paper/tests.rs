@@ -2,7 +2,7 @@
 
 use super::desk::{Desk, levels, ms, spec};
 use super::*;
-use crate::market::{Extent, Instrument, PrintFlags};
+use crate::market::{Extent, Instrument, PriceRule, PrintFlags};
 use crate::order::{FillWhy, Liquidity, OrderKind, RejectReason};
 use crate::units::{Money, Rate, Step, Ticks};
 
@@ -371,10 +371,15 @@ fn the_venue_refuses_in_its_own_words() {
     };
     let band = |rules: &mut Instrument| rules.price_band = Some((Rate(5_000_000), Rate(20_000_000)));
     let limit = OrderKind::Limit;
-    let cases: [(Option<RejectReason>, Option<RejectReason>); 9] = [
+    let cases: [(Option<RejectReason>, Option<RejectReason>); 11] = [
         (why(&|r| r.min_qty = Lots(5), 4, 100, limit), Some(RejectReason::LotSize)),
         (why(&|r| r.max_qty = Lots(5), 6, 100, limit), Some(RejectReason::LotSize)),
         (why(&|_| (), 1, 0, limit), Some(RejectReason::PriceFilter)),
+        (
+            why(&|r| r.price_rule = PriceRule::Steps(vec![(Ticks(90), 4)]), 1, 98, limit),
+            Some(RejectReason::PriceFilter),
+        ),
+        (why(&|r| r.price_rule = PriceRule::Steps(vec![(Ticks(90), 4)]), 1, 96, limit), None),
         (why(&|r| r.min_notional = Money(501 * Money::PER_QUOTE), 5, 100, limit), Some(RejectReason::Notional)),
         (why(&|r| r.min_notional = Money(500 * Money::PER_QUOTE), 5, 100, limit), None),
         (why(&band, 1, 50, limit), Some(RejectReason::PercentPrice)),

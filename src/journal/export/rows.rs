@@ -98,7 +98,9 @@ impl<W: Write> Exporter<W> {
                 | Output::Decided { .. }
                 | Output::Risk { .. }
                 | Output::Commanded { .. }
-                | Output::Equity(_) => {}
+                | Output::Equity(_)
+                | Output::Funding(_)
+                | Output::FundingUnknown { .. } => {}
             }
         }
         Ok(())
@@ -192,7 +194,7 @@ impl<W: Write> Exporter<W> {
                 Cell::text(fill.side.word()),
                 Cell::Decimal(rules.price_text(fill.price)),
                 Cell::Decimal(rules.qty_text(fill.qty)),
-                Cell::decimal(fill.fee),
+                Cell::decimal(rules.in_quote(fill.fee, rules.price(2 * fill.price.0))),
                 Cell::text(fill.liquidity.word()),
                 Cell::text(fill.why.word()),
                 Cell::Decimal(rules.qty_text(fill.queue_ahead)),
@@ -254,14 +256,15 @@ impl<W: Write> Exporter<W> {
             let Output::Equity(mark) = output else { continue };
             let rules = self.rules(mark.instrument);
             let equity = mark.realised + mark.unrealised - mark.fees - mark.funding;
+            let in_quote = |amount| rules.in_quote(amount, rules.price(mark.twice_mid));
             let mid = match mark.twice_mid {
                 0 => Cell::Nothing,
                 twice_mid => Cell::Decimal(mid_text(rules, twice_mid)),
             };
             let row = [
                 input.at.0.into(),
-                Cell::decimal(equity),
-                Cell::decimal(mark.cash),
+                Cell::decimal(in_quote(equity)),
+                Cell::decimal(in_quote(mark.cash)),
                 Cell::Decimal(rules.qty_text(mark.position)),
                 mid,
                 Cell::decimal(mark.realised),
@@ -273,6 +276,7 @@ impl<W: Write> Exporter<W> {
                 Cell::text(&rules.symbol),
                 Cell::decimal(mark.spread),
                 Cell::decimal(mark.inventory),
+                Cell::text(rules.settle()),
             ];
             self.table.row(row)?;
         }
@@ -297,7 +301,9 @@ impl<W: Write> Exporter<W> {
                 | Output::Decided { .. }
                 | Output::Sent(_)
                 | Output::Heard(_)
-                | Output::Equity(_) => {}
+                | Output::Equity(_)
+                | Output::Funding(_)
+                | Output::FundingUnknown { .. } => {}
             }
         }
         Ok(())
@@ -382,7 +388,7 @@ fn mid_text(rules: &Instrument, twice_mid: i64) -> String {
     (rules.tick.value(twice_mid) * Decimal::new(5, 1)).to_string()
 }
 
-/// What of the market's news concerns the state of a book rather than prices.
+/// What of the market's news concerns the state of a book rather than prices. Marks are in the `funding` export.
 fn market_news(kind: &MarketEventKind) -> Option<(&'static str, String)> {
     Some(match kind {
         MarketEventKind::Snapshot { seq, bids, asks, extent } => {
@@ -424,9 +430,9 @@ fn feed_detail(kind: &FeedEventKind, generation: u32) -> String {
 fn limit_texts(limits: &RiskLimits, instruments: &[Instrument]) -> Vec<(String, String)> {
     let mut texts = Vec::new();
     for (rules, (position, qty)) in instruments.iter().zip(limits.position_max.iter().zip(&limits.order_qty_max)) {
-        let label = rules.label();
-        texts.push((format!("position_max_base {label}"), rules.qty_text(*position)));
-        texts.push((format!("order_qty_max_base {label}"), rules.qty_text(*qty)));
+        let (unit, label) = (rules.quantity_unit(), rules.label());
+        texts.push((format!("position_max_{unit} {label}"), rules.qty_text(*position)));
+        texts.push((format!("order_qty_max_{unit} {label}"), rules.qty_text(*qty)));
     }
     let bps = Decimal::new(i64::from(limits.collar_centibps), 2).normalize();
     let rest = [

@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 use super::lines::Lines;
 use super::{ImportError, Record, Recorded, Records, Wish};
+use crate::market::VenueId;
 use crate::units::LocalTime;
 
 pub(super) fn records(wish: &Wish) -> Result<Records, ImportError> {
@@ -31,7 +32,7 @@ pub(super) fn records(wish: &Wish) -> Result<Records, ImportError> {
             let place = (index, number);
             let text = String::from_utf8(bytes).map_err(|_| wish.refused(place, "is not UTF-8 text"))?;
             if *is_jsonl.get_or_insert_with(|| text.starts_with('{')) {
-                if let Some(line) = jsonl(&text).map_err(|why| wish.refused(place, why))? {
+                if let Some(line) = jsonl(&text, name_of(wish.venue)).map_err(|why| wish.refused(place, why))? {
                     capture.take(line, place);
                 }
                 continue;
@@ -127,15 +128,24 @@ struct JsonLine {
     data: Option<String>,
 }
 
-fn jsonl(text: &str) -> Result<Option<Line>, String> {
+/// What cryptofeed calls it.
+fn name_of(venue: VenueId) -> &'static str {
+    match venue {
+        VenueId::BinanceUsdm => "BINANCE_FUTURES",
+        VenueId::BinanceCoinm => "BINANCE_DELIVERY",
+        _ => "BINANCE",
+    }
+}
+
+fn jsonl(text: &str, exchange: &str) -> Result<Option<Line>, String> {
     let line: JsonLine =
         serde_json::from_str(text).map_err(|error| format!("is no line of a cryptofeed capture: {error}"))?;
     let missing = |field: &str| format!("a line of kind {:?} has no {field:?}", line.t);
     let kind = match line.t.as_str() {
         "header" => {
             return match line.exchange.as_deref() {
-                Some("BINANCE") => Ok(None),
-                Some(other) => Err(format!("is a recording of {other}, which cryptofeed does not call BINANCE")),
+                Some(found) if found == exchange => Ok(None),
+                Some(other) => Err(format!("is a recording of {other}, which cryptofeed does not call {exchange}")),
                 None => Err(missing("exchange")),
             };
         }

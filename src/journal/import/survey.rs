@@ -7,9 +7,10 @@ use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Value, json};
 
 use super::{ImportError, Record, Recorded, Records, Wish};
-use crate::market::Instrument;
+use crate::market::{Instrument, VenueId};
 use crate::units::Step;
-use crate::wire::binance_spot::rest;
+use crate::wire::binance_futures::{Market, presumed};
+use crate::wire::venues;
 
 /// Where the steps of price and quantity come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +100,12 @@ impl Finding {
             let is_notice = data["e"].is_string();
             return if is_reply || is_notice { Ok(()) } else { Err("is no frame of Binance's streams".to_owned()) };
         };
-        if data.get("pu").is_some() || data.get("ps").is_some() {
+        let is_of_futures = data.get("pu").is_some() || data.get("ps").is_some();
+        if wish.venue == VenueId::BinanceSpot && is_of_futures {
             return Err("is a frame of Binance's futures, not of its spot market".to_owned());
+        }
+        if wish.venue != VenueId::BinanceSpot && data["e"] == "depthUpdate" && !is_of_futures {
+            return Err("is a frame of Binance's spot market, not of its futures".to_owned());
         }
         *self.symbols.entry(symbol.to_owned()).or_default() += 1;
         self.frames += 1;
@@ -117,13 +122,13 @@ impl Finding {
                 self.prices.take(&data["p"])?;
                 self.traded.take(&data["q"])
             }
-            Some(_) => Ok(()),
-            None => {
+            None | Some("bookTicker") => {
                 self.prices.take(&data["b"])?;
                 self.prices.take(&data["a"])?;
                 self.resting.take(&data["B"])?;
                 self.resting.take(&data["A"])
             }
+            Some(_) => Ok(()),
         }
     }
 
@@ -141,10 +146,10 @@ impl Finding {
         let symbols = body["symbols"].as_array().ok_or("an exchangeInfo has symbols")?;
         if let Some(ours) = symbols.iter().find(|symbol| symbol["symbol"] == wish.symbol.as_str()) {
             let only = json!({ "symbols": [ours] }).to_string();
-            self.rules = match rest::instruments(only.as_bytes()).map_err(|error| error.to_string())?.pop() {
-                Some(listed) => Some(listed.rules.map_err(|error| error.to_string())?),
-                None => None,
-            };
+            let exchange = venues::find(wish.venue).ok_or("is of a venue we do not know")?;
+            let listed = exchange.read_rules(&[only.into_bytes()]).map_err(|error| error.to_string())?.pop();
+            let rules = listed.map(|listed| listed.rules.map_err(|error| error.to_string()));
+            self.rules = rules.transpose()?;
         }
         Ok(())
     }
@@ -159,7 +164,9 @@ impl Finding {
         }
         let has_raw_trades = self.has_raw_trades;
         if let Some(instrument) = self.rules {
-            for (option, given, own) in [("--tick", wish.tick, instrument.tick), ("--lot", wish.lot, instrument.lot)] {
+            let own_lot = Step::new(instrument.lot.size() / instrument.contract.unit.size());
+            let own_lot = own_lot.map_err(|error| error.to_string())?;
+            for (option, given, own) in [("--tick", wish.tick, instrument.tick), ("--lot", wish.lot, own_lot)] {
                 if let Some(given) = given.filter(|given| *given != own) {
                     return Err(format!("the venue's rules in the recording say {own}, {option} says {given}"));
                 }
@@ -170,8 +177,7 @@ impl Finding {
             // Orders from before a venue made its tick coarser rest between today's ticks (NKNUSDT, 2021, below
             // 0.26). A book without them would be wrong, so the recording is read on the finer step they are on.
             let tick = step_of(self.prices.exponent(), "--tick")?;
-            let tick_lot = Step::notional_per_tick_lot(tick, instrument.lot).map_err(|error| error.to_string())?;
-            let instrument = Instrument { tick, tick_lot, ..instrument };
+            let instrument = instrument.with_tick(tick).map_err(|error| error.to_string())?;
             return Ok(Survey { instrument, steps_from: StepsFrom::Inferred, has_raw_trades });
         }
         let tick = match wish.tick {
@@ -183,8 +189,11 @@ impl Finding {
             None => step_of(self.resting.exponent().into_iter().chain(self.traded.exponent()).min(), "--lot")?,
         };
         let (base, quote) = assets(&wish.symbol);
-        let instrument =
-            Instrument::new(wish.venue, &wish.symbol, base, quote, tick, lot).map_err(|error| error.to_string())?;
+        let instrument = match Market::of(wish.venue) {
+            Some(market) => presumed(market, &wish.symbol, (base, quote), tick, lot),
+            None => Instrument::new(wish.venue, &wish.symbol, base, quote, tick, lot),
+        };
+        let instrument = instrument.map_err(|error| error.to_string())?;
         let is_given = wish.tick.is_some() && wish.lot.is_some();
         let steps_from = if is_given { StepsFrom::Given } else { StepsFrom::Inferred };
         Ok(Survey { instrument, steps_from, has_raw_trades })
@@ -292,12 +301,14 @@ fn gcd(mut a: u128, mut b: u128) -> u128 {
     a
 }
 
-/// Base and quote of a symbol by the quote assets Binance has; all of it is the base where none fits.
+/// Base and quote of a symbol by the quote assets Binance has; all of it is the base where none fits. What a future
+/// has behind its pair (`BTCUSD_PERP`) is neither.
 fn assets(symbol: &str) -> (&str, &str) {
-    const QUOTES: [&str; 22] = [
+    const QUOTES: [&str; 23] = [
         "FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USDP", "BIDR", "IDRT", "DAI", "EUR", "TRY", "BRL", "GBP", "AUD",
-        "RUB", "UAH", "JPY", "MXN", "ZAR", "BTC", "ETH", "BNB",
+        "RUB", "UAH", "JPY", "MXN", "ZAR", "BTC", "ETH", "BNB", "USD",
     ];
+    let symbol = symbol.split_once('_').map_or(symbol, |(pair, _)| pair);
     let split = QUOTES.iter().find_map(|quote| symbol.strip_suffix(quote).filter(|base| !base.is_empty()));
     split.map_or((symbol, ""), |base| (base, &symbol[base.len()..]))
 }
@@ -358,5 +369,7 @@ mod tests {
         assert_eq!(assets("BTCUSDT"), ("BTC", "USDT"));
         assert_eq!(assets("RENBTCETH"), ("RENBTC", "ETH"));
         assert_eq!(assets("WHATEVER"), ("WHATEVER", ""));
+        assert_eq!(assets("BTCUSD_PERP"), ("BTC", "USD"));
+        assert_eq!(assets("ETHUSDT_210625"), ("ETH", "USDT"));
     }
 }

@@ -5,7 +5,8 @@
 //! broken ones.
 
 use crate::market::{Level, PrintFlags};
-use crate::units::{Lots, Side, Step, Ticks, VenueTime};
+use crate::units::{Lots, Ticks, VenueTime};
+use crate::wire::binance::{levels, taker, touch};
 use crate::wire::dialect::{Change, Link, News, Trade};
 use crate::wire::scan::Scan;
 use crate::wire::symbols::Symbols;
@@ -28,11 +29,6 @@ impl TimeUnit {
         };
         i64::try_from(count).ok()?.checked_mul(ns).map(VenueTime)
     }
-}
-
-/// `m` says whether the buyer was the maker; then the taker sold.
-pub(super) fn taker(buyer_is_maker: bool) -> Side {
-    if buyer_is_maker { Side::Ask } else { Side::Bid }
 }
 
 /// Buffers that are kept between frames, so that a frame allocates exactly once per side.
@@ -105,27 +101,6 @@ fn depth(s: &mut Scan<'_>, symbols: &Symbols, unit: TimeUnit, scratch: &mut Scra
     Some(News::Change { at, change: Change { link, last, seq: None, time: Some(time), bids, asks, checksum: None } })
 }
 
-#[inline]
-fn levels(s: &mut Scan<'_>, tick: Step, lot: Step, scratch: &mut Vec<Level>) -> Option<Vec<Level>> {
-    scratch.clear();
-    s.expect(b"[")?;
-    if s.skip(b"]") {
-        return Some(Vec::new());
-    }
-    loop {
-        s.expect(b"[\"")?;
-        let price = s.decimal(tick).filter(|&p| p > 0)?;
-        s.expect(b",\"")?;
-        let qty = s.decimal(lot)?;
-        s.expect(b"]")?;
-        scratch.push(Level { price: Ticks(price), qty: Lots(qty) });
-        if !s.skip(b",") {
-            s.expect(b"]")?;
-            return Some(scratch.as_slice().to_vec());
-        }
-    }
-}
-
 /// After `"E":`. `id` is the field of the trade's id.
 fn trade(s: &mut Scan<'_>, symbols: &Symbols, unit: TimeUnit, id: &[u8]) -> Option<News> {
     s.integer()?;
@@ -176,9 +151,4 @@ fn bbo(s: &mut Scan<'_>, symbols: &Symbols) -> Option<News> {
     let ask_qty = s.decimal(lot)?;
     s.expect(b"}")?;
     Some(News::Bbo { at, time: None, seq, bid: touch(bid_price, bid_qty), ask: touch(ask_price, ask_qty) })
-}
-
-/// An empty side is written as zeros.
-pub(super) fn touch(price: i64, qty: i64) -> Option<Level> {
-    (price > 0 && qty > 0).then_some(Level { price: Ticks(price), qty: Lots(qty) })
 }

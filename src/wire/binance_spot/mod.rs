@@ -24,7 +24,7 @@ use super::dialect::{
     Channels, Concerned, Dialect, Exchange, Listed, Manners, News, Options, Request, Source, TradeIds, Traits,
 };
 use super::symbols::Symbols;
-use super::{Protocol, WireError};
+use super::{Protocol, WireError, binance};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::units::{LocalTime, Nanos, VenueTime};
 
@@ -211,7 +211,7 @@ impl Exchange for BinanceSpot {
     }
 
     fn read_clock(&self, answer: &[u8]) -> Option<VenueTime> {
-        rest::time(answer)
+        binance::decimals::clock(answer)
     }
 
     fn connect(

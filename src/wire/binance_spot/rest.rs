@@ -1,15 +1,14 @@
 //! What Binance answers over REST: the rules of trading (`exchangeInfo`) and the whole book (`depth`).
 
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
 
 use crate::market::{Instrument, Status, VenueId};
-use crate::units::{Lots, Money, Rate, Step, VenueTime};
 use crate::wire::WireError;
+use crate::wire::binance::decimals::{self, Grid, shape};
+use crate::wire::binance::filters::Listing;
 use crate::wire::depth_sync::Snapshot;
 use crate::wire::dialect::{Listed, Request};
-use crate::wire::stamp;
 
 /// The rules of these symbols, weight 20. For one it does not know the venue refuses the whole question.
 pub fn instruments_request(symbols: &[&str]) -> Request {
@@ -35,26 +34,15 @@ pub fn depth_request(symbol: &str, limit: u32) -> Request {
     Request::Get { path: format!("/api/v3/depth?symbol={symbol}&limit={limit}"), weight }
 }
 
-/// The body of `GET /api/v3/time`.
-pub fn time(body: &[u8]) -> Option<VenueTime> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Time {
-        server_time: u64,
-    }
-    stamp::millis(serde_json::from_slice::<Time>(body).ok()?.server_time)
-}
-
 /// The instruments in the body of `GET /api/v3/exchangeInfo`.
 pub fn instruments(body: &[u8]) -> Result<Vec<Listed>, WireError> {
-    let info: ExchangeInfo =
-        serde_json::from_slice(body).map_err(|e| WireError::Shape { what: "exchangeInfo", why: e.to_string() })?;
-    Ok(info.symbols.iter().map(|s| Listed { symbol: s.symbol.clone(), rules: s.instrument() }).collect())
+    let info: ExchangeInfo = shape("exchangeInfo", serde_json::from_slice(body))?;
+    Ok(info.symbols.iter().map(|s| Listed { symbol: s.listing.symbol.clone(), rules: s.instrument() }).collect())
 }
 
 /// The body of `GET /api/v3/depth`.
 pub fn depth(body: &[u8], instrument: &Instrument) -> Result<Snapshot, WireError> {
-    super::json::snapshot(body, instrument)
+    decimals::snapshot(body, Grid::new(&instrument.symbol, instrument.tick, instrument.lot))
 }
 
 #[derive(Deserialize)]
@@ -63,87 +51,17 @@ struct ExchangeInfo {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct SymbolInfo {
-    symbol: String,
     status: String,
-    base_asset: String,
-    quote_asset: String,
-    filters: Vec<Filter>,
-}
-
-/// All filters in one: each names the fields it has.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Filter {
-    filter_type: String,
-    tick_size: Option<Decimal>,
-    step_size: Option<Decimal>,
-    min_qty: Option<Decimal>,
-    max_qty: Option<Decimal>,
-    min_notional: Option<Decimal>,
-    multiplier_up: Option<Decimal>,
-    multiplier_down: Option<Decimal>,
-    bid_multiplier_up: Option<Decimal>,
-    bid_multiplier_down: Option<Decimal>,
-    ask_multiplier_up: Option<Decimal>,
-    ask_multiplier_down: Option<Decimal>,
+    #[serde(flatten)]
+    listing: Listing,
 }
 
 impl SymbolInfo {
     fn instrument(&self) -> Result<Instrument, WireError> {
-        let tick = self.step("tickSize", self.filter("PRICE_FILTER").and_then(|f| f.tick_size))?;
-        let size = self.filter("LOT_SIZE");
-        let lot = self.step("stepSize", size.and_then(|f| f.step_size))?;
-        let mut instrument =
-            Instrument::new(VenueId::BinanceSpot, &self.symbol, &self.base_asset, &self.quote_asset, tick, lot)
-                .map_err(|e| self.bad("tickSize", format!("{tick} with stepSize {lot}"), e.to_string()))?;
-        if let Some(min) = size.and_then(|f| f.min_qty) {
-            // Up to the next whole lot, so that the smallest order allowed here is allowed there.
-            instrument.min_qty = Lots((-lot.count_floor(-min)).max(1));
-        }
-        if let Some(max) = size.and_then(|f| f.max_qty).filter(|max| !max.is_zero()) {
-            let lots = lot.count_floor(max);
-            // Zero: more than 63 bits of lots, which limits nobody.
-            instrument.max_qty = if lots > 0 { Lots(lots.min(instrument.max_qty.0)) } else { instrument.max_qty };
-        }
-        let notional = self.filter("NOTIONAL").or_else(|| self.filter("MIN_NOTIONAL"));
-        if let Some(min) = notional.and_then(|f| f.min_notional) {
-            instrument.min_notional = Money::from_decimal(min)
-                .ok_or_else(|| self.bad("minNotional", min.to_string(), "is out of range".to_owned()))?;
-        }
-        instrument.price_band = self.price_band();
-        instrument.status = status(&self.status);
-        Ok(instrument)
+        let rules = self.listing.instrument(VenueId::BinanceSpot, Decimal::ONE)?;
+        Ok(Instrument { status: status(&self.status), ..rules })
     }
-
-    fn filter(&self, name: &str) -> Option<&Filter> {
-        self.filters.iter().find(|f| f.filter_type == name)
-    }
-
-    fn step(&self, field: &'static str, size: Option<Decimal>) -> Result<Step, WireError> {
-        let size = size.ok_or_else(|| self.bad(field, String::new(), "is missing".to_owned()))?;
-        Step::new(size).map_err(|e| self.bad(field, size.to_string(), e.to_string()))
-    }
-
-    /// The venue has a band per side; we keep the one both sides must lie in at least.
-    fn price_band(&self) -> Option<(Rate, Rate)> {
-        let (low, high) = if let Some(f) = self.filter("PERCENT_PRICE_BY_SIDE") {
-            (f.bid_multiplier_down?.min(f.ask_multiplier_down?), f.bid_multiplier_up?.max(f.ask_multiplier_up?))
-        } else {
-            let f = self.filter("PERCENT_PRICE")?;
-            (f.multiplier_down?, f.multiplier_up?)
-        };
-        Some((rate(low)?, rate(high)?))
-    }
-
-    fn bad(&self, field: &'static str, value: String, why: String) -> WireError {
-        WireError::Number { symbol: self.symbol.clone(), field, value, why }
-    }
-}
-
-fn rate(multiplier: Decimal) -> Option<Rate> {
-    multiplier.checked_mul(Decimal::from(10_000_000))?.to_i64().map(Rate)
 }
 
 fn status(word: &str) -> Status {
@@ -158,6 +76,7 @@ fn status(word: &str) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::{Lots, Rate};
 
     const INFO: &str = r#"{"timezone":"UTC","symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC",
         "quoteAsset":"USDT","somethingNew":[1],"filters":[

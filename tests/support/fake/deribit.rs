@@ -115,6 +115,7 @@ impl Deribit {
         let named = || params["instrument_name"].as_str().and_then(|name| market.find(name));
         let given = match method {
             "public/test" => Ok(json!({"version": "1.2.26"})),
+            "public/status" => Ok(json!({"locked": "false", "locked_indices": []})),
             "public/get_time" => Ok(json!(market.now_ms)),
             "public/get_instruments" => {
                 let currency = params["currency"].as_str().unwrap_or("any");

@@ -339,7 +339,7 @@ impl Venue {
                 let wrong = wrong.unwrap_or(text);
                 self.say(at, with_checksum(&wrong, |sum| true_sum.unwrap_or(sum)));
             }
-            Fault::WrongChecksum => self.say(at, with_checksum(&text, |sum| sum ^ 1)),
+            Fault::WrongChecksum => self.say(at, with_checksum(&text, |sum| if sum == 0 { 0 } else { sum ^ 1 })),
             Fault::Crossed => {
                 let crossed = self.altered(topic, event, |lot, bids| {
                     let far = bids.last_key_value().map_or(Decimal::ONE, |(price, _)| price * Decimal::TWO);
