@@ -53,7 +53,7 @@ const MANUALS: [Manual; 10] = [
     },
     Manual {
         id: VenueId::BinanceCoinm,
-        path: "/public/stream",
+        path: "/stream",
         say: &[r#"{"method":"SUBSCRIBE","params":["btcusd_perp@depth@100ms"],"id":1}"#],
         symbol: "BTCUSD_PERP",
         book: "btcusd_perp@depth@100ms",
