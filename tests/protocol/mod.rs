@@ -1,5 +1,9 @@
 //! Each venue's conversation, case by case: the numbers are those of the venue notes' test list.
 
 mod binance_futures;
+mod coinbase;
+mod coinbase_recording;
 mod deribit;
 mod hyperliquid;
+mod kraken;
+mod kraken_recording;

@@ -20,18 +20,20 @@ use crate::wire::stamp::rfc3339;
 use crate::wire::symbols::Symbols;
 
 /// What a frame says of the connection itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Head {
     /// Its number; refusals have none.
     pub number: Option<u64>,
     /// Heartbeats so far.
     pub heartbeats: Option<u64>,
+    /// What may be done in products.
+    pub modes: Vec<(usize, Mode)>,
 }
 
 /// Reads any frame. On an error what stands in `news` does not count.
 pub(super) fn parse(frame: &[u8], symbols: &Symbols, news: &mut Vec<News>) -> Result<Head, WireError> {
     let outer: Outer<'_> = shape("frame", serde_json::from_slice(frame))?;
-    let mut head = Head { number: outer.sequence_num, heartbeats: None };
+    let mut head = Head { number: outer.sequence_num, ..Head::default() };
     let from = news.len();
     let number = || outer.sequence_num.ok_or(bad("frame", "it has no sequence_num".to_owned()));
     match outer.channel.as_deref() {
@@ -43,7 +45,7 @@ pub(super) fn parse(frame: &[u8], symbols: &Symbols, news: &mut Vec<News>) -> Re
             outer.events.iter().try_for_each(|event| trades(event, symbols, news))?;
             oldest_first(&mut news[from..]);
         }
-        Some("status") => outer.events.iter().try_for_each(|event| status(event, symbols, news))?,
+        Some("status") => outer.events.iter().try_for_each(|event| status(event, symbols, &mut head.modes))?,
         Some("heartbeats") => {
             for event in &outer.events {
                 let beat: Heartbeat = shape("heartbeats", serde_json::from_str(event.get()))?;
@@ -58,7 +60,7 @@ pub(super) fn parse(frame: &[u8], symbols: &Symbols, news: &mut Vec<News>) -> Re
         }
         Some(_) | None => {}
     }
-    if news.len() == from {
+    if news.len() == from && head.modes.is_empty() {
         news.push(News::Ignored);
     }
     Ok(head)
@@ -227,45 +229,59 @@ struct ProductId<'a> {
     id: Cow<'a, str>,
 }
 
-/// What the venue allows in a product now, as the `status` channel and the list of products write it.
+/// What the venue allows in a product now, as the list of products writes it; the `status` channel leaves out all but
+/// the word.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Mode {
     status: String,
-    is_disabled: bool,
-    trading_disabled: bool,
-    view_only: bool,
-    auction_mode: bool,
-    cancel_only: bool,
-    post_only: bool,
-    limit_only: bool,
+    is_disabled: Option<bool>,
+    trading_disabled: Option<bool>,
+    view_only: Option<bool>,
+    auction_mode: Option<bool>,
+    cancel_only: Option<bool>,
+    post_only: Option<bool>,
+    limit_only: Option<bool>,
 }
 
 impl Mode {
     /// The strictest of all that is said.
     pub(super) fn status(&self) -> Status {
+        let is_set = |flags: &[Option<bool>]| flags.contains(&Some(true));
+        let closed = [self.is_disabled, self.trading_disabled, self.view_only, self.auction_mode];
         match self.status.as_str() {
             "delisted" => Status::Delisted,
             "offline" | "internal" => Status::Halted,
-            "online" if self.is_disabled || self.trading_disabled || self.view_only || self.auction_mode => {
-                Status::Halted
-            }
-            "online" if self.cancel_only => Status::CancelOnly,
+            "online" if is_set(&closed) => Status::Halted,
+            "online" if is_set(&[self.cancel_only]) => Status::CancelOnly,
             // No market orders: a restricted market, in which we do not want to depend on getting out by taking.
-            "online" if self.post_only || self.limit_only => Status::PostOnly,
+            "online" if is_set(&[self.post_only, self.limit_only]) => Status::PostOnly,
             "online" => Status::Trading,
             _ => Status::Unknown,
         }
     }
+
+    /// Whether nothing but the word is said.
+    pub(super) fn is_word_only(&self) -> bool {
+        let flags = [
+            self.is_disabled,
+            self.trading_disabled,
+            self.view_only,
+            self.auction_mode,
+            self.cancel_only,
+            self.post_only,
+            self.limit_only,
+        ];
+        flags.iter().all(Option::is_none)
+    }
 }
 
-fn status(event: &RawValue, symbols: &Symbols, news: &mut Vec<News>) -> Result<(), WireError> {
+fn status(event: &RawValue, symbols: &Symbols, modes: &mut Vec<(usize, Mode)>) -> Result<(), WireError> {
     let Products { products } = shape("status", serde_json::from_str(event.get()))?;
     for product in products {
         let ProductId { id } = shape("status", serde_json::from_str(product.get()))?;
         if let Some(at) = symbols.find(id.as_bytes()) {
-            let mode: Mode = shape("status", serde_json::from_str(product.get()))?;
-            news.push(News::Status { at, status: mode.status() });
+            modes.push((at, shape("status", serde_json::from_str(product.get()))?));
         }
     }
     Ok(())

@@ -19,20 +19,25 @@ mod rest;
 #[cfg(test)]
 mod tests;
 
+use json::Mode;
 use message::Scratch;
 
 use super::conversation::Conversation;
 use super::dialect::{
     Channels, Concerned, Dialect, Exchange, Listed, Manners, News, Options, Request, Source, TradeIds, Traits,
 };
+use super::liveness::Patience;
 use super::scan::Scan;
 use super::symbols::Symbols;
 use super::{Protocol, WireError};
-use crate::market::{Instrument, InstrumentId, VenueId};
+use crate::market::{Instrument, InstrumentId, Status, VenueId};
 use crate::units::{LocalTime, Nanos, Side, VenueTime};
 
 /// Bytes at the beginning of a frame that hold its channel and number.
 const HEAD: usize = 300;
+
+/// A book without a change for so long is asked for on a new connection.
+const QUIET_MAX: Nanos = Nanos::from_s(300);
 
 /// One connection's words.
 #[derive(Debug, Default)]
@@ -42,6 +47,8 @@ pub struct AdvancedTrade {
     next: Option<u64>,
     /// The venue's count of heartbeats.
     heartbeats: Option<u64>,
+    /// What could be done in each product before the `status` channel closed it.
+    before: Vec<Option<Status>>,
     parsed_slowly: u64,
 }
 
@@ -78,6 +85,28 @@ impl AdvancedTrade {
             news.insert(from, News::Lost { expected, found: count });
         }
         self.heartbeats = Some(count);
+    }
+
+    /// The word of the `status` channel closes a product, and takes that back; restrictions are told by the rules only,
+    /// and an "online" without them does not lift them.
+    fn hear_mode(&mut self, at: usize, mode: &Mode, symbols: &Symbols) -> News {
+        self.before.resize(symbols.len(), None);
+        let (status, before) = (mode.status(), &mut self.before[at]);
+        if !mode.is_word_only() {
+            *before = None;
+            return News::Status { at, status };
+        }
+        match (status, *before) {
+            (Status::Trading, None) => News::Alive,
+            (Status::Trading, Some(known)) => {
+                *before = None;
+                News::Status { at, status: known }
+            }
+            (_, known) => {
+                *before = known.or(Some(symbols.get(at).instrument.status));
+                News::Status { at, status }
+            }
+        }
     }
 
     /// A frame that came is not lost, even if it cannot be read.
@@ -136,6 +165,7 @@ impl Dialect for AdvancedTrade {
         self.parsed_slowly += 1;
         match json::parse(frame, symbols, news) {
             Ok(head) => {
+                news.extend(head.modes.iter().map(|(at, mode)| self.hear_mode(*at, mode, symbols)));
                 if let Some(number) = head.number {
                     self.follow(number, from, news);
                 }
@@ -269,6 +299,9 @@ impl Exchange for Coinbase {
         instruments: Vec<(InstrumentId, Instrument)>,
         options: Options,
     ) -> Vec<Box<dyn Protocol>> {
+        // A quiet product is no dead connection: heartbeats tell those apart.
+        let depth_patience = Patience { dead: QUIET_MAX, ..options.depth_patience };
+        let options = Options { depth_patience, ..options };
         vec![Box::new(Conversation::new(AdvancedTrade::new(), instruments, options, self))]
     }
 }

@@ -1,13 +1,10 @@
 //! What single frames and answers mean.
 
-use std::io::BufRead;
 use std::path::PathBuf;
-
-use serde::Deserialize;
 
 use super::agreement::{FRAMES, products};
 use super::*;
-use crate::market::{Level, Status};
+use crate::market::Level;
 use crate::units::{Lots, Ticks};
 use crate::wire::dialect::{Change, Link};
 
@@ -20,21 +17,6 @@ fn recordings() -> Option<PathBuf> {
         return None;
     }
     Some(dir)
-}
-
-/// Everything a real connection said in 24 s.
-pub(super) fn recorded_frames() -> Option<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Line {
-        t: String,
-        #[serde(default)]
-        data: String,
-    }
-    let file =
-        std::fs::File::open(recordings()?.join("coinbase/cryptofeed-v3_COINBASE.jsonl.zst")).expect("a recording");
-    let lines = std::io::BufReader::new(zstd::Decoder::new(file).expect("zstd")).lines();
-    let parsed = lines.map(|line| serde_json::from_str::<Line>(&line.expect("text")).expect("JSON"));
-    Some(parsed.filter(|line| line.t == "recv").map(|line| line.data).collect())
 }
 
 fn heard(dialect: &mut AdvancedTrade, frame: &str) -> Vec<News> {
@@ -89,35 +71,7 @@ fn old_prints_are_no_news() {
     assert_eq!(hear(&FRAMES[3].replace("\"update\"", "\"snapshot\"")), [News::Ignored]);
 }
 
-#[test]
-fn a_print_at_the_best_offer_was_a_buy_in_the_recording() {
-    let Some(frames) = recorded_frames() else { return };
-    let symbols = Symbols::new(products());
-    let mut dialect = AdvancedTrade::new();
-    let mut books = [crate::market::Book::new(), crate::market::Book::new()];
-    let (mut agree, mut disagree) = (0, 0);
-    for frame in frames {
-        let mut news = Vec::new();
-        dialect.read(frame.as_bytes(), &symbols, LocalTime(0), &mut news).unwrap();
-        for news in news {
-            match news {
-                News::Snapshot { at, bids, asks, .. } => books[at].apply_delta(0, &bids, &asks),
-                News::Change { at, change } => books[at].apply_delta(0, &change.bids, &change.asks),
-                News::Trade { at, trade, .. } => {
-                    let reached = |side: Side| books[at].best(side).is_some_and(|best| best.price == trade.price);
-                    agree += u32::from(reached(trade.taker.opposite()));
-                    disagree += u32::from(reached(trade.taker));
-                }
-                News::Lost { .. } | News::Duplicate | News::Unreadable { .. } => panic!("{news:?}"),
-                _ => {}
-            }
-        }
-    }
-    // The book runs a little ahead of the batched prints, so not every one finds its level still there.
-    assert!(agree > 10 * disagree && agree > 30, "{agree} {disagree}");
-}
-
-/// `n` heartbeats into a connection, one more message.
+/// A change with this number.
 fn numbered(number: u64) -> String {
     FRAMES[0].replace("\"sequence_num\":14", &format!("\"sequence_num\":{number}"))
 }
@@ -251,7 +205,7 @@ fn a_restricted_product_is_not_fully_tradable() {
         }
     };
     for (fields, expected) in [
-        (r#""status":"online""#, Status::Trading),
+        (r#""status":"online","post_only":false"#, Status::Trading),
         (r#""status":"online","limit_only":true"#, Status::PostOnly),
         (r#""status":"online","post_only":true"#, Status::PostOnly),
         (r#""status":"online","post_only":true,"cancel_only":true"#, Status::CancelOnly),
@@ -264,6 +218,29 @@ fn a_restricted_product_is_not_fully_tradable() {
     ] {
         assert_eq!(status(fields), expected, "{fields}");
     }
+}
+
+#[test]
+fn the_word_online_alone_lifts_no_restriction_but_its_own() {
+    let mut restricted = products();
+    restricted[0].1.status = Status::PostOnly;
+    let symbols = Symbols::new(restricted);
+    let mut dialect = AdvancedTrade::new();
+    let mut word = |word: &str| {
+        let frame = format!(
+            r#"{{"channel":"status","sequence_num":0,"events":[{{"products":[{{"id":"BTC-USD","status":"{word}"}}]}}]}}"#
+        );
+        let mut news = Vec::new();
+        dialect.next = None;
+        dialect.read(frame.as_bytes(), &symbols, LocalTime(0), &mut news).unwrap();
+        news.remove(0)
+    };
+    let status = |status| News::Status { at: 0, status };
+    assert_eq!(word("online"), News::Alive);
+    assert_eq!(word("offline"), status(Status::Halted));
+    assert_eq!(word("delisted"), status(Status::Delisted));
+    assert_eq!(word("online"), status(Status::PostOnly));
+    assert_eq!(word("online"), News::Alive);
 }
 
 #[test]

@@ -29,6 +29,7 @@ use super::conversation::Conversation;
 use super::dialect::{
     Channels, Concerned, Dialect, Exchange, Listed, Manners, News, Options, Request, Source, TradeIds, Traits,
 };
+use super::liveness::Patience;
 use super::scan::Scan;
 use super::symbols::Symbols;
 use super::{Protocol, WireError};
@@ -45,8 +46,8 @@ pub struct SpotV2 {
     scratch: Vec<Level>,
     /// What may be done at the venue as a whole.
     system: Status,
-    /// What may be done in each pair, once this socket has said so.
-    pairs: Vec<Option<Status>>,
+    /// What may be done in each pair, as far as the venue as a whole lets us.
+    pairs: Vec<Status>,
     parsed_slowly: u64,
 }
 
@@ -71,7 +72,7 @@ impl SpotV2 {
         Some(match pair.rules() {
             Ok(mut rules) => {
                 if let Some(known) = self.pairs.get_mut(at) {
-                    *known = Some(rules.status);
+                    *known = rules.status;
                 }
                 rules.status = stricter(self.system, rules.status);
                 News::Rules { at, rules: Box::new(rules) }
@@ -80,13 +81,10 @@ impl SpotV2 {
         })
     }
 
-    fn hear_system(&mut self, word: &str, symbols: &Symbols, news: &mut Vec<News>) {
+    fn hear_system(&mut self, word: &str, news: &mut Vec<News>) {
         self.system = status(word);
-        for (at, symbol) in symbols.all().iter().enumerate() {
-            // Until the pairs are listed on this socket, what was known of them counts.
-            let own = self.pairs.get(at).copied().flatten().unwrap_or(symbol.instrument.status);
-            news.push(News::Status { at, status: stricter(self.system, own) });
-        }
+        let statuses = self.pairs.iter().enumerate();
+        news.extend(statuses.map(|(at, &own)| News::Status { at, status: stricter(self.system, own) }));
     }
 
     fn wish(&self, method: &str, channel: &str, symbols: &[&str]) -> String {
@@ -101,6 +99,9 @@ impl SpotV2 {
 
 /// The wish for all pairs with their rules, now and whenever they change.
 const LIST_PAIRS: &str = r#"{"method":"subscribe","params":{"channel":"instrument","snapshot":true}}"#;
+
+/// A book without a change for so long is asked for on a new connection.
+const QUIET_MAX: Nanos = Nanos::from_s(300);
 
 /// Path of the websocket.
 const PATH: &str = "/v2";
@@ -129,7 +130,8 @@ impl Dialect for SpotV2 {
 
     fn open(&mut self, symbols: &Symbols, texts: &mut Vec<String>) {
         self.system = Status::Trading;
-        self.pairs = vec![None; symbols.len()];
+        // Until the pairs are listed, what was known of them counts.
+        self.pairs = symbols.all().iter().map(|s| s.instrument.status).collect();
         let names: Vec<_> = symbols.all().iter().map(|s| s.instrument.symbol.as_str()).collect();
         texts.push(LIST_PAIRS.to_owned());
         texts.extend(["book", "trade"].map(|channel| self.wish("subscribe", channel, &names)));
@@ -155,7 +157,7 @@ impl Dialect for SpotV2 {
         match json::parse(frame, depth, symbols, news)? {
             Beyond::Nothing => {}
             Beyond::Pairs(pairs) => news.extend(pairs.iter().filter_map(|pair| self.hear_pair(pair, symbols))),
-            Beyond::System(word) => self.hear_system(&word, symbols, news),
+            Beyond::System(word) => self.hear_system(&word, news),
         }
         if news.len() == from {
             news.push(News::Ignored);
@@ -268,6 +270,10 @@ impl Exchange for Kraken {
         instruments: Vec<(InstrumentId, Instrument)>,
         options: Options,
     ) -> Vec<Box<dyn Protocol>> {
+        // A quiet pair is no dead connection: heartbeats tell those apart.
+        let depth_patience = Patience { dead: QUIET_MAX, ..options.depth_patience };
+        // Rules are pushed, and together with what may be done at all; asked for, they would be told without that.
+        let options = Options { depth_patience, rules_every: Nanos::ZERO, ..options };
         vec![Box::new(Conversation::new(SpotV2::new(options.depth), instruments, options, self))]
     }
 }

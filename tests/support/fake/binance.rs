@@ -151,7 +151,7 @@ impl Binance {
         Reply::ok(body.to_string())
     }
 
-    /// Whether a stream flows on this path: USD-M has one path for books and another for the rest, COIN-M was not split.
+    /// Whether a stream flows on this path: USD-M has one path for books and another for the rest.
     fn flows(self, path: &str, topic: &str) -> bool {
         let bookish = topic.contains("@depth") || topic.contains("@bookTicker");
         match self {
