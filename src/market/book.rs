@@ -250,10 +250,14 @@ impl<T: Copy + Default, const W: usize> Half<T, W> {
         self.near + self.far.len()
     }
 
+    /// Walks from the best level down to the worst in the ring: a short book is forgotten without wiping all of it.
     fn clear(&mut self) {
+        let mut word = self.best.unwrap_or(0) >> 6;
+        while self.near > 0 {
+            self.near -= std::mem::take(&mut self.occupied[Self::word_slot(word)]).count_ones() as usize;
+            word -= 1;
+        }
         self.best = None;
-        self.near = 0;
-        self.occupied.fill(0);
         self.far.clear();
         self.horizon = None;
     }

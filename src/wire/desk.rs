@@ -149,7 +149,7 @@ impl Desk {
             depth: channel(traits.channels.book, "depth", options.depth_patience),
             bbo: channel(traits.channels.bbo, "bbo", options.bbo_patience),
             trade: channel(traits.channels.trades, "trade", options.trade_patience),
-            mark: channel(traits.channels.marks, "mark", MARK_PATIENCE),
+            mark: channel(traits.channels.marks && dialect.has_marks(symbol), "mark", MARK_PATIENCE),
             prints: Prints { ids: traits.trade_ids, last: None, recent: VecDeque::new() },
             live: false,
             refused: false,

@@ -6,7 +6,7 @@
 
 use super::depth_sync::{Snapshot, SyncLimits};
 use super::liveness::Patience;
-use super::symbols::Symbols;
+use super::symbols::{Symbol, Symbols};
 use super::{Protocol, WireError};
 use crate::market::{Book, Instrument, InstrumentId, Level, Mark, PrintFlags, Status, VenueId};
 use crate::units::{LocalTime, Lots, Nanos, Side, Ticks, VenueTime};
@@ -258,6 +258,11 @@ pub trait Dialect: Send {
 
     /// What the conversation has to know.
     fn traits(&self) -> Traits;
+
+    /// Whether this one has marks, where a connection carries them: spot beside swaps has none to wait for.
+    fn has_marks(&self, _symbol: &Symbol) -> bool {
+        true
+    }
 
     /// Path and query of the websocket.
     fn ws_path(&self, symbols: &Symbols) -> String;

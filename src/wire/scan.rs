@@ -99,11 +99,22 @@ impl<'a> Scan<'a> {
     /// As [`Scan::decimal`], for a bare JSON number; what ends it is left. Declines exponents.
     #[inline]
     pub(crate) fn number(&mut self, step: Step) -> Option<i64> {
-        let end = self.rest.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.')).unwrap_or(self.rest.len());
-        if matches!(self.rest.get(end), Some(b'e' | b'E' | b'-' | b'+')) {
+        let decimals = step.decimals();
+        let (whole, digits) = leading_digits(self.rest)?;
+        // A leading zero before another digit is not JSON.
+        if digits > 1 && self.rest[0] == b'0' {
             return None;
         }
-        let units = plain_decimal(&self.rest[..end], step.decimals())?;
+        let mut units = whole.checked_mul(POWERS_OF_TEN[decimals as usize])?;
+        let mut end = digits;
+        if let Some((b'.', fraction)) = self.rest[digits..].split_first() {
+            let (part, places) = bare_fraction(fraction, decimals)?;
+            units = units.checked_add(part)?;
+            end += 1 + places;
+        }
+        if matches!(self.rest.get(end), Some(b'e' | b'E' | b'-' | b'+' | b'.')) {
+            return None;
+        }
         let count = match step.mantissa() {
             1 => units,
             mantissa if units.is_multiple_of(mantissa) => units / mantissa,
@@ -186,34 +197,21 @@ fn leading_digits(text: &[u8]) -> Option<(u64, usize)> {
     (digits > 0).then_some((value, digits))
 }
 
-/// A whole text as a count of `10^-decimals`: digits, perhaps a point and more digits. Declines digits beyond
-/// `decimals` other than zeros.
+/// The digits after the point of a bare number as a count of `10^-decimals`, and how many there are. Declines digits
+/// beyond `decimals` other than zeros.
 #[inline]
-fn plain_decimal(text: &[u8], decimals: u32) -> Option<u64> {
-    let (whole, digits) = leading_digits(text)?;
-    // A leading zero before another digit is not JSON.
-    if digits > 1 && text[0] == b'0' {
-        return None;
-    }
-    let mut units = whole;
-    let mut places = 0;
-    match &text[digits..] {
-        [] => {}
-        [b'.', fraction @ ..] if !fraction.is_empty() => {
-            for byte in fraction {
-                let digit = byte.wrapping_sub(b'0');
-                if digit > 9 || (places == decimals && digit != 0) {
-                    return None;
-                }
-                if places < decimals {
-                    units = units.checked_mul(10)?.checked_add(u64::from(digit))?;
-                    places += 1;
-                }
-            }
+fn bare_fraction(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
+    let (mut part, mut places) = (0u64, 0);
+    while let Some(digit) = text.get(places).map(|b| b.wrapping_sub(b'0')).filter(|&d| d <= 9) {
+        if places < decimals as usize {
+            part = part * 10 + u64::from(digit);
+        } else if digit != 0 {
+            return None;
         }
-        _ => return None,
+        places += 1;
     }
-    units.checked_mul(POWERS_OF_TEN[(decimals - places) as usize])
+    let missing = (decimals as usize).saturating_sub(places);
+    (places > 0).then_some((part * POWERS_OF_TEN[missing], places))
 }
 
 /// A decimal and its quotation mark as a count of `10^-decimals`, and how many bytes they take.

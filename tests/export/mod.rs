@@ -3,3 +3,4 @@
 pub mod imports;
 mod kept;
 mod tables;
+mod together;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::support::captures::{Capture, What, kraken};
+use crate::support::fake::{Fault, Plan};
 
 /// All texts of a capture, put together.
 fn rebuilt(id: VenueId, window: usize, capture: &Capture) -> Rebuilt {
@@ -127,6 +128,8 @@ fn all_checksums_of_okx_are_right() {
         let rebuilt = rebuilt(VenueId::Okx, 400, &capture);
         assert_eq!((rebuilt.counts.checksums, rebuilt.counts.wrong_checksums), (checksums, 0), "{file}");
         assert!(rebuilt.books.values().all(|book| book.trusted), "{file}");
+        let urls: Vec<&str> = capture.connects().map(|(_, url)| url).collect();
+        assert!(urls.len() == 1 && urls[0].ends_with("/ws/v5/public"), "{file}: {urls:?}");
     }
 }
 
@@ -236,4 +239,114 @@ fn without_a_snapshot_there_is_no_book() {
     let file = "binance-spot/hftbacktest-history_spot_btcusdt_20230405.dat.gz";
     let Some(rebuilt) = binance(VenueId::BinanceSpot, Some("BTCUSDT"), &[file]) else { return };
     assert!(rebuilt.top("BTCUSDT", 1).is_none() && rebuilt.counts.changes > 1_000);
+}
+
+/// `(venue, file, connection, window, what to say, symbol)` of recordings played to a client.
+const PLAYED: [(VenueId, &str, &str, usize, &str, &str); 6] = [
+    (
+        VenueId::Kraken,
+        "kraken-spot/cryptofeed-v3_KRAKEN.jsonl.zst",
+        "KRAKEN.ws.50",
+        1000,
+        r#"{"method":"subscribe","params":{"channel":"book","symbol":["XMR/USD"],"depth":1000}}"#,
+        "XMR/USD",
+    ),
+    (
+        VenueId::Okx,
+        "okx/cryptofeed-v3_OKX.jsonl.zst",
+        "OKX.ws.1",
+        400,
+        r#"{"op":"subscribe","args":[{"channel":"books","instId":"BTC-USDT"},{"channel":"trades","instId":"BTC-USDT"}]}"#,
+        "BTC-USDT",
+    ),
+    (
+        VenueId::Coinbase,
+        "coinbase/cryptofeed-v3_COINBASE.jsonl.zst",
+        "COINBASE.ws.2",
+        usize::MAX,
+        r#"{"type":"subscribe","product_ids":["ETH-USD"],"channel":"level2"}"#,
+        "ETH-USD",
+    ),
+    (
+        VenueId::BybitLinear,
+        "bybit/cryptofeed-v3_BYBIT_BTC-DOGE.jsonl.zst",
+        "BYBIT.ws.2",
+        200,
+        r#"{"op":"subscribe","args":["orderbook.200.DOGEUSDT","publicTrade.DOGEUSDT"]}"#,
+        "DOGEUSDT",
+    ),
+    (
+        VenueId::Deribit,
+        "deribit/cryptofeed-v3_DERIBIT.jsonl.zst",
+        "DERIBIT.ws.1",
+        usize::MAX,
+        r#"{"jsonrpc":"2.0","id":1,"method":"public/subscribe","params":{"channels":["book.ETH-23JUL21-2300-C.100ms"]}}"#,
+        "ETH-23JUL21-2300-C",
+    ),
+    (
+        VenueId::Hyperliquid,
+        "hyperliquid/hftbacktest_hyperliquid_btcusd_20250126.gz",
+        "",
+        20,
+        r#"{"method":"subscribe","subscription":{"type":"l2Book","coin":"BTC"}}"#,
+        "BTC",
+    ),
+];
+
+#[tokio::test]
+async fn recordings_are_played_word_for_word_and_healed_by_the_book_as_it_stands() {
+    for (id, file, connection, window, say, symbol) in PLAYED {
+        let Some(capture) = Capture::open(file) else { return };
+        let fake = Fake::replay(id, &capture.on(connection), window, Plan::default()).await;
+        let mut client = Client::connect(&fake, manual(id).path).await.unwrap();
+        client.say(say).await;
+        assert!(fake.wait(PATIENCE, |fake| !fake.stats().subscribed.is_empty()).await, "{id}");
+        let half = fake.left() / 2;
+        fake.play(half);
+        let mut heard = Rebuilt::new(id, window);
+        follow(&mut client, &fake, &mut heard).await;
+        let truth = fake.rebuilt().unwrap();
+        assert_eq!(heard.top(symbol, 20), truth.top(symbol, 20), "{id}");
+        assert_eq!(!heard.tape(symbol).is_empty(), !truth.tape(symbol).is_empty() && say.contains("rade"), "{id}");
+
+        // Cut off in the middle; whoever comes again gets the book as it stands.
+        fake.inject(Fault::Reset { lost: 1 }.now());
+        while fake.pending() > 0 && fake.left() > 0 {
+            fake.play(1);
+        }
+        let mut again = Client::connect(&fake, manual(id).path).await.unwrap();
+        again.say(say).await;
+        assert!(
+            fake.wait(PATIENCE, |fake| fake.stats().subscribed.iter().any(|(socket, _)| *socket == 1)).await,
+            "{id}"
+        );
+        let mut healed = Rebuilt::new(id, window);
+        fake.play(fake.left());
+        follow(&mut again, &fake, &mut healed).await;
+        let truth = fake.rebuilt().unwrap();
+        assert!(healed.top(symbol, 20).is_some(), "{id}: {:?}", healed.counts);
+        assert_eq!(healed.top(symbol, 20), truth.top(symbol, 20), "{id}: {:?}", healed.counts);
+        assert_eq!((healed.counts.gaps, healed.counts.wrong_checksums), (0, 0), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn a_binance_recording_answers_for_its_depth_once_it_knows_it() {
+    let file = "binance-usdm/hftbacktest_usdm_btcusdt_20240808.gz";
+    let Some(mut capture) = Capture::open(file) else { return };
+    capture.items.truncate(5_000);
+    let fake = Fake::replay(VenueId::BinanceUsdm, &capture, usize::MAX, Plan::default()).await;
+    let path = "/public/stream?streams=btcusdt@depth@0ms";
+    let mut client = Client::connect(&fake, path).await.unwrap();
+    assert!(fake.wait(PATIENCE, |fake| !fake.stats().subscribed.is_empty()).await);
+    let mut heard = Rebuilt::new(VenueId::BinanceUsdm, usize::MAX);
+    fake.play(3_000);
+    follow(&mut client, &fake, &mut heard).await;
+    let (status, body) = rest(&fake, "/fapi/v1/depth?symbol=BTCUSDT&limit=1000", None).await;
+    assert_eq!(status, 200);
+    heard.fetched("BTCUSDT", &body);
+    fake.play(fake.left());
+    follow(&mut client, &fake, &mut heard).await;
+    assert_eq!(heard.top("BTCUSDT", 20), fake.rebuilt().unwrap().top("BTCUSDT", 20), "{:?}", heard.counts);
+    assert!(heard.top("BTCUSDT", 20).is_some());
 }

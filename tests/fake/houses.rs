@@ -125,6 +125,36 @@ async fn a_pushed_delisting_is_said_in_the_venues_words() {
 }
 
 #[tokio::test]
+async fn a_state_is_pushed_in_whatever_word_it_is_given_and_the_market_goes_on() {
+    let states = [
+        (VenueId::Okx, "post_only", r#""state":"post_only""#),
+        (VenueId::Kraken, "cancel_only", r#""status":"cancel_only""#),
+        (VenueId::Deribit, "halted", r#""state":"halted""#),
+    ];
+    for (id, word, said) in states {
+        let symbol = manual(id).symbol;
+        let fake = Fake::start(id, Plan::default()).await;
+        let (mut client, mut rebuilt) = in_step(&fake).await;
+        fake.inject(Fault::Status { symbol, word }.now());
+        client.until(said).await;
+        fake.play(100);
+        follow(&mut client, &fake, &mut rebuilt).await;
+        assert_eq!(rebuilt.top(symbol, 10), Some(fake.top(symbol, 10)), "{id}");
+    }
+}
+
+#[test]
+fn a_venue_beside_an_ordinary_test_needs_no_runtime_of_its_own() {
+    use std::io::{Read, Write};
+    let (_runtime, fake) = Fake::beside(VenueId::Okx, Plan::default());
+    let mut plain = std::net::TcpStream::connect(fake.rest_url().trim_start_matches("http://")).unwrap();
+    plain.write_all(b"GET /api/v5/public/time HTTP/1.1\r\nHost: fake\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    plain.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with(r#"{"code":"0","data":[{"ts":"1789984800000"}],"msg":""}"#), "{answer}");
+}
+
+#[tokio::test]
 async fn a_finer_tick_comes_with_a_fresh_book_where_the_venue_does_that() {
     for id in [VenueId::Kraken, VenueId::BybitLinear, VenueId::Okx] {
         let manual = manual(id);

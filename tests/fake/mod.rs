@@ -5,6 +5,7 @@ mod dialects;
 mod faults;
 mod houses;
 
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -53,7 +54,7 @@ const MANUALS: [Manual; 10] = [
     },
     Manual {
         id: VenueId::BinanceCoinm,
-        path: "/public/stream",
+        path: "/stream",
         say: &[r#"{"method":"SUBSCRIBE","params":["btcusd_perp@depth@100ms"],"id":1}"#],
         symbol: "BTCUSD_PERP",
         book: "btcusd_perp@depth@100ms",
@@ -189,12 +190,15 @@ impl Client {
 
     /// Every text up to a ping that the venue sends now, behind all that waits before it.
     async fn drain(&mut self, fake: &Fake) -> Vec<String> {
-        fake.ping(b"drain");
+        // Others that drain do so by other words, for a ping goes to everybody.
+        static DRAINS: AtomicUsize = AtomicUsize::new(0);
+        let word = format!("drain {}", DRAINS.fetch_add(1, SeqCst));
+        fake.ping(word.as_bytes());
         let mut texts = Vec::new();
         loop {
             match self.next().await.expect("a live socket") {
                 Message::Text(text) => texts.push(text.to_string()),
-                Message::Ping(payload) if payload.as_ref() == b"drain" => return texts,
+                Message::Ping(payload) if payload.as_ref() == word.as_bytes() => return texts,
                 other => self.heard.push(other),
             }
         }

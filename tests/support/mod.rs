@@ -2,6 +2,7 @@
 
 pub mod bot;
 pub mod captures;
+#[allow(dead_code, reason = "the unit tests of `wire` use the rest of it")]
 pub mod cryptofeed;
 pub mod fake;
 pub mod independent;

@@ -105,8 +105,9 @@ impl Ears {
 pub struct Bot {
     pub instruments: Vec<Instrument>,
     pub connections: usize,
+    /// How many of them carry each instrument.
+    carried: BTreeMap<InstrumentId, usize>,
     ears: Arc<Mutex<Ears>>,
-    pub health: Vec<Arc<Health>>,
     stop: watch::Sender<bool>,
     feeds: JoinSet<Ended>,
     hearing: JoinHandle<()>,
@@ -134,12 +135,13 @@ impl Bot {
         let place = Arc::new(Place::new(endpoint, &settings).expect("a client can be made"));
         let protocols = exchange.connect(own, options);
         let (connections, alone) = (protocols.len(), protocols.len() == 1);
-        let (mut feeds, mut health) = (JoinSet::new(), Vec::new());
+        let mut feeds = JoinSet::new();
+        let mut carried = BTreeMap::new();
         for (connection, protocol) in (0..).zip(protocols) {
+            protocol.instruments().into_iter().for_each(|id| *carried.entry(id).or_default() += 1);
             let settings = Settings { connection, alone, ..settings.clone() };
-            let counters = Arc::new(Health::default());
-            health.push(counters.clone());
-            feeds.spawn(feed::run(place.clone(), settings, protocol, counters, out.clone(), stopped.clone()));
+            let health = Arc::new(Health::default());
+            feeds.spawn(feed::run(place.clone(), settings, protocol, health, out.clone(), stopped.clone()));
         }
         let notes = ears.clone();
         let hearing = tokio::spawn(async move {
@@ -147,7 +149,7 @@ impl Bot {
                 notes.lock().expect("no panic with this lock").hear(heard);
             }
         });
-        Self { instruments, connections, ears, health, stop, feeds, hearing }
+        Self { instruments, connections, carried, ears, stop, feeds, hearing }
     }
 
     pub fn ears(&self) -> Ears {
@@ -157,9 +159,13 @@ impl Bot {
     /// Whether every instrument is live on every connection and its book is known.
     pub fn is_live(&self) -> bool {
         let ears = self.ears.lock().expect("no panic with this lock");
-        let ids = (0..self.instruments.len()).map(|i| InstrumentId(i as u16));
-        ids.into_iter()
-            .all(|id| ears.books.contains_key(&id) && ears.live.get(&id).is_some_and(|on| on.len() == self.connections))
+        let lives = |id, many| ears.live.get(id).is_some_and(|on: &BTreeSet<u16>| on.len() == many);
+        self.carried.iter().all(|(id, many)| ears.books.contains_key(id) && lives(id, *many))
+    }
+
+    /// Beyond the one with the book, over all instruments.
+    pub fn helping_connections(&self) -> usize {
+        self.carried.values().map(|many| many - 1).sum()
     }
 
     /// Lets the market go on, an event every 2 ms, until the bot is ready; panics with everything told if it never is.

@@ -69,8 +69,8 @@ async fn a_fault_in_a_book_message_costs_what_it_must_and_no_more() {
         let summed = if venue == VenueId::Kraken { Harm::Book } else { Harm::None };
         for (fault, harm) in [
             (Fault::Drop, chained),
-            // Without numbers a swap shows in the checksum, if it matters at all (another instrument's does not).
-            (Fault::SwapWithNext, if venue == VenueId::Kraken { Harm::Any } else { chained }),
+            // Two messages of one instrument or of two: only a connection that counts them all must mind the latter.
+            (Fault::SwapWithNext, Harm::Any),
             (Fault::Duplicate, Harm::None),
             (Fault::WrongChecksum, summed),
             (Fault::HalfText, Harm::Book),
@@ -179,11 +179,11 @@ async fn a_book_that_stays_crossed_is_fetched_anew() {
 async fn an_announced_shutdown_is_bridged() {
     for venue in all().into_iter().filter(|v| matches!(v, VenueId::BinanceSpot | VenueId::Okx)) {
         let (fake, bot) = meet(venue, Fault::AnnounceShutdown, calm(), hurried()).await;
-        bot.market_until(&fake, "another socket", |_| fake.stats().sockets == 2).await;
+        bot.market_until(&fake, "another socket", |_| fake.stats().sockets > bot.connections).await;
         recover(&fake, &bot).await;
         assert!(bot.ears().told(|kind| *kind == FeedEventKind::ShutdownAnnounced) >= 1);
         // The new one was open before the old one was left.
-        assert_eq!(fake.stats().open_max, 2, "{venue}");
+        assert!(fake.stats().open_max > bot.connections, "{venue}");
         bot.stop().await;
     }
 }

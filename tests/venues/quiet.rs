@@ -46,7 +46,7 @@ async fn every_venue_is_followed_to_the_last_level_and_print() {
         let trouble = |kind: &FeedEventKind| !matches!(kind, FeedEventKind::Connected | FeedEventKind::Live);
         let trouble: Vec<_> = ears.feed.iter().filter(|(_, _, kind)| trouble(kind)).collect();
         // Before trades and marks flow on a connection of their own it says so.
-        let expected = if bot.connections > 1 { 2 } else { 0 };
+        let expected = bot.helping_connections();
         assert_eq!((ears.gaps, trouble.len()), (0, expected), "{venue}: {trouble:?}");
         let twice = fake.stats().subscribed;
         assert!(twice.iter().all(|one| twice.iter().filter(|other| *other == one).count() == 1), "{venue}: {twice:?}");

@@ -41,6 +41,13 @@ pub(super) fn parse(frame: &[u8], symbols: &Symbols, category: Category, depth: 
 
 /// Whose book a frame that cannot be read may have changed, as far as it still tells.
 pub(super) fn concerned(frame: &[u8], symbols: &Symbols, depth: u32) -> Concerned {
+    // What is JSON names its topic; in what is not, it may still stand.
+    if let Ok(outer) = serde_json::from_slice::<Outer<'_>>(frame) {
+        return match outer.topic {
+            Some(topic) => concerned_by(topic.as_bytes(), symbols, depth),
+            None => Concerned::Nobody,
+        };
+    }
     const TOPIC: &[u8] = b"\"topic\":\"";
     let Some(start) = frame.windows(TOPIC.len()).position(|window| window == TOPIC) else {
         // An answer to a request has no topic, but it names its operation.
@@ -48,12 +55,18 @@ pub(super) fn concerned(frame: &[u8], symbols: &Symbols, depth: u32) -> Concerne
         return if is_answer { Concerned::Nobody } else { Concerned::Everybody };
     };
     let rest = &frame[start + TOPIC.len()..];
-    let Some(end) = rest.iter().position(|&b| b == b'"') else { return Concerned::Everybody };
-    match book_topic(&rest[..end]) {
+    match rest.iter().position(|&b| b == b'"') {
+        Some(end) => concerned_by(&rest[..end], symbols, depth),
+        None => Concerned::Everybody,
+    }
+}
+
+fn concerned_by(topic: &[u8], symbols: &Symbols, depth: u32) -> Concerned {
+    match book_topic(topic) {
         Some((levels, symbol)) if levels == depth => symbols.find(symbol).map_or(Concerned::Nobody, Concerned::One),
         Some(_) => Concerned::Nobody,
         // A broken name of a topic may have been any.
-        None if rest.starts_with(b"publicTrade.") || rest.starts_with(b"tickers.") => Concerned::Nobody,
+        None if topic.starts_with(b"publicTrade.") || topic.starts_with(b"tickers.") => Concerned::Nobody,
         None => Concerned::Everybody,
     }
 }

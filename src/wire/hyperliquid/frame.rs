@@ -122,9 +122,9 @@ fn side(s: &mut Scan<'_>, side: Side, tick: Step, lot: Step, scratch: &mut Vec<L
             s.expect(b",")?;
         }
         s.expect(b"\"px\":\"")?;
-        let price = Ticks(s.decimal(tick).filter(|&p| p > 0)?);
+        let price = Ticks(s.short_decimal(tick).filter(|&p| p > 0)?);
         s.expect(b",\"sz\":\"")?;
-        let qty = Lots(s.decimal(lot).filter(|&q| q > 0)?);
+        let qty = Lots(s.short_decimal(lot).filter(|&q| q > 0)?);
         if !first && s.skip(b",\"n\":") {
             s.pass()?;
         }
@@ -167,11 +167,11 @@ fn print(s: &mut Scan<'_>, symbols: &Symbols) -> Option<Print> {
             }
             b"px" => {
                 s.expect(b"\"")?;
-                once(&mut price, s.decimal(symbols.steps(at?).0).filter(|&p| p > 0)?)?;
+                once(&mut price, s.short_decimal(symbols.steps(at?).0).filter(|&p| p > 0)?)?;
             }
             b"sz" => {
                 s.expect(b"\"")?;
-                once(&mut qty, s.decimal(symbols.steps(at?).1).filter(|&q| q > 0)?)?;
+                once(&mut qty, s.short_decimal(symbols.steps(at?).1).filter(|&q| q > 0)?)?;
             }
             b"time" => once(&mut time, s.integer().filter(|&t| stamp::millis(t).is_some())?)?,
             b"tid" => once(&mut id, s.integer()?)?,

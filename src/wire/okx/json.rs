@@ -80,21 +80,29 @@ pub(super) fn parse(frame: &[u8], symbols: &Symbols) -> Result<Message, WireErro
 
 /// Whose book a frame that cannot be read may have changed, as far as it still tells.
 pub(super) fn concerned(frame: &[u8], symbols: &Symbols) -> Concerned {
+    // What is JSON names its channel; in what is not, it may still stand.
+    if let Ok(outer) = serde_json::from_slice::<Outer<'_>>(frame) {
+        return match &outer.arg {
+            Some(arg) => concerned_by(arg.channel.as_bytes(), arg.inst_id.as_deref().map(str::as_bytes), symbols),
+            None => Concerned::Nobody,
+        };
+    }
     let text = |key: &[u8]| {
         let start = frame.windows(key.len()).position(|window| window == key)? + key.len();
         let rest = &frame[start..];
         Some(&rest[..rest.iter().position(|&b| b == b'"')?])
     };
-    let Some(channel) = text(b"\"channel\":\"") else {
-        let is_event = frame.windows(8).any(|window| window == b"\"event\":");
-        return if is_event { Concerned::Nobody } else { Concerned::Everybody };
-    };
-    match channel {
-        b"books" => match text(b"\"instId\":\"") {
-            Some(symbol) => symbols.find(symbol).map_or(Concerned::Nobody, Concerned::One),
-            None => Concerned::Everybody,
-        },
-        b"bbo-tbt" | b"trades" | b"mark-price" | b"funding-rate" | b"instruments" => Concerned::Nobody,
+    match text(b"\"channel\":\"") {
+        Some(channel) => concerned_by(channel, text(b"\"instId\":\""), symbols),
+        None if frame.windows(8).any(|window| window == b"\"event\":") => Concerned::Nobody,
+        None => Concerned::Everybody,
+    }
+}
+
+fn concerned_by(channel: &[u8], symbol: Option<&[u8]>, symbols: &Symbols) -> Concerned {
+    match (channel, symbol) {
+        (b"books", Some(symbol)) => symbols.find(symbol).map_or(Concerned::Nobody, Concerned::One),
+        (b"bbo-tbt" | b"trades" | b"mark-price" | b"funding-rate" | b"instruments", _) => Concerned::Nobody,
         _ => Concerned::Everybody,
     }
 }

@@ -26,7 +26,7 @@ use message::{Message, Scratch};
 use super::WireError;
 use super::dialect::{Change, Channels, Concerned, Dialect, News, Source, TradeIds, Traits};
 use super::ladder::best_first;
-use super::symbols::Symbols;
+use super::symbols::{Symbol, Symbols};
 use crate::market::{Instrument, Mark, Status, VenueId};
 use crate::units::{LocalTime, Nanos, Side};
 
@@ -143,6 +143,10 @@ impl Dialect for OkxDialect {
             // The venue itself gives up after 30 s.
             silence_max: Nanos::from_s(30),
         }
+    }
+
+    fn has_marks(&self, symbol: &Symbol) -> bool {
+        is_swap(&symbol.instrument.symbol)
     }
 
     fn ws_path(&self, _symbols: &Symbols) -> String {

@@ -56,7 +56,7 @@ fn get(path: String) -> Request {
 }
 
 impl Okx {
-    /// A conversation about these instruments, which are all spot or all swaps.
+    /// A conversation about these instruments.
     pub fn conversation(
         &'static self,
         instruments: Vec<(InstrumentId, Instrument)>,
@@ -131,10 +131,7 @@ impl Exchange for Okx {
         instruments: Vec<(InstrumentId, Instrument)>,
         options: Options,
     ) -> Vec<Box<dyn Protocol>> {
-        // Spot has no marks to wait for.
-        let (swaps, spot): (Vec<_>, Vec<_>) = instruments.into_iter().partition(|(_, i)| kind(&i.symbol) == "SWAP");
-        let some = [spot, swaps].into_iter().filter(|some| !some.is_empty());
-        some.map(|some| Box::new(self.conversation(some, options)) as Box<dyn Protocol>).collect()
+        vec![Box::new(self.conversation(instruments, options))]
     }
 }
 

@@ -65,6 +65,12 @@ impl Naive {
         (self.bids.iter().rev().take(depth).map(level).collect(), self.asks.iter().take(depth).map(level).collect())
     }
 
+    /// Both sides whole, best first, with the digits as they came.
+    pub fn whole(&self) -> (Ladder, Ladder) {
+        let level = |(price, qty): &(String, String)| (number(price), number(qty));
+        (self.bids.values().rev().map(level).collect(), self.asks.values().map(level).collect())
+    }
+
     /// Levels of each side.
     pub fn depth(&self) -> (usize, usize) {
         (self.bids.len(), self.asks.len())

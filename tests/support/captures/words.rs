@@ -76,6 +76,15 @@ pub fn facts(venue: VenueId, frame: &Value) -> Vec<(String, Fact)> {
     }
 }
 
+/// The levels in a frame, with the instrument each is about.
+pub fn levels(venue: VenueId, frame: &Value) -> Vec<(String, Vec<[String; 2]>)> {
+    let levels = |fact: Fact| match fact {
+        Fact::Whole { bids, asks, .. } | Fact::Part { bids, asks, .. } => [bids, asks].concat(),
+        Fact::Print(_) => Vec::new(),
+    };
+    facts(venue, frame).into_iter().map(|(symbol, fact)| (symbol, levels(fact))).collect()
+}
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

@@ -151,14 +151,14 @@ impl Binance {
         Reply::ok(body.to_string())
     }
 
-    /// Whether a stream flows on this path: futures have one path for books and another for the rest.
+    /// Whether a stream flows on this path: USD-M has one path for books and another for the rest.
     fn flows(self, path: &str, topic: &str) -> bool {
         let bookish = topic.contains("@depth") || topic.contains("@bookTicker");
         match self {
-            Binance::Spot => true,
-            Binance::Usdm | Binance::Coinm if path.starts_with("/market") => !bookish,
+            Binance::Spot | Binance::Coinm => true,
+            Binance::Usdm if path.starts_with("/market") => !bookish,
             // The un-routed path is silent for everything but books.
-            Binance::Usdm | Binance::Coinm => bookish,
+            Binance::Usdm => bookish,
         }
     }
 }
@@ -193,7 +193,7 @@ impl House for Binance {
     fn serves(&self, path: &str) -> bool {
         let routed = path.strip_prefix("/public").or_else(|| path.strip_prefix("/market"));
         let rest = match (self, routed) {
-            (Binance::Usdm | Binance::Coinm, Some(rest)) => rest,
+            (Binance::Usdm, Some(rest)) => rest,
             _ => path,
         };
         rest == "/stream" || rest == "/ws" || rest.starts_with("/ws/")

@@ -23,6 +23,8 @@ pub struct Listing {
     pub mid: Decimal,
     /// The venue's word for "may be traded", and what became of it.
     pub status: String,
+    /// Numbers have the digits they were recorded with, not those of tick and lot.
+    pub verbatim: bool,
 }
 
 impl Listing {
@@ -38,17 +40,18 @@ impl Listing {
             stride: number(stride),
             mid: number(mid),
             status: status.to_owned(),
+            verbatim: false,
         }
     }
 
     /// A price with the decimals of the tick.
     pub fn price(&self, price: Decimal) -> String {
-        at_scale(price, self.tick.scale())
+        if self.verbatim { price.to_string() } else { at_scale(price, self.tick.scale()) }
     }
 
     /// A quantity with the decimals of the lot.
     pub fn qty(&self, qty: Decimal) -> String {
-        at_scale(qty, self.lot.scale())
+        if self.verbatim { qty.to_string() } else { at_scale(qty, self.lot.scale()) }
     }
 }
 
@@ -150,6 +153,8 @@ pub enum What {
     Rules {
         rebuilt: bool,
     },
+    /// Whatever a recording's frame says.
+    Recorded,
 }
 
 /// A change of a book with all numbers that venues tie changes together with.

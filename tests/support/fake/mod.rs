@@ -23,6 +23,8 @@ use tokio::runtime::Runtime;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{interval, sleep, timeout};
 
+use super::captures::Capture;
+use super::captures::rebuilt::Rebuilt;
 use super::independent::Ladder;
 
 mod binance;
@@ -35,7 +37,8 @@ mod hyperliquid;
 mod kraken;
 pub mod market;
 mod okx;
-mod socket;
+mod script;
+pub mod socket;
 mod venue;
 
 pub use fault::{Fault, Strike};
@@ -43,6 +46,7 @@ pub use house::House;
 pub use market::{Kind, Listing, Market, Print};
 pub use venue::Stats;
 
+use script::Script;
 use venue::Venue;
 
 /// 21 September 2026, 10:00 UTC: where the market's clock begins unless told otherwise.
@@ -118,7 +122,21 @@ impl Fake {
         let house = house::of(id);
         let every_ms = plan.every.map_or(10, |every| (every.as_millis() as i64).max(1));
         let market = Market::new(house.listings(), plan.seed, plan.begin_ms, every_ms);
-        let venue = Arc::new(Mutex::new(Venue::new(house, market, plan.strikes)));
+        Self::listen(Venue::new(house, market, plan.strikes.clone()), plan).await
+    }
+
+    /// The same with a recording for a market; `window` is the depth that was subscribed to, where the client has to
+    /// cut (`usize::MAX`: nowhere). One connection of it: see [`Capture::on`].
+    pub async fn replay(id: VenueId, capture: &Capture, window: usize, plan: Plan) -> Self {
+        let house = house::of(id);
+        let (script, market) = Script::new(house.as_ref(), capture, window);
+        let mut venue = Venue::new(house, market, plan.strikes.clone());
+        venue.script = Some(script);
+        Self::listen(venue, plan).await
+    }
+
+    async fn listen(venue: Venue, plan: Plan) -> Self {
+        let venue = Arc::new(Mutex::new(venue));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
         let port = listener.local_addr().expect("a bound socket has an address").port();
         let mut tasks = Vec::new();
@@ -179,6 +197,16 @@ impl Fake {
         }
     }
 
+    /// Frames of the recording that are still to come; 0 without one.
+    pub fn left(&self) -> usize {
+        locked(&self.venue).script.as_ref().map_or(0, Script::left)
+    }
+
+    /// Books and tape of the recording so far, put together by other means.
+    pub fn rebuilt(&self) -> Option<Rebuilt> {
+        locked(&self.venue).script.as_ref().map(|script| script.rebuilt.clone())
+    }
+
     /// One more thing that goes wrong.
     pub fn inject(&self, strike: Strike) {
         locked(&self.venue).inject(strike);
@@ -205,18 +233,12 @@ impl Fake {
 
     /// The true book: the best `depth` levels of each side, bids and asks, best first, in the venue's own units.
     pub fn top(&self, symbol: &str, depth: usize) -> (Ladder, Ladder) {
-        let venue = locked(&self.venue);
+        let mut venue = locked(&self.venue);
+        venue.settle();
         let at = venue.market.find(symbol).unwrap_or_else(|| panic!("{symbol} is not listed"));
         let normal = |ladder: Ladder| ladder.into_iter().map(|(p, q)| (p.normalize(), q.normalize())).collect();
         let (bids, asks) = venue.market.coins[at].book.top(depth);
         (normal(bids), normal(asks))
-    }
-
-    /// Number of the last change of a book.
-    pub fn last_id(&self, symbol: &str) -> u64 {
-        let venue = locked(&self.venue);
-        let at = venue.market.find(symbol).unwrap_or_else(|| panic!("{symbol} is not listed"));
-        venue.market.coins[at].last_id
     }
 
     /// Waits until `ready` or the time is up; says whether it became ready.

@@ -10,7 +10,8 @@ use tokio::time::{Duration, Instant};
 
 use super::fault::{Fault, Strike, checksum_of, with_checksum, with_unknown_fields};
 use super::house::{Asked, House, Reply};
-use super::market::{Event, Kind, Market, Print, What};
+use super::market::{Book, Event, Kind, Market, Print, What};
+use super::script::{Script, Told};
 
 /// What a socket is to write.
 #[derive(Debug)]
@@ -89,6 +90,8 @@ impl Stats {
 pub struct Venue {
     pub house: Box<dyn House>,
     pub market: Market,
+    /// What is played instead of the market's own course.
+    pub script: Option<Script>,
     pub stats: Stats,
     lines: Vec<Line>,
     strikes: Vec<Strike>,
@@ -104,6 +107,7 @@ impl Venue {
         let mut venue = Self {
             house,
             market,
+            script: None,
             stats: Stats::default(),
             lines: Vec::new(),
             strikes: Vec::new(),
@@ -139,8 +143,7 @@ impl Venue {
     /// A status for the next upgrade, if it is refused.
     pub fn upgrade(&mut self, path: &str) -> Option<u16> {
         self.stats.upgrades.push(Instant::now());
-        let known = self.house.serves(path).then_some(()).is_some();
-        self.refuse_upgrade.pop_front().or((!known).then_some(404))
+        self.refuse_upgrade.pop_front().or((!self.house.serves(path)).then_some(404))
     }
 
     /// A socket is open.
@@ -196,13 +199,29 @@ impl Venue {
         self.begin(at, heard.begin);
     }
 
+    /// The books as they stand, where a recording makes them.
+    pub fn settle(&mut self) {
+        if let Some(script) = &self.script {
+            script.settle(&mut self.market);
+        }
+    }
+
     fn begin(&mut self, at: usize, topics: Vec<String>) {
+        self.settle();
         for topic in topics {
             self.stats.subscribed.push((self.lines[at].id, topic.clone()));
             self.lines[at].topics.push(topic.clone());
             if self.deaf > 0 {
                 self.deaf -= 1;
                 self.lines[at].silent.push(topic);
+                continue;
+            }
+            let known = |symbol: &str| {
+                let at = self.market.find(symbol);
+                at.is_some_and(|at| self.market.coins[at].book != Book::default())
+            };
+            // A recording says by itself what comes first.
+            if self.script.is_some() && !known(&self.house.about(&topic).1) {
                 continue;
             }
             for text in self.house.fresh(&topic, &self.market) {
@@ -213,6 +232,7 @@ impl Venue {
 
     /// A REST request.
     pub fn answer(&mut self, asked: &Asked) -> Reply {
+        self.settle();
         let reply = match self.refuse_rest.pop_front() {
             Some((status, retry_after)) => {
                 let body = r#"{"code":-1003,"msg":"Too many requests."}"#.to_owned();
@@ -247,15 +267,25 @@ impl Venue {
     /// The next event, with whatever goes wrong at it.
     pub fn advance(&mut self) {
         self.strike_venue();
-        let event = self.market.next();
-        let lost = self.publish(&event);
+        let lost = match &mut self.script {
+            None => {
+                let event = self.market.next();
+                self.publish(&event, None)
+            }
+            Some(script) => {
+                let Some(told) = script.next() else { return };
+                let coin = self.market.find(&told.symbol).expect("every symbol of a script is listed");
+                let event = self.market.event(coin, What::Recorded);
+                self.publish(&event, Some(&told))
+            }
+        };
         for _ in 0..lost {
             self.advance();
         }
     }
 
-    /// Tells an event to whoever listens; how many events are to be lost next.
-    fn publish(&mut self, event: &Event) -> usize {
+    /// Tells an event to whoever listens, in the recording's words if it is one's; how many events are to be lost next.
+    fn publish(&mut self, event: &Event, told: Option<&Told>) -> usize {
         let symbol = self.market.coins[event.coin].listing.symbol.to_owned();
         if let What::Trade(print) = &event.what {
             self.stats.prints.push((symbol.clone(), print.clone()));
@@ -267,7 +297,14 @@ impl Venue {
             let line = &self.lines[at];
             let topics: Vec<String> = line.topics.iter().filter(|t| !line.silent.contains(t)).cloned().collect();
             for topic in topics {
-                let Some(text) = self.house.tell(&topic, event, &self.market) else { continue };
+                let text = match told {
+                    None => self.house.tell(&topic, event, &self.market),
+                    Some(told) => {
+                        let about = self.house.about(&topic) == (told.kind, told.symbol.clone());
+                        about.then(|| told.text.clone())
+                    }
+                };
+                let Some(text) = text else { continue };
                 let kind = self.house.about(&topic).0;
                 self.stats.told += 1;
                 let strike = self
@@ -466,7 +503,7 @@ impl Venue {
         let at = self.market.find(symbol).unwrap_or_else(|| panic!("{symbol} is not listed at {}", self.id()));
         change(&mut self.market.coins[at]);
         let event = self.market.relisted(at, rebuilt);
-        self.publish(&event);
+        self.publish(&event, None);
     }
 
     fn numbered(&mut self, at: usize, text: String) -> String {

@@ -1,26 +1,15 @@
 //! The first request on a connection decides: an upgrade becomes a listener, anything else gets one answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use super::{Shared, line, locked};
-
-struct Reply {
-    status: u16,
-    retry_after: Option<u32>,
-    body: String,
-}
-
-impl Reply {
-    fn new(status: u16, body: impl Into<String>) -> Self {
-        Self { status, retry_after: None, body: body.into() }
-    }
-}
+use crate::support::fake::house::Reply;
+use crate::support::fake::socket::{peek_head, write_reply};
 
 pub async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     let Some(head) = peek_head(&stream).await else { return };
@@ -41,30 +30,7 @@ pub async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
     if stream.read_exact(&mut request).await.is_err() {
         return;
     }
-    let retry = reply.retry_after.map(|s| format!("Retry-After: {s}\r\n")).unwrap_or_default();
-    let text = format!(
-        "HTTP/1.1 {} Scripted\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{retry}Connection: close\r\n\r\n{}",
-        reply.status,
-        reply.body.len(),
-        reply.body
-    );
-    let _ = stream.write_all(text.as_bytes()).await;
-    let _ = stream.shutdown().await;
-}
-
-async fn peek_head(stream: &TcpStream) -> Option<String> {
-    let mut buffer = vec![0; 16 << 10];
-    loop {
-        let n = stream.peek(&mut buffer).await.ok().filter(|&n| n > 0)?;
-        if !buffer[0].is_ascii_uppercase() {
-            return None; // No HTTP method; a TLS greeting, most likely.
-        }
-        if let Some(end) = buffer[..n].windows(4).position(|w| w == b"\r\n\r\n") {
-            return String::from_utf8(buffer[..end + 4].to_vec()).ok();
-        }
-        // A peek does not wait for more than there is.
-        sleep(Duration::from_millis(1)).await;
-    }
+    write_reply(stream, reply).await;
 }
 
 async fn answer(target: &str, shared: &Shared) -> Reply {
