@@ -163,9 +163,14 @@ fn a_snapshot_that_never_comes_is_asked_for_again() {
     let mut talk = Talk::new();
     talk.hear(diff("BTCUSDT", 1, 2, "", ""));
     let mut said = Vec::new();
-    talk.now = talk.now + Nanos::from_ms(10_001);
+    // It may have to wait for its turn: sixty of a thousand levels fit into a minute's budget.
+    talk.now = talk.now + Nanos::from_s(300);
     talk.hear(diff("BTCUSDT", 3, 4, "", ""));
     talk.hear(diff("ETHUSDT", 3, 4, "", ""));
+    let now = talk.now;
+    talk.protocol.on_time(now, &mut said);
+    assert_eq!(said, []);
+    talk.now = talk.now + Nanos::from_ms(1);
     let now = talk.now;
     talk.protocol.on_time(now, &mut said);
     assert_eq!(words(&said), ["resync", "fetch after 250 ms"]);
@@ -492,4 +497,41 @@ fn an_empty_side_of_the_touch_is_none() {
         },
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn rules_that_can_no_longer_be_kept_stop_the_trading_until_they_can() {
+    let options = Options { rules_every: Nanos::from_s(60), ..Options::default() };
+    let mut talk = Talk::with(Settings { bbo: false, options, ..Settings::default() });
+    // How often the rules are asked for in so many seconds, while the books go on.
+    let asked_in = |talk: &mut Talk, s: u64| {
+        let mut said = Vec::new();
+        for _ in 0..s {
+            said.extend(talk.wait_ms(1_000));
+            talk.hear(diff("BTCUSDT", 1, 2, "", ""));
+            talk.hear(diff("ETHUSDT", 1, 2, "", ""));
+        }
+        said.iter().filter(|s| matches!(s, Said::Do(Action::Fetch { about: About::Rules(_), .. }))).count()
+    };
+    let lists = |tick: &str| {
+        let one = |symbol: &str, base: &str, lot: &str| {
+            format!(
+                r#"{{"symbol":"{symbol}","status":"TRADING","baseAsset":"{base}","quoteAsset":"USDT","filters":[
+                {{"filterType":"PRICE_FILTER","tickSize":"{tick}"}},{{"filterType":"LOT_SIZE","stepSize":"{lot}"}}]}}"#
+            )
+        };
+        format!(r#"{{"symbols":[{},{}]}}"#, one("BTCUSDT", "BTC", "0.00001"), one("ETHUSDT", "ETH", "0.0001"))
+    };
+    assert_eq!(asked_in(&mut talk, 60), 1);
+    // No price lies on a tick of nothing.
+    let said = words(&talk.0.fetched(About::Rules(0), lists("0.0")));
+    assert_eq!(said, ["protocol_error", "status Unknown", "protocol_error", "status Unknown"]);
+    assert_eq!(asked_in(&mut talk, 60), 1);
+    assert_eq!(words(&talk.0.fetched(About::Rules(0), lists("0.01"))), ["status Trading", "status Trading"]);
+    // What could not be had is said.
+    assert_eq!(asked_in(&mut talk, 60), 1);
+    let refused = FetchFailure::Status { status: 403, body: String::new() };
+    assert_eq!(words(&talk.0.failed(About::Rules(0), refused)), ["protocol_error"]);
+    // While a question waits for its turn no other one queues up behind it.
+    assert_eq!(asked_in(&mut talk, 200), 1);
 }
