@@ -4,6 +4,7 @@ use papermaker::market::{FeedEventKind, MarketEventKind, PrintFlags, Status};
 use papermaker::units::{Lots, Nanos, Side, Ticks, VenueTime};
 use papermaker::wire::binance_spot::{Settings, TimeUnit, Trades, conversation};
 use papermaker::wire::depth_sync::SyncLimits;
+use papermaker::wire::liveness::Patience;
 use papermaker::wire::{Action, FetchFailure, Protocol, Said};
 
 use super::*;
@@ -534,4 +535,28 @@ fn rules_that_can_no_longer_be_kept_stop_the_trading_until_they_can() {
     assert_eq!(words(&talk.0.failed(About::Rules(0), refused)), ["protocol_error"]);
     // While a question waits for its turn no other one queues up behind it.
     assert_eq!(asked_in(&mut talk, 200), 1);
+}
+
+#[test]
+fn one_symbol_that_is_gone_does_not_hide_what_became_of_the_others() {
+    let options = Options { rules_every: Nanos::from_s(60), depth_patience: Patience::ENDLESS, ..Options::default() };
+    let mut talk = Talk::with(Settings { bbo: false, options, ..Settings::default() });
+    let asked = |said: &[Said]| {
+        said.iter().find_map(|one| match one {
+            Said::Do(Action::Fetch { request: Request::Get { path, .. }, .. }) if path.contains("exchangeInfo") => {
+                Some(path.contains("symbols="))
+            }
+            _ => None,
+        })
+    };
+    assert_eq!(asked(&talk.wait_ms(60_000)), Some(true));
+    // Binance refuses the whole question for one symbol it has removed.
+    let refused = FetchFailure::Status { status: 400, body: r#"{"code":-1121,"msg":"Invalid symbol."}"#.to_owned() };
+    talk.0.failed(About::Rules(0), refused);
+    // So it is asked for everything, and what it does not list is gone.
+    talk.open();
+    assert_eq!(asked(&talk.wait_ms(60_000)), Some(false));
+    let eth = r#"{"symbols":[{"symbol":"ETHUSDT","status":"BREAK","baseAsset":"ETH","quoteAsset":"USDT","filters":[
+        {"filterType":"PRICE_FILTER","tickSize":"0.01"},{"filterType":"LOT_SIZE","stepSize":"0.0001"}]}]}"#;
+    assert_eq!(words(&talk.0.fetched(About::Rules(0), eth)), ["status Delisted", "status Halted"]);
 }
