@@ -2,6 +2,7 @@
 
 pub mod bot;
 pub mod captures;
+pub mod ears;
 pub mod fake;
 pub mod independent;
 pub mod playback;
