@@ -167,7 +167,12 @@ impl Bot {
     }
 
     pub fn ears(&self) -> Ears {
-        self.ears.lock().expect("no panic with this lock").clone()
+        self.look(Ears::clone)
+    }
+
+    /// The same without a copy, for what is looked at often.
+    pub fn look<T>(&self, at: impl FnOnce(&Ears) -> T) -> T {
+        at(&self.ears.lock().expect("no panic with this lock"))
     }
 
     /// Whether every instrument is live on every connection and its book is known.
