@@ -17,7 +17,8 @@ use crate::run::prepare::PrepareError;
 #[derive(Clone, Debug, Default, Args)]
 #[command(
     after_help = "Examples:\n  papermaker run --for 60s\n  papermaker run --profile live --for 1h --session monday\n  \
-                        papermaker run --strategy strategies/glft.toml --set risk.position_max_base=0.02"
+                        papermaker run --strategy strategies/glft.toml --set risk.position_max_base=0.02\n  \
+                        papermaker run --profile live --record-only --instrument kraken:BTC/USD --instrument okx:BTC-USDT-SWAP"
 )]
 pub struct RunArgs {
     /// What to trade, instead of the profile's choice (repeatable)
@@ -74,7 +75,9 @@ fn refusal(error: LiveError) -> Failure {
             Some("`--strategy FILE` takes a path; strategies/README.md describes the files".to_owned())
         }
         LiveError::Journal(_) => Some("`papermaker doctor` checks the store and the disk".to_owned()),
-        LiveError::Feed(_) => Some("`papermaker doctor --venue binance-spot` checks the way to the venue".to_owned()),
+        LiveError::Feed(_) => {
+            Some("`papermaker doctor --instrument VENUE:SYMBOL` checks the way to the venue".to_owned())
+        }
         _ => None,
     };
     let failure = Failure::could_not_run(error);

@@ -104,7 +104,7 @@ fn trade(id: u64, side: &str, time: &str) -> String {
 }
 
 fn instrument(symbol: &str, status: &str, precision: u32) -> String {
-    let increment = format!("{:.*}", precision as usize, 0.1f64.powi(precision as i32));
+    let increment = format!("0.{:0>1$}", 1, precision as usize);
     format!(
         r#"{{"channel":"instrument","type":"update","data":{{"assets":[],"pairs":[{{"symbol":"{symbol}","base":"{}","quote":"USD","status":"{status}","price_precision":{precision},"price_increment":{increment},"qty_precision":8,"qty_increment":0.00000001,"qty_min":0.00000001,"cost_min":0}}]}}}}"#,
         &symbol[..3]

@@ -1,5 +1,6 @@
 //! The real binary as a bot that runs: started, watched through its own `status`, ended in every way there is.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use papermaker::engine::{BookState, Output, Stamped};
 use papermaker::journal::{Reader, Store};
+use papermaker::market::InstrumentId;
 use papermaker::order::{OrderId, ReportKind, Request};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -181,25 +183,29 @@ impl Left<'_> {
     pub fn conduct(&self) -> Conduct {
         let mut reader = Store::open(self.folder.join("store")).reader(self.session).expect("a recording");
         let (mut input, mut outputs): (Stamped, Vec<Output>) = (Reader::blank(), Vec::new());
-        let (mut conduct, mut state) = (Conduct::default(), BookState::Empty);
-        let (mut alive, mut leaving) = (Vec::<OrderId>::new(), Vec::<OrderId>::new());
+        let mut conduct = Conduct::default();
+        let (mut states, mut alive) = (BTreeMap::new(), BTreeMap::<OrderId, InstrumentId>::new());
+        let mut leaving = Vec::<OrderId>::new();
+        let state_of = |states: &BTreeMap<InstrumentId, BookState>, id: InstrumentId| {
+            states.get(&id).copied().unwrap_or(BookState::Empty)
+        };
         while reader.next_step(&mut input, &mut outputs).expect("readable") {
             for output in &outputs {
                 match output {
-                    Output::Book { state: now, .. } => {
-                        if state == BookState::Live {
+                    Output::Book { instrument, state: now } => {
+                        if states.insert(*instrument, *now) == Some(BookState::Live) {
+                            let concerned = alive.iter().filter(|(_, on)| *on == instrument);
                             conduct.distrusted += 1;
-                            conduct.pulled += alive.iter().filter(|id| !leaving.contains(id)).count();
+                            conduct.pulled += concerned.filter(|(id, _)| !leaving.contains(id)).count();
                         }
-                        state = *now;
                     }
                     Output::Decided { .. } => conduct.decisions += 1,
                     Output::Sent(Request::Cancel { id, .. }) => leaving.push(*id),
                     Output::Sent(request @ (Request::Place { .. } | Request::Replace { .. })) => {
-                        let seq = input.seq;
+                        let (seq, state) = (input.seq, state_of(&states, request.instrument()));
                         assert_eq!(state, BookState::Live, "input {seq}: {request:?} on a book that is not trusted");
                         conduct.placed += 1;
-                        alive.push(request.id());
+                        alive.insert(request.id(), request.instrument());
                         if let Request::Replace { old, .. } = request {
                             leaving.push(*old);
                         }
@@ -216,7 +222,7 @@ impl Left<'_> {
                             }
                             ReportKind::Accepted { .. } => None,
                         };
-                        alive.retain(|id| Some(*id) != over);
+                        alive.retain(|id, _| Some(*id) != over);
                     }
                     Output::Refused { .. }
                     | Output::Risk { .. }
@@ -226,9 +232,10 @@ impl Left<'_> {
                     | Output::FundingUnknown { .. } => {}
                 }
             }
-            let staying = alive.iter().find(|id| !leaving.contains(id));
-            let seq = input.seq;
-            assert!(state == BookState::Live || staying.is_none(), "input {seq}: {staying:?} rests while {state:?}");
+            for (id, on) in alive.iter().filter(|(id, _)| !leaving.contains(id)) {
+                let (seq, state) = (input.seq, state_of(&states, *on));
+                assert_eq!(state, BookState::Live, "input {seq}: {id:?} of {on:?} rests");
+            }
         }
         conduct.resting_at_end = alive.len();
         conduct

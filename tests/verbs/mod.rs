@@ -9,6 +9,7 @@ mod observer;
 mod recordings;
 mod refusals;
 mod usage;
+mod venues;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -78,7 +78,7 @@ impl Talk {
     /// A book of BTC in step after update 100: 1@100.00 / 1@101.00.
     fn in_step() -> Self {
         let mut talk = Self::new();
-        talk.hear(&diff("BTCUSDT", 95, 100, "", ""));
+        talk.hear(diff("BTCUSDT", 95, 100, "", ""));
         let said = talk.fetched(BTC, &snapshot(100));
         assert_eq!(words(&said), ["snapshot 100", "live"]);
         talk

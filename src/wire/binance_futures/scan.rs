@@ -105,6 +105,15 @@ impl<'a> Fields<'a> {
             s.expect(b"\"")?;
             let key = s.text()?;
             s.expect(b":")?;
+            // Of three kinds in as many messages, and still one field that may come once.
+            let is_again = match key {
+                b"a" => f.merged_id.is_some() || f.asks.is_some() || f.ask_price.is_some(),
+                b"b" => f.bids.is_some() || f.bid_price.is_some(),
+                _ => false,
+            };
+            if is_again {
+                return None;
+            }
             match key {
                 b"e" => set(&mut f.event, word(s)?)?,
                 // Of the push, of the pair, and of the first and last trade merged: of no use to us.

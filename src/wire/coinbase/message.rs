@@ -102,9 +102,9 @@ fn levels(s: &mut Scan<'_>, symbols: &Symbols, at: usize, scratch: &mut Scratch)
         s.expect(b",\"event_time\":\"")?;
         let text = s.text()?;
         s.expect(b",\"price_level\":\"")?;
-        let price = s.decimal(tick).filter(|&p| p > 0)?;
+        let price = s.short_decimal(tick).filter(|&p| p > 0)?;
         s.expect(b",\"new_quantity\":\"")?;
-        let qty = s.decimal(lot)?;
+        let qty = s.short_decimal(lot)?;
         s.expect(b"}")?;
         side.push(Level { price: Ticks(price), qty: Lots(qty) });
         // All levels of a message nearly always share one time.
@@ -135,9 +135,9 @@ fn trades(s: &mut Scan<'_>, symbols: &Symbols, news: &mut Vec<News>) -> Option<(
         s.expect(b",\"trade_id\":\"")?;
         let id = s.integer()?;
         s.expect(b"\",\"price\":\"")?;
-        let price = Ticks(s.decimal(tick).filter(|&p| p > 0)?);
+        let price = Ticks(s.short_decimal(tick).filter(|&p| p > 0)?);
         s.expect(b",\"size\":\"")?;
-        let qty = Lots(s.decimal(lot).filter(|&q| q > 0)?);
+        let qty = Lots(s.short_decimal(lot).filter(|&q| q > 0)?);
         s.expect(b",\"time\":\"")?;
         let time = rfc3339(s.text()?)?;
         s.expect(b",\"side\":\"")?;
