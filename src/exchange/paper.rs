@@ -23,7 +23,8 @@
 //! before the news it came from.
 //!
 //! Reading order: [`Paper::new`] and its `Venue`; `arrival` is what requests do, `selves` what happens when they meet
-//! our own, `resting` what news does to resting orders; `own` and `eaten` are the memory.
+//! our own, `resting` what news does to resting orders; `own` and `eaten` are the memory,
+//! `footprint` the caveat.
 
 mod arrival;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod desk;
 mod differently;
 mod eaten;
 mod filters;
+mod footprint;
 mod own;
 mod resting;
 mod selves;
@@ -55,6 +57,7 @@ use crate::risk::Approved;
 use crate::rng::Stream;
 use crate::units::{LocalTime, Lots, Nanos, Side, VenueTime};
 use eaten::Eaten;
+use footprint::Footprint;
 use own::Own;
 
 /// The paper exchange for one instrument. Its whole state serialises; a copy has the same future.
@@ -68,6 +71,7 @@ pub struct Paper {
     own: Own,
     eaten: Eaten,
     said: Said,
+    footprint: Footprint,
     /// Newest update id seen in best-bid-and-offer news since the last snapshot.
     bbo_seq: u64,
     /// The venue's stamp on the newest depth.
@@ -121,6 +125,7 @@ impl Paper {
             own: Own::default(),
             eaten: Eaten::default(),
             said: Said { instrument, ways: Ways::new(latency, &stream), reports: VecDeque::new() },
+            footprint: Footprint::default(),
             bbo_seq: 0,
             depth_time: None,
         }
@@ -146,6 +151,12 @@ impl Paper {
     /// Every report there is, heard before its time: they are in ticks and lots that are about to change.
     pub fn hear_at_once(&mut self, heard: &mut Vec<Report>) {
         heard.extend(self.said.reports.drain(..).map(|word| word.report));
+    }
+
+    /// The largest part of a level that was ever ours, basis points of what was displayed there and we together: as an
+    /// order joined it (of the best level of its side, if it stood alone), or as one took from it.
+    pub fn level_share_max_bps(&self) -> u32 {
+        self.footprint.share_max_bps()
     }
 
     /// What the next fill costs, by what was traded before.

@@ -148,6 +148,7 @@ impl Paper {
         let remaining = self.take(&order, now, market);
         let Entering { id, side, price, kind, .. } = order;
         if remaining > Lots::ZERO && kind.may_rest() {
+            self.stand_among(side, price, remaining, displayed, market);
             self.own.add(Resting { id, side, price, remaining, kind, place, since: self.depth_time });
         } else if remaining > Lots::ZERO {
             self.said.say(now, id, ReportKind::Cancelled { remaining });
@@ -176,6 +177,7 @@ impl Paper {
                     remaining -= qty;
                     here += qty;
                     self.eaten.eat(other, level.price, qty, as_of);
+                    self.footprint.saw(level.qty - self.eaten.left_of(other, level), level.qty);
                     let fee = self.fees.charge(market.rules, level.price, qty, Liquidity::Taker);
                     let fill = Fill {
                         side: order.side,
@@ -204,6 +206,15 @@ impl Paper {
             remaining = self.meet_ourselves(order, remaining, now);
         }
         remaining
+    }
+
+    /// Notes how big we are at a price we join.
+    fn stand_among(&mut self, side: Side, price: Ticks, joining: Lots, displayed: Lots, market: &Visible<'_>) {
+        let before: Lots = self.own.side(side).iter().filter(|own| own.price == price).map(|own| own.remaining).sum();
+        let ours = before + joining;
+        let alone = || market.top.map_or(Lots::ZERO, |top| if side == Side::Bid { top.bid.qty } else { top.ask.qty });
+        let others = if displayed > Lots::ZERO { displayed } else { alone() };
+        self.footprint.saw(ours, ours + others);
     }
 
     /// Behind everything displayed at its price, and how much that is.

@@ -152,6 +152,24 @@ fn who_trades_more_pays_less() {
 }
 
 #[test]
+fn how_big_we_were_is_remembered() {
+    // 5 of 15 at 100; 5 more there are 10 of 20; 2 alone at 101 beside a best level of 10 are 2 of 12.
+    let mut desk = Desk::at_once();
+    assert_eq!(desk.paper.level_share_max_bps(), 0);
+    let mut share = |id, qty, price, kind| {
+        desk.send(id as i64, id, Side::Bid, qty, price, kind);
+        desk.until(id as i64);
+        desk.paper.level_share_max_bps()
+    };
+    assert_eq!(share(1, 2, 101, OrderKind::PostOnly), 1_666);
+    assert_eq!(share(2, 5, 100, OrderKind::PostOnly), 3_333);
+    assert_eq!(share(3, 5, 100, OrderKind::PostOnly), 5_000);
+    // 4 of the 10 at 104 are less than that; 2 more are 6 of 10.
+    assert_eq!(share(4, 4, 104, OrderKind::Ioc), 5_000);
+    assert_eq!(share(5, 2, 104, OrderKind::Ioc), 6_000);
+}
+
+#[test]
 fn each_request_travels_its_own_way() {
     // A placement takes 5, a cancellation 1, words come back 4 later. Sent at 10, the cancellation does not overtake
     // the placement sent with it: both are there at 15, and we hear it at 19. Alone, at 30, it takes 1: heard at 35.

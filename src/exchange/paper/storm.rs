@@ -160,6 +160,9 @@ fn whatever_the_tape_does_we_get_no_more_than_it_left_for_us() {
             if let Some(kind) = happen(&mut desk, &mut draws, at, &mut next_id) {
                 check(&desk, before, &kind);
             }
+            let best = |side| desk.paper.own.side(side).first().map(|order| order.price);
+            let are_apart = best(Side::Bid).zip(best(Side::Ask)).is_none_or(|(bid, ask)| bid < ask);
+            assert!(are_apart, "seed {seed}, {at}: we bid and offer at one price");
         }
         // Heard in the order it happened, and legal for every order (the desk holds them against it).
         desk.until(2_000_000);
