@@ -183,6 +183,8 @@ impl Desk {
                 self.distrust_book(BookState::Disconnected);
             }
             FeedEventKind::Resync { .. } | FeedEventKind::ChecksumMismatch { .. } => self.distrust_book(BookState::Gap),
+            // A market in which nobody trades is no fault of the connection's: said, and that is all.
+            FeedEventKind::Stale { channel, .. } if channel == "trade" => {}
             FeedEventKind::Stale { .. } | FeedEventKind::NoData { .. } => {
                 if !self.silent.contains(&event.connection) {
                     self.silent.push(event.connection);

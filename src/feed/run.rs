@@ -268,7 +268,10 @@ impl Line {
         if fetched.generation != self.generation || self.socket.is_none() {
             return Ok(());
         }
-        if let Err(FetchFailure::Status { status: status @ (403 | 451), body }) = &fetched.reply {
+        // Without snapshots there is no book; without rules there still is, and its protocol says what is missing.
+        if let (About::Book(_), Err(FetchFailure::Status { status: status @ (403 | 451), body })) =
+            (fetched.about, &fetched.reply)
+        {
             let reason = format!("HTTP {status} to a request: {body}");
             return self.tell(None, FeedEventKind::Refused { reason }, at).await;
         }

@@ -87,7 +87,8 @@ async fn open(url: String, settings: &Settings) -> Result<Socket, DialError> {
     match timeout(settings.connect_timeout, connect_async_with_config(url.as_str(), Some(limits), true)).await {
         Ok(Ok((stream, _))) => Ok(Socket(Box::new(stream))),
         Ok(Err(Error::Http(reply))) => {
-            Err(refusal(reply.status().as_u16(), |name| reply.headers().get(name).and_then(|v| v.to_str().ok())))
+            let header = |name: &str| reply.headers().get(name).and_then(|v| v.to_str().ok());
+            Err(refusal(reply.status().as_u16(), settings.forbidden_wait, header))
         }
         Ok(Err(e)) => Err(DialError::Failed(format!("{url}: {e}"))),
         Err(_) => {
@@ -96,8 +97,10 @@ async fn open(url: String, settings: &Settings) -> Result<Socket, DialError> {
     }
 }
 
-fn refusal<'a>(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> DialError {
+/// `forbidden_wait`: silence after a 403, where that means "too often".
+fn refusal<'a>(status: u16, forbidden_wait: Duration, header: impl Fn(&str) -> Option<&'a str>) -> DialError {
     match status {
+        403 if !forbidden_wait.is_zero() => DialError::RateLimited { status, wait: forbidden_wait },
         403 | 451 => DialError::Refused(format!("HTTP {status} to the websocket upgrade")),
         418 | 429 => {
             let said = header("retry-after").and_then(|v| v.trim().parse().ok());
@@ -151,5 +154,22 @@ fn sent(outcome: Result<Result<(), Error>, tokio::time::error::Elapsed>) -> Resu
     match outcome {
         Ok(done) => done.map_err(|e| e.to_string()),
         Err(_) => Err("our frame would not leave".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_403_means_not_you_or_too_often_as_the_venue_has_it() {
+        let none = |_: &str| None;
+        assert!(matches!(refusal(403, Duration::ZERO, none), DialError::Refused(_)));
+        let wait = Duration::from_secs(600);
+        assert_eq!(refusal(403, wait, none), DialError::RateLimited { status: 403, wait });
+        assert!(matches!(refusal(451, wait, none), DialError::Refused(_)));
+        let after = |name: &str| (name == "retry-after").then_some("7");
+        let wait = Duration::from_secs(7);
+        assert_eq!(refusal(429, Duration::ZERO, after), DialError::RateLimited { status: 429, wait });
     }
 }

@@ -208,6 +208,7 @@ fn listen(instruments: Vec<(InstrumentId, Instrument)>) -> Box<dyn Protocol> {
         bbo_patience: patience(5),
         sync: SyncLimits {
             fetch_timeout: Nanos(i64::MAX / 4),
+            answer_timeout: Nanos(i64::MAX / 4),
             fetches_max: u32::MAX,
             resyncs_per_minute: usize::MAX,
             ..SyncLimits::default()

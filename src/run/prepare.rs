@@ -132,8 +132,8 @@ pub fn protocols(
         depth: settings.depth_limit,
         depth_patience: patience(settings.stale_depth_ms),
         bbo_patience: patience(settings.stale_bbo_ms),
-        // Trades may be rare on a healthy connection: no first-data timer for them.
-        trade_patience: Patience { first_data: Nanos::ZERO, ..patience(settings.stale_trade_ms) },
+        // Trades may be rare on a healthy connection: nothing is asked for anew because they are.
+        trade_patience: Patience { first_data: Nanos::ZERO, dead: Nanos::ZERO, ..patience(settings.stale_trade_ms) },
         rules_every: Nanos::from_ms(i64::from(settings.rules_poll_ms)),
         ..Options::default()
     };

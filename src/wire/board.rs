@@ -1,7 +1,8 @@
 //! Rules in force, shared by connections about the same instruments.
 //!
 //! Where books and trades come over different sockets, both have to read prices in the same ticks from the same
-//! moment on: the connection with the book says what the rules are, the other looks here before each frame.
+//! moment on: who hears of new rules or another status puts them up, the other looks here before each frame. Else one
+//! would take for no news what only the other has said.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,12 +17,22 @@ pub struct Board {
 }
 
 impl Board {
-    /// Puts new rules up; the version they make.
-    pub fn post(&self, rules: &Instrument) -> u64 {
+    /// Puts new rules up.
+    pub fn post(&self, rules: &Instrument) {
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         changed.retain(|known| known.symbol != rules.symbol);
         changed.push(rules.clone());
-        self.version.fetch_add(1, Ordering::Release) + 1
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Puts another status up; rules that are up already stay.
+    pub fn post_status(&self, now: &Instrument) {
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        match changed.iter_mut().find(|known| known.symbol == now.symbol) {
+            Some(known) => known.status = now.status,
+            None => changed.push(now.clone()),
+        }
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     /// Counts the postings.

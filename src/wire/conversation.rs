@@ -15,7 +15,7 @@ use super::rules::{self, Poll};
 use super::stream_sync::Whole;
 use super::symbols::{Symbol, Symbols};
 use super::{About, Action, FetchFailure, Protocol, Said, WireError};
-use crate::market::{FeedEventKind, Instrument, InstrumentId, MarketEventKind, VenueId};
+use crate::market::{FeedEventKind, Instrument, InstrumentId, MarketEventKind, Status, VenueId};
 use crate::units::{LocalTime, Nanos};
 
 /// What was seen, for reports.
@@ -133,7 +133,7 @@ impl<D: Dialect> Conversation<D> {
         if let MarketEventKind::Rules(rules) = &kind {
             let new_steps = (rules.tick, rules.lot) != (known.tick, known.lot);
             self.symbols.set_rules(i, (**rules).clone());
-            self.board_seen = self.board.post(rules);
+            self.board.post(rules);
             if new_steps {
                 self.desks[i].book.on_new_rules(at);
                 self.desks[i].live = false;
@@ -141,12 +141,13 @@ impl<D: Dialect> Conversation<D> {
         }
         if let MarketEventKind::Status(status) = kind {
             self.symbols.set_status(i, status);
+            self.board.post_status(&self.symbols.get(i).instrument);
         }
         self.desks[i].book.set_trading(self.symbols.get(i).instrument.status.may_quote());
         said.push(self.desks[i].market(None, kind));
     }
 
-    /// Rules another connection of these instruments has heard of are in force here too.
+    /// Rules and status another connection of these instruments has heard of are in force here too.
     fn look_at_board(&mut self) {
         let now = self.board.version();
         if now == self.board_seen {
@@ -155,6 +156,7 @@ impl<D: Dialect> Conversation<D> {
         self.board_seen = now;
         for rules in self.board.all() {
             if let Some(i) = self.symbols.find(rules.symbol.as_bytes()) {
+                self.desks[i].book.set_trading(rules.status.may_quote());
                 self.symbols.set_rules(i, rules);
             }
         }
@@ -316,8 +318,15 @@ impl<D: Dialect> Conversation<D> {
             let known = &self.symbols.get(i).instrument;
             let now = rules::now(known, &listed);
             match now {
-                Ok(now) => self.hear_rules(i, &now, at, said),
-                Err(error) => self.deny(Some(i), error.to_string(), false, said),
+                Ok(now) => {
+                    let status = self.dialect.allowed(i, now.status);
+                    self.hear_rules(i, &Instrument { status, ..now }, at, said);
+                }
+                // Nobody trades by rules that no longer hold.
+                Err(error) => {
+                    self.deny(Some(i), format!("its rules cannot be kept: {error}"), false, said);
+                    self.hear(News::Status { at: i, status: Status::Unknown }, at, said);
+                }
             }
         }
     }
@@ -414,6 +423,11 @@ impl<D: Dialect> Protocol for Conversation<D> {
                 self.desks[i].settle(said);
             }
             About::Rules(nth) => {
+                // Waiting as told is no failure.
+                if let Err(failure @ (FetchFailure::Status { .. } | FetchFailure::Unreachable(_))) = &reply {
+                    let detail = format!("the rules could not be had: {failure}");
+                    said.push(Said::Feed { instrument: None, kind: FeedEventKind::ProtocolError { detail } });
+                }
                 self.poll.take(nth, reply, at);
                 self.hear_all_rules(at, said);
             }
@@ -431,12 +445,15 @@ impl<D: Dialect> Protocol for Conversation<D> {
             let id = desk.id;
             let trading = self.symbols.get(i).instrument.status.may_quote();
             desk.book.on_time(at, said);
+            // The best price moved and the book did not say so: that is no quiet market.
+            let lags = desk.depth_lags();
             for channel in desk.channels() {
                 match channel.on_time(at) {
                     Pulse::Steady => {}
                     Pulse::Complaint(kind) => said.push(Said::Feed { instrument: Some(id), kind }),
                     // A halted market is silent by nature.
                     Pulse::Dead(_) if !trading => {}
+                    Pulse::Dead(_) if !lags && channel.may_be_quiet(self.heard, at) => {}
                     Pulse::Dead(reason) => dead = dead.or(Some(reason)),
                 }
             }

@@ -30,8 +30,13 @@ pub struct SyncLimits {
     pub buffer_messages: usize,
     /// Levels in those differences: 200,000 (3.2 MB).
     pub buffer_levels: usize,
-    /// An answer slower than this is given up: 10 s.
+    /// A book that does not come in the stream, or a stream that does not come up to a snapshot, is given up after
+    /// this: 10 s.
     pub fetch_timeout: Nanos,
+    /// An answer over REST is given up after this: 300 s, as long as the buffer lasts. The driver gives up much sooner
+    /// once a question is out; before, it may have to wait for its turn in the venue's budget, and to ask for the same
+    /// again would only make the queue longer.
+    pub answer_timeout: Nanos,
     /// Wait before the second fetch; doubles with each further one up to 32 times itself: 250 ms.
     pub refetch_delay: Nanos,
     /// Fetches in a row without a usable snapshot before the connection is given up: 8.
@@ -48,6 +53,7 @@ impl Default for SyncLimits {
             buffer_messages: 3_000,
             buffer_levels: 200_000,
             fetch_timeout: Nanos::from_s(10),
+            answer_timeout: Nanos::from_s(300),
             refetch_delay: Nanos::from_ms(250),
             fetches_max: 8,
             resyncs_per_minute: 3,
@@ -192,6 +198,9 @@ impl DepthSync {
             State::Closed | State::Live { .. } => {}
             State::Listening | State::Fetching { .. } => {
                 self.held = Some(snapshot);
+                if let State::Fetching { .. } = self.state {
+                    self.state = State::Fetching { until: at + self.limits.fetch_timeout };
+                }
                 self.bridge(at, said);
             }
         }
@@ -365,7 +374,7 @@ impl DepthSync {
         }
         self.fetches += 1;
         self.counts.fetches += 1;
-        self.state = State::Fetching { until: at + delay + self.limits.fetch_timeout };
+        self.state = State::Fetching { until: at + delay + self.limits.answer_timeout };
         let (about, request) = (About::Book(self.instrument), self.request.clone());
         said.push(Said::Do(Action::Fetch { about, request, delay }));
     }

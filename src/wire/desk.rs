@@ -131,7 +131,7 @@ impl Sync {
 impl Desk {
     pub fn new<D: Dialect>(at: usize, symbol: &Symbol, dialect: &D, symbols: &Symbols, options: &Options) -> Self {
         let traits = dialect.traits();
-        let book = match (traits.channels.book, traits.source) {
+        let mut book = match (traits.channels.book, traits.source) {
             (false, _) => Sync::None,
             (true, Source::Rest) => {
                 let request = dialect.snapshot_request(symbols, at);
@@ -142,6 +142,7 @@ impl Desk {
                 Sync::Stream(StreamSync::new(symbol.id, traits.window, traits.checksum, options.sync))
             }
         };
+        book.set_trading(symbol.instrument.status.may_quote());
         let channel = |is_here: bool, name, patience| is_here.then(|| Channel::new(name, patience));
         Self {
             id: symbol.id,
@@ -182,6 +183,13 @@ impl Desk {
             Print::New => {}
         }
         said.push(self.market(Some(time), MarketEventKind::Trade { id, taker, price, qty, flags }));
+    }
+
+    /// Whether the best bid and offer has been heard well after the depth that should have shown it.
+    pub fn depth_lags(&self) -> bool {
+        let last = |channel: &Option<Channel>| channel.as_ref().and_then(Channel::last);
+        let (depth, bbo) = (last(&self.depth), last(&self.bbo));
+        depth.zip(bbo).is_some_and(|(depth, bbo)| bbo.since(depth) > Nanos::from_s(5))
     }
 
     pub fn channels(&mut self) -> impl Iterator<Item = &mut Channel> {

@@ -278,6 +278,11 @@ pub trait Dialect: Send {
         String::new()
     }
 
+    /// What may be done in an instrument that the venue's list has in this status, by all that the stream has said.
+    fn allowed(&self, _at: usize, listed: Status) -> Status {
+        listed
+    }
+
     /// Reads one frame. Never panics, whatever the bytes. On an error nothing in `news` counts.
     fn read(&mut self, frame: &[u8], symbols: &Symbols, at: LocalTime, news: &mut Vec<News>) -> Result<(), WireError>;
 

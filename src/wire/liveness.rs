@@ -4,9 +4,15 @@
 //! connections stay silent for hours. So each channel has its own clock: a first-data timer from the subscription,
 //! a stale timer from the last message, and a longer one after which the connection is given up. A limit of zero
 //! switches a timer off.
+//!
+//! Many instruments share a connection, and a quiet one must not cost the others their books: a channel that has
+//! spoken is not dead while its connection speaks, before [`QUIET_MAX`].
 
 use crate::market::FeedEventKind;
 use crate::units::{LocalTime, Nanos};
+
+/// A channel without a word for so long is asked for on a new connection, even if others still speak on this one.
+pub const QUIET_MAX: Nanos = Nanos::from_s(300);
 
 /// Timer lengths of one channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +21,7 @@ pub struct Patience {
     pub first_data: Nanos,
     /// Silent for longer than this: `Stale`.
     pub stale: Nanos,
-    /// Silent for longer than this: reconnect.
+    /// Silent for longer than this, and so is the connection: reconnect.
     pub dead: Nanos,
 }
 
@@ -69,6 +75,18 @@ impl Channel {
     /// Whether it may be relied on: it spoke when it had to, and has not gone stale.
     pub fn flows(&self) -> bool {
         !self.complained && (self.heard || self.patience.first_data == Nanos::ZERO)
+    }
+
+    /// When it last spoke, if ever.
+    pub fn last(&self) -> Option<LocalTime> {
+        self.heard.then_some(self.since)
+    }
+
+    /// Whether a silence that is long enough for the connection's end may be that of a quiet market: this channel has
+    /// spoken, and the connection was heard since.
+    pub fn may_be_quiet(&self, connection: LocalTime, at: LocalTime) -> bool {
+        let speaks = at.since(connection) < self.patience.dead;
+        self.heard && speaks && at.since(self.since) <= QUIET_MAX.max(self.patience.dead)
     }
 
     /// Whether it has spoken too long ago, or never.

@@ -25,7 +25,8 @@ pub mod liveness;
 mod marks;
 pub mod okx;
 #[cfg(test)]
-#[path = "../../tests/support/cryptofeed.rs"]
+#[path = "../../tests/support/captures/tape.rs"]
+#[allow(dead_code, reason = "the tests over sockets use the rest of it")]
 mod recorded;
 pub mod rules;
 mod scan;

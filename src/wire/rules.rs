@@ -11,11 +11,13 @@ pub(super) struct Poll {
     every: Nanos,
     next: LocalTime,
     answers: Vec<Option<Vec<u8>>>,
+    /// The venue refuses a question that names what it no longer lists, and does not say which: ask for everything.
+    whole: bool,
 }
 
 impl Poll {
     pub(super) fn new(every: Nanos) -> Self {
-        Self { every, next: LocalTime::default(), answers: Vec::new() }
+        Self { every, next: LocalTime::default(), answers: Vec::new(), whole: false }
     }
 
     /// A new socket; questions that were under way are gone with the old one.
@@ -31,11 +33,15 @@ impl Poll {
         at: LocalTime,
         said: &mut Vec<Said>,
     ) {
-        if self.every <= Nanos::ZERO || at < self.next {
+        // While the venue wants silence questions wait in the driver: more of them would only pile up.
+        if self.every <= Nanos::ZERO || at < self.next || !self.answers.is_empty() {
             return;
         }
         self.next = at + self.every;
-        let requests = exchange.rules_requests(&symbols.collect::<Vec<_>>());
+        let requests = match self.whole {
+            true => exchange.listing_requests(),
+            false => exchange.rules_requests(&symbols.collect::<Vec<_>>()),
+        };
         self.answers = vec![None; requests.len()];
         let fetches = requests.into_iter().enumerate();
         said.extend(
@@ -52,8 +58,10 @@ impl Poll {
             (Ok(_), None) => {}
             (Err(failure), _) => {
                 self.answers.clear();
-                if let FetchFailure::RateLimited { wait, .. } = failure {
-                    self.next = self.next.max(at + wait);
+                match failure {
+                    FetchFailure::RateLimited { wait, .. } => self.next = self.next.max(at + wait),
+                    FetchFailure::Status { status: 400 | 404, .. } => self.whole = true,
+                    FetchFailure::Status { .. } | FetchFailure::Unreachable(_) => {}
                 }
             }
         }

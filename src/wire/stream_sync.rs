@@ -204,6 +204,10 @@ impl StreamSync {
     pub fn on_time(&mut self, at: LocalTime, said: &mut Vec<Said>) {
         match self.state {
             State::Closed => {}
+            // A halted or delisted market may have nothing to show; the others of its connection need not suffer.
+            State::Waiting { until } if at > until && !self.watch.is_trading() => {
+                self.state = State::Waiting { until: at + self.limits.fetch_timeout };
+            }
             State::Waiting { until } if at > until => self.ask("the snapshot did not come", at, said),
             State::Waiting { .. } => {}
             State::Live { last } => self.check_crossed(last, at, said),

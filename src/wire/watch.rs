@@ -44,6 +44,10 @@ impl Watch {
         self.outline.apply(bids, asks);
     }
 
+    pub(super) fn is_trading(&self) -> bool {
+        self.trading
+    }
+
     pub(super) fn set_trading(&mut self, trading: bool) {
         self.trading = trading;
         self.crossed_since = None;

@@ -2,3 +2,5 @@
 
 mod binance_faults;
 mod binance_spot;
+mod captures;
+mod venues;

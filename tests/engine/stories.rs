@@ -103,6 +103,8 @@ fn every_silent_connection_has_to_speak_again_before_the_book_is_believed() {
         ("240 stale 1", BookState::Stale),
         ("250 live 1", BookState::Stale),
         ("260 live 0", BookState::Live),
+        // Nobody trades: that is not silence.
+        ("265 quiet 0", BookState::Live),
         // A connection lost is worse than a silent one, and its book has to come again.
         ("270 stale 1", BookState::Stale),
         ("280 lost 1", BookState::Disconnected),

@@ -160,6 +160,7 @@ fn input(seq: u64, at: LocalTime, word: &str, args: &str) -> Input {
         "lost" => feed(FeedEventKind::Disconnected { reason: "1006".to_owned() }),
         "live" => feed(FeedEventKind::Live),
         "stale" => feed(FeedEventKind::Stale { channel: "depth".to_owned(), silent_ms: 5_000 }),
+        "quiet" => feed(FeedEventKind::Stale { channel: "trade".to_owned(), silent_ms: 60_000 }),
         "tick" => Input::Tick,
         "pause" => command(Command::Pause),
         "resume" => command(Command::Resume),

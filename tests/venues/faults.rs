@@ -9,8 +9,8 @@ use papermaker::units::Nanos;
 use papermaker::wire::dialect::Options;
 use papermaker::wire::liveness::Patience;
 
-use super::bot::{Bot, depth_of};
-use super::{PATIENCE, all, calm};
+use super::all;
+use crate::support::ears::{Bot, PATIENCE, calm, depth_of};
 use crate::support::fake::{Fake, Fault, Plan, Stats};
 
 /// Comes back quickly.

@@ -6,8 +6,8 @@ use papermaker::feed::Settings;
 use papermaker::market::{FeedEventKind, InstrumentId, MarketEventKind, VenueId};
 use papermaker::units::Side;
 
-use super::bot::{Bot, depth_of, venue_lot};
-use super::{PATIENCE, all, calm};
+use super::all;
+use crate::support::ears::{Bot, PATIENCE, calm, depth_of, venue_lot};
 use crate::support::fake::{Fake, Plan};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -63,7 +63,7 @@ fn a_market_that_is_not_there_is_named() {
         (vec!["--instrument", "binance-spot:BTCUDST"], vec!["BTCUDST", "did you mean BTCUSDT?"]),
         (vec!["--instrument", "binance:BTCUSDT"], vec!["binance:BTCUSDT", "binance-spot"]),
         (vec!["--instrument", "BTCUSDT"], vec!["VENUE:SYMBOL"]),
-        (vec!["--instrument", "kraken:XBTUSD"], vec!["kraken", "binance-spot"]),
+        (vec!["--instrument", "bitfinex:BTCUSD"], vec!["bitfinex", "binance-spot", "kraken"]),
         (
             vec!["--instrument", "binance-spot:BTCUSDT", "--instrument", "binance-spot:BTCUSDT"],
             vec!["binance-spot:BTCUSDT", "twice"],

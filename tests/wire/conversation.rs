@@ -4,6 +4,7 @@ use papermaker::market::{FeedEventKind, MarketEventKind, PrintFlags, Status};
 use papermaker::units::{Lots, Nanos, Side, Ticks, VenueTime};
 use papermaker::wire::binance_spot::{Settings, TimeUnit, Trades, conversation};
 use papermaker::wire::depth_sync::SyncLimits;
+use papermaker::wire::liveness::Patience;
 use papermaker::wire::{Action, FetchFailure, Protocol, Said};
 
 use super::*;
@@ -163,9 +164,14 @@ fn a_snapshot_that_never_comes_is_asked_for_again() {
     let mut talk = Talk::new();
     talk.hear(diff("BTCUSDT", 1, 2, "", ""));
     let mut said = Vec::new();
-    talk.now = talk.now + Nanos::from_ms(10_001);
+    // It may have to wait for its turn: sixty of a thousand levels fit into a minute's budget.
+    talk.now = talk.now + Nanos::from_s(300);
     talk.hear(diff("BTCUSDT", 3, 4, "", ""));
     talk.hear(diff("ETHUSDT", 3, 4, "", ""));
+    let now = talk.now;
+    talk.protocol.on_time(now, &mut said);
+    assert_eq!(said, []);
+    talk.now = talk.now + Nanos::from_ms(1);
     let now = talk.now;
     talk.protocol.on_time(now, &mut said);
     assert_eq!(words(&said), ["resync", "fetch after 250 ms"]);
@@ -492,4 +498,65 @@ fn an_empty_side_of_the_touch_is_none() {
         },
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn rules_that_can_no_longer_be_kept_stop_the_trading_until_they_can() {
+    let options = Options { rules_every: Nanos::from_s(60), ..Options::default() };
+    let mut talk = Talk::with(Settings { bbo: false, options, ..Settings::default() });
+    // How often the rules are asked for in so many seconds, while the books go on.
+    let asked_in = |talk: &mut Talk, s: u64| {
+        let mut said = Vec::new();
+        for _ in 0..s {
+            said.extend(talk.wait_ms(1_000));
+            talk.hear(diff("BTCUSDT", 1, 2, "", ""));
+            talk.hear(diff("ETHUSDT", 1, 2, "", ""));
+        }
+        said.iter().filter(|s| matches!(s, Said::Do(Action::Fetch { about: About::Rules(_), .. }))).count()
+    };
+    let lists = |tick: &str| {
+        let one = |symbol: &str, base: &str, lot: &str| {
+            format!(
+                r#"{{"symbol":"{symbol}","status":"TRADING","baseAsset":"{base}","quoteAsset":"USDT","filters":[
+                {{"filterType":"PRICE_FILTER","tickSize":"{tick}"}},{{"filterType":"LOT_SIZE","stepSize":"{lot}"}}]}}"#
+            )
+        };
+        format!(r#"{{"symbols":[{},{}]}}"#, one("BTCUSDT", "BTC", "0.00001"), one("ETHUSDT", "ETH", "0.0001"))
+    };
+    assert_eq!(asked_in(&mut talk, 60), 1);
+    // No price lies on a tick of nothing.
+    let said = words(&talk.0.fetched(About::Rules(0), lists("0.0")));
+    assert_eq!(said, ["protocol_error", "status Unknown", "protocol_error", "status Unknown"]);
+    assert_eq!(asked_in(&mut talk, 60), 1);
+    assert_eq!(words(&talk.0.fetched(About::Rules(0), lists("0.01"))), ["status Trading", "status Trading"]);
+    // What could not be had is said.
+    assert_eq!(asked_in(&mut talk, 60), 1);
+    let refused = FetchFailure::Status { status: 403, body: String::new() };
+    assert_eq!(words(&talk.0.failed(About::Rules(0), refused)), ["protocol_error"]);
+    // While a question waits for its turn no other one queues up behind it.
+    assert_eq!(asked_in(&mut talk, 200), 1);
+}
+
+#[test]
+fn one_symbol_that_is_gone_does_not_hide_what_became_of_the_others() {
+    let options = Options { rules_every: Nanos::from_s(60), depth_patience: Patience::ENDLESS, ..Options::default() };
+    let mut talk = Talk::with(Settings { bbo: false, options, ..Settings::default() });
+    let asked = |said: &[Said]| {
+        said.iter().find_map(|one| match one {
+            Said::Do(Action::Fetch { request: Request::Get { path, .. }, .. }) if path.contains("exchangeInfo") => {
+                Some(path.contains("symbols="))
+            }
+            _ => None,
+        })
+    };
+    assert_eq!(asked(&talk.wait_ms(60_000)), Some(true));
+    // Binance refuses the whole question for one symbol it has removed.
+    let refused = FetchFailure::Status { status: 400, body: r#"{"code":-1121,"msg":"Invalid symbol."}"#.to_owned() };
+    talk.0.failed(About::Rules(0), refused);
+    // So it is asked for everything, and what it does not list is gone.
+    talk.open();
+    assert_eq!(asked(&talk.wait_ms(60_000)), Some(false));
+    let eth = r#"{"symbols":[{"symbol":"ETHUSDT","status":"BREAK","baseAsset":"ETH","quoteAsset":"USDT","filters":[
+        {"filterType":"PRICE_FILTER","tickSize":"0.01"},{"filterType":"LOT_SIZE","stepSize":"0.0001"}]}]}"#;
+    assert_eq!(words(&talk.0.fetched(About::Rules(0), eth)), ["status Delisted", "status Halted"]);
 }

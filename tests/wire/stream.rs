@@ -193,3 +193,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_market_that_does_not_trade_may_have_no_book_to_show() {
+    let mut said = Vec::new();
+    let mut sync = StreamSync::new(BTC, None, None, SyncLimits::default());
+    sync.set_trading(false);
+    sync.open(LocalTime(0));
+    for s in 0..600 {
+        sync.on_time(LocalTime(0) + Nanos::from_s(s), &mut said);
+    }
+    assert_eq!((said.len(), sync.take_wish()), (0, false));
+    // Open again, it has ten seconds as any other.
+    sync.set_trading(true);
+    sync.on_time(LocalTime(0) + Nanos::from_s(620), &mut said);
+    assert!(sync.take_wish());
+}

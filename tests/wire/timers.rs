@@ -74,3 +74,28 @@ fn a_clock_that_leaps_back_is_survived() {
     talk.protocol.on_time(now, &mut said);
     assert_eq!(said, []);
 }
+
+#[test]
+fn a_quiet_instrument_does_not_cost_the_others_their_books() {
+    let mut talk = Talk::with(Settings::default());
+    for (symbol, id) in [("BTCUSDT", BTC), ("ETHUSDT", ETH)] {
+        talk.hear(diff(symbol, 95, 100, "", ""));
+        talk.fetched(id, &snapshot(100));
+        assert_eq!(words(&talk.hear(bbo(symbol, 101))).last().map(String::as_str), Some("live"));
+    }
+    let mut seq = 100;
+    let mut eth_speaks = |talk: &mut Talk, s: u64| {
+        let mut said = Vec::new();
+        for _ in 0..s {
+            said.extend(talk.wait_ms(1_000));
+            seq += 1;
+            talk.hear(diff("ETHUSDT", seq, seq, "", ""));
+            talk.hear(bbo("ETHUSDT", seq));
+        }
+        words(&said)
+    };
+    // 30 s are the end of a silent connection, but this one speaks. BTC is not traded on meanwhile.
+    assert_eq!(eth_speaks(&mut talk, 300), ["stale depth", "stale bbo"]);
+    // Something may be wrong with its channels all the same.
+    assert_eq!(eth_speaks(&mut talk, 2), ["reconnect"]);
+}

@@ -181,8 +181,9 @@ impl Exchange for Bybit {
     fn manners(&self) -> Manners {
         Manners {
             messages_per_second: 10,
-            // The names of all topics of a connection together may have 21,000 letters.
-            instruments_per_connection: 100,
+            // The names of all topics of a connection together may have 21,000 letters; and all is to be asked for
+            // within five seconds.
+            instruments_per_connection: 50,
             rotate_after: Nanos::ZERO,
             // 500 in five minutes per address are allowed; nobody needs more than these.
             connects_per_minute: 60,

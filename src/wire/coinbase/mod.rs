@@ -26,7 +26,7 @@ use super::conversation::Conversation;
 use super::dialect::{
     Channels, Concerned, Dialect, Exchange, Listed, Manners, News, Options, Request, Source, TradeIds, Traits,
 };
-use super::liveness::Patience;
+use super::liveness::{Patience, QUIET_MAX};
 use super::scan::Scan;
 use super::symbols::Symbols;
 use super::{Protocol, WireError};
@@ -35,9 +35,6 @@ use crate::units::{LocalTime, Nanos, Side, VenueTime};
 
 /// Bytes at the beginning of a frame that hold its channel and number.
 const HEAD: usize = 300;
-
-/// A book without a change for so long is asked for on a new connection.
-const QUIET_MAX: Nanos = Nanos::from_s(300);
 
 /// One connection's words.
 #[derive(Debug, Default)]
@@ -144,9 +141,9 @@ impl Dialect for AdvancedTrade {
         (self.next, self.heartbeats) = (None, None);
         // First, and at once: who subscribes to nothing within five seconds is dropped.
         texts.push(r#"{"type":"subscribe","channel":"heartbeats"}"#.to_owned());
-        for symbol in symbols.all() {
-            let product = &symbol.instrument.symbol;
-            texts.extend(["level2", "market_trades", "status"].map(|channel| wish("subscribe", product, channel)));
+        // Books first: each has ten seconds to come, and we may not say all at once.
+        for channel in ["level2", "market_trades", "status"] {
+            texts.extend(symbols.all().iter().map(|symbol| wish("subscribe", &symbol.instrument.symbol, channel)));
         }
     }
 

@@ -251,7 +251,7 @@ fn one_channel_and_one_product_a_message_heartbeats_first() {
     assert_eq!(texts.len(), 7);
     assert_eq!(texts[0], r#"{"type":"subscribe","channel":"heartbeats"}"#);
     assert_eq!(texts[1], r#"{"type":"subscribe","product_ids":["BTC-USD"],"channel":"level2"}"#);
-    assert_eq!(texts[5], r#"{"type":"subscribe","product_ids":["ETH-USD"],"channel":"market_trades"}"#);
+    assert_eq!(texts[4], r#"{"type":"subscribe","product_ids":["ETH-USD"],"channel":"market_trades"}"#);
     texts.clear();
     AdvancedTrade::new().resubscribe(&symbols, 1, &mut texts);
     let both = ["unsubscribe", "subscribe"]

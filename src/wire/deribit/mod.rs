@@ -28,7 +28,7 @@ use super::dialect::{
 };
 use super::symbols::Symbols;
 use super::{Protocol, WireError, stamp};
-use crate::market::{Instrument, InstrumentId, Level, VenueId};
+use crate::market::{Instrument, InstrumentId, Level, Status, VenueId};
 use crate::units::{LocalTime, Nanos, VenueTime};
 
 /// Funding rates are for this long; funding accrues all the time.
@@ -214,6 +214,11 @@ impl Dialect for Words {
         let book = vec![format!("book.{}.100ms", symbols.get(at).instrument.symbol)];
         texts.push(self.request("unsubscribe", &list(&book)));
         texts.push(self.subscribe(book));
+    }
+
+    /// The list knows no locks and no maintenance.
+    fn allowed(&self, at: usize, listed: Status) -> Status {
+        self.states.allowed(at, listed)
     }
 
     fn read(&mut self, frame: &[u8], symbols: &Symbols, _at: LocalTime, news: &mut Vec<News>) -> Result<(), WireError> {

@@ -67,14 +67,20 @@ impl States {
 
     /// Instruments whose status is no longer the one in force, with what it is now.
     pub(super) fn changes<'a>(&'a self, symbols: &'a Symbols) -> impl Iterator<Item = (usize, Status)> + 'a {
-        let now = self.each.iter().map(|state| match state.own {
-            Status::Delisted => Status::Delisted,
-            _ if self.maintenance => Status::Halted,
-            Status::Trading | Status::PostOnly if state.locked => Status::CancelOnly,
-            own => own,
-        });
+        let now = self.each.iter().enumerate().map(|(at, state)| self.allowed(at, state.own));
         let pairs = now.zip(symbols.all()).enumerate();
         pairs.filter(|(_, (now, symbol))| *now != symbol.instrument.status).map(|(at, (now, _))| (at, now))
+    }
+
+    /// What may be done in an instrument of this state, as far as locks and the platform let us.
+    pub(super) fn allowed(&self, at: usize, own: Status) -> Status {
+        let locked = self.each.get(at).is_some_and(|state| state.locked);
+        match own {
+            Status::Delisted => Status::Delisted,
+            _ if self.maintenance => Status::Halted,
+            Status::Trading | Status::PostOnly if locked => Status::CancelOnly,
+            own => own,
+        }
     }
 
     /// Of all instruments; what nothing was said of is as its rules have it.

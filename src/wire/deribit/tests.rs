@@ -208,6 +208,9 @@ fn the_strictest_of_state_lock_and_maintenance_counts() {
     let lock = |locked: bool| notice("platform_state", &format!(r#"{{"price_index":"btc_usd","locked":{locked}}}"#));
     let cancel_only = [News::Status { at: BTC, status: Status::CancelOnly }];
     assert_eq!(read(&mut words, &lock(true)), cancel_only);
+    // The list that is asked for now and then knows nothing of it.
+    assert_eq!(words.allowed(BTC, Status::Trading), Status::CancelOnly);
+    assert_eq!(words.allowed(BTC, Status::Delisted), Status::Delisted);
     assert_eq!(read(&mut words, &ticker("open"))[1..], cancel_only);
     assert_eq!(read(&mut words, &lock(false)), []);
     // Of whoever is locked when a socket opens, the venue tells on request.

@@ -257,8 +257,9 @@ impl Exchange for Hyperliquid {
         Manners {
             // 2,000 a minute from one address.
             messages_per_second: 20,
-            // 1,000 subscriptions from one address, four for each instrument.
-            instruments_per_connection: 100,
+            // 1,000 subscriptions and ten connections from one address, four subscriptions for each instrument: so 25,
+            // and all is asked for within five seconds.
+            instruments_per_connection: 25,
             rotate_after: Nanos::ZERO,
             // 30 from one address.
             connects_per_minute: 20,

@@ -29,7 +29,7 @@ use super::conversation::Conversation;
 use super::dialect::{
     Channels, Concerned, Dialect, Exchange, Listed, Manners, News, Options, Request, Source, TradeIds, Traits,
 };
-use super::liveness::Patience;
+use super::liveness::{Patience, QUIET_MAX};
 use super::scan::Scan;
 use super::symbols::Symbols;
 use super::{Protocol, WireError};
@@ -67,18 +67,23 @@ impl SpotV2 {
         self.depth as usize
     }
 
-    fn hear_pair(&mut self, pair: &Pair<'_>, symbols: &Symbols) -> Option<News> {
-        let at = symbols.find(pair.symbol.as_bytes())?;
-        Some(match pair.rules() {
+    fn hear_pair(&mut self, pair: &Pair<'_>, symbols: &Symbols, news: &mut Vec<News>) {
+        let Some(at) = symbols.find(pair.symbol.as_bytes()) else { return };
+        let rules = pair.rules();
+        if let Some(known) = self.pairs.get_mut(at) {
+            *known = rules.as_ref().map_or(Status::Unknown, |rules| rules.status);
+        }
+        match rules {
             Ok(mut rules) => {
-                if let Some(known) = self.pairs.get_mut(at) {
-                    *known = rules.status;
-                }
                 rules.status = stricter(self.system, rules.status);
-                News::Rules { at, rules: Box::new(rules) }
+                news.push(News::Rules { at, rules: Box::new(rules) });
             }
-            Err(error) => News::Denied { at: Some(at), words: error.to_string(), final_: false },
-        })
+            // Nobody trades by rules that no longer hold.
+            Err(error) => {
+                news.push(News::Status { at, status: Status::Unknown });
+                news.push(News::Denied { at: Some(at), words: error.to_string(), final_: false });
+            }
+        }
     }
 
     fn hear_system(&mut self, word: &str, news: &mut Vec<News>) {
@@ -99,9 +104,6 @@ impl SpotV2 {
 
 /// The wish for all pairs with their rules, now and whenever they change.
 const LIST_PAIRS: &str = r#"{"method":"subscribe","params":{"channel":"instrument","snapshot":true}}"#;
-
-/// A book without a change for so long is asked for on a new connection.
-const QUIET_MAX: Nanos = Nanos::from_s(300);
 
 /// Path of the websocket.
 const PATH: &str = "/v2";
@@ -156,7 +158,7 @@ impl Dialect for SpotV2 {
         self.parsed_slowly += 1;
         match json::parse(frame, depth, symbols, news)? {
             Beyond::Nothing => {}
-            Beyond::Pairs(pairs) => news.extend(pairs.iter().filter_map(|pair| self.hear_pair(pair, symbols))),
+            Beyond::Pairs(pairs) => pairs.iter().for_each(|pair| self.hear_pair(pair, symbols, news)),
             Beyond::System(word) => self.hear_system(&word, news),
         }
         if news.len() == from {

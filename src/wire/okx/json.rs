@@ -185,10 +185,11 @@ struct Page<'a> {
 fn pages(what: &'static str, frame: &[u8], whole: bool, symbol: &Symbol) -> Result<Vec<Change>, WireError> {
     let read = |page: &Page<'_>| {
         let numbers = || bad(what, format!("seqId {:?} after {:?}", page.seq_id, page.prev_seq_id));
-        let (link, last) = link(whole, page.prev_seq_id, page.seq_id).ok_or_else(numbers)?;
+        let checksum = checksum(page.checksum);
+        let (link, last) = link(whole, page.prev_seq_id, page.seq_id, checksum).ok_or_else(numbers)?;
         let (bids, asks) = (levels(symbol, "bid", &page.bids)?, levels(symbol, "ask", &page.asks)?);
         let time = Some(time(what, &page.ts)?);
-        Ok(Change { link, last, seq: None, time, bids, asks, checksum: checksum(page.checksum) })
+        Ok(Change { link, last, seq: None, time, bids, asks, checksum })
     };
     data::<Page<'_>>(what, frame)?.iter().map(read).collect()
 }

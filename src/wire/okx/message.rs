@@ -79,10 +79,11 @@ pub(super) fn flags(source: Option<&[u8]>) -> PrintFlags {
     }
 }
 
-/// How a page is tied to the one before it, by its two numbers. The recordings of 2021 and 2022 have neither.
-pub(super) fn link(whole: bool, before: Option<i64>, last: Option<u64>) -> Option<(Link, u64)> {
+/// How a page is tied to the one before it, by its two numbers. The recordings of 2021 and 2022 have neither, but a
+/// checksum that lives: a change needs one or the other.
+pub(super) fn link(whole: bool, before: Option<i64>, last: Option<u64>, sum: Option<u32>) -> Option<(Link, u64)> {
     match (before, last) {
-        (None, None) => Some((Link::None, 0)),
+        (None, None) => (whole || sum.is_some()).then_some((Link::None, 0)),
         (_, Some(last)) if whole => Some((Link::None, last)),
         (Some(before), Some(last)) => Some((Link::After(u64::try_from(before).ok()?), last)),
         (None, Some(_)) | (Some(_), None) => None,
@@ -158,8 +159,8 @@ fn page(s: &mut Scan<'_>, whole: bool, (tick, lot): (Step, Step), scratch: &mut 
         }
     }
     s.expect(b"}")?;
-    let (link, last) = link(whole, before, last)?;
     let checksum = checksum(sum);
+    let (link, last) = link(whole, before, last, checksum)?;
     Some(Change { link, last, seq: None, time: Some(time?), bids: bids?, asks: asks?, checksum })
 }
 

@@ -15,6 +15,9 @@ use crate::wire::{Protocol, WireError};
 #[derive(Clone, Copy, Debug)]
 pub struct Okx;
 
+/// So many instruments are asked for one by one.
+const BY_NAME: usize = 5;
+
 /// The code of too many requests.
 const TOO_MANY: &str = "50011";
 
@@ -84,9 +87,16 @@ impl Exchange for Okx {
         }
     }
 
+    /// Few are asked for by name, many by the whole list of their kind: 20 questions in two seconds are allowed.
     fn rules_requests(&self, symbols: &[&str]) -> Vec<Request> {
-        let path = |symbol: &&str| format!("/api/v5/public/instruments?instType={}&instId={symbol}", kind(symbol));
-        symbols.iter().map(|symbol| get(path(symbol))).collect()
+        let list = |kind: &str| format!("/api/v5/public/instruments?instType={kind}");
+        if symbols.len() <= BY_NAME {
+            return symbols.iter().map(|symbol| get(format!("{}&instId={symbol}", list(kind(symbol))))).collect();
+        }
+        let mut kinds: Vec<_> = symbols.iter().map(|symbol| kind(symbol)).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds.into_iter().map(|kind| get(list(kind))).collect()
     }
 
     fn read_rules(&self, answers: &[Vec<u8>]) -> Result<Vec<Listed>, WireError> {
@@ -157,6 +167,14 @@ mod tests {
                 "instType=FUTURES&instId=BTC-USD-220527"
             ]
         );
+    }
+
+    #[test]
+    fn many_are_asked_for_by_kind_alone() {
+        let many = ["A-USDT", "B-USDT", "C-USDT", "A-USDT-SWAP", "D-USDT", "E-USDT"];
+        let list = |kind: &str| get(format!("/api/v5/public/instruments?instType={kind}"));
+        assert_eq!(OKX.rules_requests(&many), [list("SPOT"), list("SWAP")]);
+        assert_eq!(OKX.rules_requests(&many[..5]).len(), 5);
     }
 
     #[test]

@@ -313,6 +313,31 @@ fn case_15_a_contract_that_settles_is_no_longer_quoted_and_may_cross() {
 }
 
 #[test]
+fn case_15_what_one_road_says_of_the_status_the_other_knows() {
+    let board = Arc::new(Board::default());
+    let list = || vec![(BTC, btc(Market::Usdm))];
+    let on = |road| support::talk::Talk::about(conversation(Market::Usdm, road, list(), options()).sharing(&board));
+    let (mut books, mut trades) = (on(Road::Public), on(Road::Market));
+    books.open();
+    trades.open();
+    let info = |word: &str| {
+        format!(
+            r#"{{"stream":"!contractInfo","data":{{"e":"contractInfo","E":1,"s":"BTCUSDT","cs":"{word}","bks":[]}}}}"#
+        )
+    };
+    assert_eq!(words(&trades.hear(info("SETTLING"))), ["status Halted"]);
+    books.hear(diff("BTCUSDT", 90, 95, 100, "", ""));
+    // The list that the other road asks for says that it is over, and that it has begun again.
+    let mut listed = |status| {
+        let mut said = Vec::new();
+        books.protocol.on_rules(BTC, &Instrument { status, ..btc(Market::Usdm) }, LocalTime(0), &mut said);
+        words(&said)
+    };
+    assert_eq!(listed(Status::Trading), ["status Trading"]);
+    assert_eq!(words(&trades.hear(info("SETTLING"))), ["status Halted"]);
+}
+
+#[test]
 fn case_16_a_finer_tick_voids_the_book_and_reaches_the_other_road() {
     let board = Arc::new(Board::default());
     let list = || vec![(BTC, btc(Market::Usdm))];

@@ -10,7 +10,7 @@ use papermaker::wire::deribit::{self, DERIBIT, Words};
 use papermaker::wire::dialect::{Exchange, Options};
 use serde_json::Value;
 
-use crate::support::cryptofeed::Capture;
+use crate::support::captures::Capture;
 use crate::support::talk::{Talk, words};
 
 const FILES: [&str; 2] =
@@ -25,7 +25,7 @@ struct Recording {
 
 impl Recording {
     fn open(file: &str) -> Option<Self> {
-        let frames: Vec<_> = Capture::open(file)?.frames.into_iter().map(|(_, text)| text).collect();
+        let frames: Vec<_> = Capture::open(file)?.received().map(|(_, _, text)| text.to_owned()).collect();
         let (mut books, mut names) = (BTreeMap::new(), BTreeSet::new());
         for (n, frame) in frames.iter().enumerate() {
             let message: Value = serde_json::from_str(frame).expect("JSON");

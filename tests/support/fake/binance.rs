@@ -290,7 +290,7 @@ impl House for Binance {
             "exchangeInfo" => self.exchange_info(asked, market),
             "depth" => self.snapshot(asked, market),
             "fundingInfo" if *self != Binance::Spot => Reply::ok(
-                json!([{"symbol": market.coins[1].listing.symbol, "adjustedFundingRateCap": "0.02",
+                json!([{"symbol": market.coins.last().map(|coin| coin.listing.symbol), "adjustedFundingRateCap": "0.02",
                     "adjustedFundingRateFloor": "-0.02", "fundingIntervalHours": 4, "disclaimer": false}])
                 .to_string(),
             ),

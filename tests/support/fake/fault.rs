@@ -4,7 +4,7 @@
 //!
 //! | fault | no meaning at | there it is |
 //! |---|---|---|
-//! | `WrongChecksum` | all but Kraken | the frame, unharmed |
+//! | `WrongChecksum` | all but Kraken and OKX's recordings | the frame, unharmed |
 //! | `WrongDigit` | all but Kraken | a level that is wrong until it changes next; nothing in the protocol can tell |
 //! | `Drop` of a book | Hyperliquid | an older book for a moment: every message is whole |
 //! | `Duplicate`, `SwapWithNext` of a book | Hyperliquid | a message that is not newer (`time`), to be ignored |
@@ -158,6 +158,8 @@ pub fn checksum_of(text: &str) -> Option<u64> {
 
 fn checksum_in(text: &str) -> Option<(usize, usize, u64)> {
     let from = text.find("\"checksum\":")? + "\"checksum\":".len();
+    // OKX's are signed; any other digits are wrong ones.
+    let from = from + usize::from(text[from..].starts_with('-'));
     let to = from + text[from..].find(|c: char| !c.is_ascii_digit())?;
     Some((from, to, text[from..to].parse().ok()?))
 }

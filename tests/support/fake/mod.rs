@@ -202,6 +202,19 @@ impl Fake {
         locked(&self.venue).script.as_ref().map_or(0, Script::left)
     }
 
+    /// The next frames of the recording, at most `n`: of which kind, about what, and their text.
+    pub fn coming(&self, n: usize) -> Vec<(Kind, String, String)> {
+        let venue = locked(&self.venue);
+        let coming = venue.script.iter().flat_map(Script::coming).take(n);
+        coming.map(|told| (told.kind, told.symbol.clone(), told.text.clone())).collect()
+    }
+
+    /// Whether somebody has asked for this kind of message about this instrument.
+    pub fn is_asked_for(&self, kind: Kind, symbol: &str) -> bool {
+        let venue = locked(&self.venue);
+        venue.stats.subscribed.iter().any(|(_, topic)| venue.house.about(topic) == (kind, symbol.to_owned()))
+    }
+
     /// Books and tape of the recording so far, put together by other means.
     pub fn rebuilt(&self) -> Option<Rebuilt> {
         locked(&self.venue).script.as_ref().map(|script| script.rebuilt.clone())

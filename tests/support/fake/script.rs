@@ -23,6 +23,7 @@ enum Piece {
 }
 
 /// A frame and what it is about.
+#[derive(Clone)]
 pub struct Told {
     pub kind: Kind,
     pub symbol: String,
@@ -74,7 +75,15 @@ impl Script {
 
     /// Frames that are still to come.
     pub fn left(&self) -> usize {
-        self.pieces.iter().filter(|piece| matches!(piece, Piece::Frame(_))).count()
+        self.coming().count()
+    }
+
+    /// Frames that are still to come, in order.
+    pub fn coming(&self) -> impl Iterator<Item = &Told> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Frame(told) => Some(told),
+            Piece::Body(..) => None,
+        })
     }
 
     /// The next frame.

@@ -220,8 +220,9 @@ impl Venue {
                 let at = self.market.find(symbol);
                 at.is_some_and(|at| self.market.coins[at].book != Book::default())
             };
-            // A recording says by itself what comes first.
-            if self.script.is_some() && !known(&self.house.about(&topic).1) {
+            let (kind, symbol) = self.house.about(&topic);
+            // A recording says by itself what comes first; rules are the house's.
+            if self.script.is_some() && kind != Kind::Rules && !known(&symbol) {
                 continue;
             }
             for text in self.house.fresh(&topic, &self.market) {

@@ -9,17 +9,26 @@ use papermaker::feed::{self, Ended, Endpoint, Health, Heard, Place, Settings};
 use papermaker::market::{
     Book, FeedEventKind, Instrument, InstrumentId, MarketEvent, MarketEventKind, Status, VenueId,
 };
-use papermaker::units::{Side, Step};
+use papermaker::units::{Nanos, Side, Step};
 use papermaker::wire::dialect::Options;
+use papermaker::wire::liveness::Patience;
 use papermaker::wire::venues;
 use rust_decimal::Decimal;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use super::PATIENCE;
-use crate::support::fake::Fake;
-use crate::support::independent::Ladder;
+use super::fake::Fake;
+use super::independent::Ladder;
+
+/// Longest that anything a bot is asked to do may take on a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// So patient that only real trouble shows.
+pub fn calm() -> Options {
+    let calm = Patience { first_data: Nanos::from_s(20), stale: Nanos::from_s(20), dead: Nanos::from_s(60) };
+    Options { depth: 100, depth_patience: calm, bbo_patience: calm, ..Options::default() }
+}
 
 /// What was heard so far, as a session would see it.
 #[derive(Clone, Default)]
@@ -30,6 +39,9 @@ pub struct Ears {
     /// Connections on which an instrument is live.
     pub live: BTreeMap<InstrumentId, BTreeSet<u16>>,
     pub trades: Vec<MarketEvent>,
+    /// Whole books and changes of books.
+    pub wholes: usize,
+    pub changes: usize,
     pub marks: usize,
     pub gaps: usize,
     pub feed: Vec<(u16, Option<InstrumentId>, FeedEventKind)>,
@@ -69,9 +81,11 @@ impl Ears {
         let id = event.instrument;
         match &event.kind {
             MarketEventKind::Snapshot { seq, bids, asks, extent } => {
+                self.wholes += 1;
                 self.books.entry(id).or_default().apply_snapshot(*seq, bids, asks, *extent);
             }
             MarketEventKind::Delta { seq, bids, asks } => {
+                self.changes += 1;
                 // After a lost connection a change says nothing, as in a session.
                 if let Some(book) = self.books.get_mut(&id) {
                     book.apply_delta(*seq, bids, asks);
@@ -153,7 +167,12 @@ impl Bot {
     }
 
     pub fn ears(&self) -> Ears {
-        self.ears.lock().expect("no panic with this lock").clone()
+        self.look(Ears::clone)
+    }
+
+    /// The same without a copy, for what is looked at often.
+    pub fn look<T>(&self, at: impl FnOnce(&Ears) -> T) -> T {
+        at(&self.ears.lock().expect("no panic with this lock"))
     }
 
     /// Whether every instrument is live on every connection and its book is known.
@@ -161,6 +180,14 @@ impl Bot {
         let ears = self.ears.lock().expect("no panic with this lock");
         let lives = |id, many| ears.live.get(id).is_some_and(|on: &BTreeSet<u16>| on.len() == many);
         self.carried.iter().all(|(id, many)| ears.books.contains_key(id) && lives(id, *many))
+    }
+
+    /// Waits until everything that the venue has sent so far was read.
+    pub async fn hears_all(&self, fake: &Fake) {
+        let so_far = fake.stats().pongs.len();
+        fake.ping(b"read so far?");
+        let read = |fake: &Fake| fake.stats().pongs.len() >= so_far + fake.stats().open;
+        assert!(fake.wait(PATIENCE, read).await, "{}: {:?}", fake.id(), self.ears().feed);
     }
 
     /// Beyond the one with the book, over all instruments.
@@ -222,7 +249,7 @@ pub fn venue_lot(rules: &Instrument) -> Step {
 }
 
 /// The best levels of a book in the venue's own units, as the fake states them.
-fn top(book: &Book, rules: &Instrument, depth: usize) -> (Ladder, Ladder) {
+pub fn top(book: &Book, rules: &Instrument, depth: usize) -> (Ladder, Ladder) {
     let lot = venue_lot(rules);
     let side = |side: Side| -> Ladder {
         let level = |l: papermaker::market::Level| -> (Decimal, Decimal) {
