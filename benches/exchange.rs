@@ -3,6 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
+use papermaker::exchange::fee::Schedule;
+use papermaker::exchange::habit::Habits;
 use papermaker::exchange::latency::LatencySpec;
 use papermaker::exchange::paper::Paper;
 use papermaker::exchange::queue::QueueModel;
@@ -58,10 +60,10 @@ fn level(price: i64, qty: i64) -> Level {
 
 fn at_once() -> PaperSpec {
     PaperSpec {
-        latency: LatencySpec { feed_us: 0, entry_us: 0, response_us: 0, entry_jitter: 0.0 },
+        latency: LatencySpec::constant(0, 0, 0),
         queue: QueueModel::RiskAverse,
-        maker_fee: Rate(0),
-        taker_fee: Rate(0),
+        fees: Schedule::flat(Rate(0), Rate(0)),
+        habits: Habits::of(VenueId::BinanceSpot),
     }
 }
 

@@ -26,6 +26,14 @@ impl Stream {
         Self::from_seed(*hasher.finalize().as_bytes(), 0)
     }
 
+    /// The stream `name` of this stream's seed: of its name, not of its draws.
+    pub fn branch(&self, name: &str) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.seed);
+        hasher.update(name.as_bytes());
+        Self::from_seed(*hasher.finalize().as_bytes(), 0)
+    }
+
     fn from_seed(seed: [u8; 32], position: u128) -> Self {
         let mut generator = ChaCha8Rng::from_seed(seed);
         generator.set_word_pos(position);
@@ -102,6 +110,11 @@ mod tests {
         };
         assert_eq!(draws("a"), draws("a"));
         assert_ne!(draws("a"), draws("b"));
+        let branch = |of: &Stream, name| of.branch(name).bits();
+        let (fresh, mut used) = (Stream::new(7, "a"), Stream::new(7, "a"));
+        used.bits();
+        assert_eq!(branch(&fresh, "x"), branch(&used, "x"));
+        assert_ne!(branch(&fresh, "x"), branch(&fresh, "y"));
         let mut s = Stream::new(7, "a");
         s.bits();
         s.normal();

@@ -34,7 +34,8 @@ pub struct Money(pub i128);
 pub struct LocalTime(pub i64);
 
 /// Nanoseconds since the Unix epoch on the **venue's** clock: when it happened there. Never compared with
-/// [`LocalTime`]: real recordings have the receiver's clock more than a second behind the venue's.
+/// [`LocalTime`]: real recordings have the receiver's clock more than a second behind the venue's. Only
+/// a paper latency that is a share of the feed's does, and says what it makes of that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct VenueTime(pub i64);
 

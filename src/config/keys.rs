@@ -1,7 +1,8 @@
 //! Every key there is, and what it may hold.
 //!
 //! One table, so that the loader, the nearest-key hint and the JSON schema cannot disagree. A `*` in a path stands
-//! for a venue's name or, under `risk.instruments`, for a `VENUE:SYMBOL` label.
+//! for a venue's name, under `risk.instruments` for a `VENUE:SYMBOL` label, and under `paper.fee_tiers` for a
+//! `VENUE:NAME` of one's own choice.
 
 use rust_decimal::Decimal;
 use std::fmt;
@@ -52,6 +53,9 @@ const fn key(path: &'static str, kind: Kind) -> Key {
 
 const AMOUNT: Kind = Kind::Exact("0", "1000000000000");
 const FEE: Kind = Kind::Exact("-100", "1000");
+const LATENCY: Kind = Kind::OneOf(&["constant", "lognormal", "feed", "measured"]);
+const JITTER: Kind = Kind::Number(0.0, 3.0);
+const FACTOR: Kind = Kind::Number(0.0, 100.0);
 const SEED: Kind = Kind::Whole(0, 9_007_199_254_740_991);
 
 /// All of them, in the order they are shown.
@@ -76,11 +80,25 @@ pub const KEYS: &[Key] = &[
     key("paper.feed_latency_us", Kind::Whole(0, 10_000_000)),
     key("paper.entry_latency_us", Kind::Whole(0, 10_000_000)),
     key("paper.response_latency_us", Kind::Whole(0, 10_000_000)),
-    key("paper.entry_jitter", Kind::Number(0.0, 3.0)),
-    key("paper.queue_model", Kind::OneOf(&["risk-averse", "power", "log"])),
+    key("paper.latency_model", LATENCY),
+    key("paper.entry_jitter", JITTER),
+    key("paper.feed_factor", FACTOR),
+    key("paper.latency_file", Kind::Text),
+    key("paper.cancel.entry_latency_us", Kind::Whole(0, 10_000_000)),
+    key("paper.cancel.latency_model", LATENCY),
+    key("paper.cancel.entry_jitter", JITTER),
+    key("paper.cancel.feed_factor", FACTOR),
+    key("paper.replace.entry_latency_us", Kind::Whole(0, 10_000_000)),
+    key("paper.replace.latency_model", LATENCY),
+    key("paper.replace.entry_jitter", JITTER),
+    key("paper.replace.feed_factor", FACTOR),
+    key("paper.queue_model", Kind::OneOf(&["risk-averse", "power", "power2", "power3", "log", "log2"])),
     key("paper.queue_power", Kind::Number(0.1, 10.0)),
     key("paper.maker_fee_bps", FEE),
     key("paper.taker_fee_bps", FEE),
+    key("paper.fee_tiers.*.volume_min_quote", AMOUNT),
+    key("paper.fee_tiers.*.maker_fee_bps", FEE),
+    key("paper.fee_tiers.*.taker_fee_bps", FEE),
     key("risk.position_max_base", AMOUNT),
     key("risk.order_qty_max_base", AMOUNT),
     key("risk.order_notional_max_quote", AMOUNT),

@@ -23,12 +23,14 @@ use config::{Value, ValueKind};
 use rust_decimal::Decimal;
 
 use crate::digest::Digest;
+use crate::exchange::latency::Measured;
 use keys::{KEYS, Key, Kind};
 use layer::Scalar;
 
 pub use layer::Layer;
 pub use problem::{ConfigErrors, Problem};
 pub use settings::Settings;
+use settings::{LatencyChoice, TierSettings};
 
 /// The built-in copies of the files in `config/`.
 const DEFAULT: &str = include_str!("../../config/default.toml");
@@ -55,6 +57,8 @@ pub struct Loaded {
     /// What is in force.
     pub settings: Settings,
     entries: Vec<Entry>,
+    /// What is in `paper.latency_file`.
+    measured: Measured,
 }
 
 /// One key in force.
@@ -86,8 +90,9 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     entries.sort_by_key(|(rank, names, _)| (*rank, names.clone()));
     let entries: Vec<Entry> = entries.into_iter().map(|(_, _, entry)| entry).collect();
     let settings = merged.try_deserialize().map_err(internal)?;
-    let loaded = Loaded { settings, entries };
-    let problems = loaded.contradictions();
+    let mut loaded = Loaded { settings, entries, measured: Measured::default() };
+    let mut problems = loaded.contradictions();
+    problems.extend(loaded.read_measured());
     if problems.is_empty() { Ok(loaded) } else { Err(ConfigErrors { problems }) }
 }
 
@@ -248,6 +253,32 @@ impl Loaded {
         if k_min > k_max {
             problem("signals.intensity_k_min", format!("{k_min} is above signals.intensity_k_max, {k_max}"));
         }
+        let ways = [("", None), ("cancel.", Some(&settings.paper.cancel)), ("replace.", Some(&settings.paper.replace))];
+        for (section, own) in ways {
+            let model = own.map_or(Some(settings.paper.latency_model), |way| way.latency_model);
+            if model == Some(LatencyChoice::Measured) && settings.paper.latency_file.is_none() {
+                let what = "measured needs a file of measurements, paper.latency_file".to_owned();
+                problem(&format!("paper.{section}latency_model"), what);
+            }
+        }
+        let tiers = &settings.paper.fee_tiers;
+        for (at, (label, tier)) in tiers.iter().enumerate() {
+            let section = format!("paper.fee_tiers.{label:?}");
+            let keys = ["volume_min_quote", "maker_fee_bps", "taker_fee_bps"];
+            let given = [tier.volume_min_quote, tier.maker_fee_bps, tier.taker_fee_bps];
+            for (name, _) in keys.iter().zip(given).filter(|(_, given)| given.is_none()) {
+                let said = keys.iter().find(|key| self.origin(&format!("{section}.{key}")).is_some());
+                let said = said.expect("a section that is there says something");
+                problem(&format!("{section}.{said}"), format!("a tier needs {name} too"));
+            }
+            let venue = |label: &str| label.split(':').next().map(str::to_owned);
+            let is_same = |(other, its): &(&String, &TierSettings)| {
+                venue(other) == venue(label) && its.volume_min_quote == tier.volume_min_quote
+            };
+            if let Some((other, _)) = tiers.iter().take(at).find(is_same) {
+                problem(&format!("{section}.volume_min_quote"), format!("is the same as of {other:?}"));
+            }
+        }
         for (name, venue) in &settings.venues {
             let (base, cap) = (venue.reconnect_base_ms, venue.reconnect_cap_ms);
             if base > cap {
@@ -263,6 +294,23 @@ impl Loaded {
             }
         }
         problems
+    }
+
+    /// Reads `paper.latency_file`, so that a session need not.
+    fn read_measured(&mut self) -> Option<Problem> {
+        let path = self.settings.paper.latency_file.as_deref()?;
+        let read = std::fs::read_to_string(path).map_err(|error| error.to_string());
+        match read.and_then(|text| Measured::parse(&text)) {
+            Ok(measured) => {
+                self.measured = measured;
+                None
+            }
+            Err(why) => {
+                let key = "paper.latency_file";
+                let place = self.origin(key).unwrap_or("config");
+                Some(Problem::new(place, None, key, format!("{}: {why}", path.display())))
+            }
+        }
     }
 
     /// A JSON schema of the configuration files, with the descriptions of `default.toml`.

@@ -58,11 +58,49 @@ pub struct PaperSettings {
     pub feed_latency_us: u32,
     pub entry_latency_us: u32,
     pub response_latency_us: u32,
+    pub latency_model: LatencyChoice,
     pub entry_jitter: f64,
+    pub feed_factor: f64,
+    pub latency_file: Option<PathBuf>,
+    #[serde(default)]
+    pub cancel: WaySettings,
+    #[serde(default)]
+    pub replace: WaySettings,
     pub queue_model: QueueChoice,
     pub queue_power: f64,
     pub maker_fee_bps: Decimal,
     pub taker_fee_bps: Decimal,
+    /// By `VENUE:NAME`.
+    #[serde(default)]
+    pub fee_tiers: BTreeMap<String, TierSettings>,
+}
+
+/// What of `[paper]` is different for one kind of request.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaySettings {
+    pub entry_latency_us: Option<u32>,
+    pub latency_model: Option<LatencyChoice>,
+    pub entry_jitter: Option<f64>,
+    pub feed_factor: Option<f64>,
+}
+
+/// All three are there, [`super::load`] sees to it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TierSettings {
+    pub volume_min_quote: Option<Decimal>,
+    pub maker_fee_bps: Option<Decimal>,
+    pub taker_fee_bps: Option<Decimal>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LatencyChoice {
+    Constant,
+    Lognormal,
+    Feed,
+    Measured,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -70,7 +108,10 @@ pub struct PaperSettings {
 pub enum QueueChoice {
     RiskAverse,
     Power,
+    Power2,
+    Power3,
     Log,
+    Log2,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

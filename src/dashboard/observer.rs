@@ -107,6 +107,7 @@ fn look(it: &mut InstrumentStatus, session: &Session, id: InstrumentId) {
         LimitUse::of_count("open_orders_max", orders.len() as u64, u64::from(limits.open_orders_max)),
     ];
     it.pnl = Some(PnlStatus::from(&mark));
+    it.level_share_max = f64::from(session.venue(id).level_share_max_bps()) / 10_000.0;
     let (wanted, why) = session.last_decision(id);
     it.set_decision(wanted, &why);
 }

@@ -144,6 +144,10 @@ pub struct InstrumentStatus {
     pub idle: Option<String>,
     /// Milliseconds since the last decision.
     pub decision_age_ms: Option<i64>,
+    /// The largest part of a level that was ever ours, of what was displayed and we together: the larger, the less a
+    /// paper fill says.
+    #[serde(default)]
+    pub level_share_max: f64,
 }
 
 /// A price and what rests there.
@@ -433,6 +437,7 @@ pub(super) mod testing {
         it.limits = vec![LimitUse::of_lots("position_max_base", &rules, Lots(300), Lots(1_000))];
         it.strategy = "avellaneda-stoikov".to_owned();
         it.decision_age_ms = Some(120);
+        it.level_share_max = 0.125;
         let money = |text: &str| Money::from_decimal(text.parse().expect("a decimal")).expect("in range");
         it.pnl = Some(PnlStatus::from(&EquityMark {
             instrument: InstrumentId(0),

@@ -83,6 +83,9 @@ fn at_length(it: &InstrumentStatus, lines: &mut Vec<String>) {
     if let Some(pnl) = &it.pnl {
         lines.push(format!("  money   {}", money(pnl, &it.settle)));
     }
+    if it.level_share_max > 0.0 {
+        lines.push(format!("  size    at most {:.1} % of a level, ours counted in", it.level_share_max * 100.0));
+    }
     if !it.limits.is_empty() {
         let uses = it.limits.iter().map(|l| format!("{} {:.0} %", l.limit, l.share * 100.0));
         lines.push(format!("  limits  {}", uses.collect::<Vec<_>>().join(", ")));

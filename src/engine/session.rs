@@ -184,8 +184,8 @@ impl Session {
             orders: &desk.orders,
             room_to_buy: self.gate.room(id, position, Side::Bid),
             room_to_sell: self.gate.room(id, position, Side::Ask),
-            maker_fee: desk.spec.paper.maker_fee,
-            taker_fee: desk.spec.paper.taker_fee,
+            maker_fee: desk.venue.rates().maker,
+            taker_fee: desk.venue.rates().taker,
         }
     }
 
@@ -394,7 +394,8 @@ impl Session {
             | ReportKind::Rejected(_)
             | ReportKind::Cancelled { .. }
             | ReportKind::Replaced { .. }
-            | ReportKind::Filled(_) => None,
+            | ReportKind::Filled(_)
+            | ReportKind::Amended { .. } => None,
         }
     }
 

@@ -8,6 +8,7 @@
 //! received at or after `t + entry + feed`; the venue's word comes back `response` after it happened.
 
 pub mod fee;
+pub mod habit;
 pub mod latency;
 pub mod matching;
 pub mod paper;
@@ -19,7 +20,7 @@ use crate::market::{Book, Instrument, MarketEvent};
 use crate::order::{Report, Request};
 use crate::risk::Approved;
 use crate::signal::Top;
-use crate::units::{LocalTime, Rate};
+use crate::units::LocalTime;
 
 /// What is visible of one instrument's market at this moment: the state **before** the event being observed.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +56,8 @@ pub struct PaperSpec {
     pub latency: latency::LatencySpec,
     /// How we guess our place in line.
     pub queue: queue::QueueModel,
-    /// What a resting order pays.
-    pub maker_fee: Rate,
-    /// What a crossing order pays.
-    pub taker_fee: Rate,
+    /// What fills cost.
+    pub fees: fee::Schedule,
+    /// What the venue does where venues differ.
+    pub habits: habit::Habits,
 }

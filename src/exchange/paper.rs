@@ -22,16 +22,21 @@
 //! moment wins the race. A report says `happened` = that venue moment, and is heard `response` later, though never
 //! before the news it came from.
 //!
-//! Reading order: [`Paper::new`] and its `Venue`; `arrival` is what requests do, `resting` what news does to
-//! resting orders; `own` and `eaten` are the memory.
+//! Reading order: [`Paper::new`] and its `Venue`; `arrival` is what requests do, `selves` what happens when they meet
+//! our own, `resting` what news does to resting orders; `own` and `eaten` are the memory,
+//! `footprint` the caveat.
 
 mod arrival;
 #[cfg(test)]
 mod desk;
+#[cfg(test)]
+mod differently;
 mod eaten;
 mod filters;
+mod footprint;
 mod own;
 mod resting;
+mod selves;
 #[cfg(test)]
 mod storm;
 #[cfg(test)]
@@ -41,26 +46,32 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::latency::WayIn;
+use super::fee::{Meter, Rates};
+use super::habit::Habits;
+use super::latency::Ways;
+use super::queue::QueueModel;
 use super::{PaperSpec, Venue, Visible};
 use crate::market::{InstrumentId, MarketEvent, MarketEventKind, Status};
 use crate::order::{OrderId, Report, ReportKind, Request};
 use crate::risk::Approved;
 use crate::rng::Stream;
-use crate::units::{LocalTime, Lots, Side, VenueTime};
+use crate::units::{LocalTime, Lots, Nanos, Side, VenueTime};
 use eaten::Eaten;
+use footprint::Footprint;
 use own::Own;
 
 /// The paper exchange for one instrument. Its whole state serialises; a copy has the same future.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Paper {
-    spec: PaperSpec,
-    way_in: WayIn,
+    queue: QueueModel,
+    habits: Habits,
+    fees: Meter,
     /// On their way to the venue, in order of arrival.
     inbound: VecDeque<Travelling>,
     own: Own,
     eaten: Eaten,
     said: Said,
+    footprint: Footprint,
     /// Newest update id seen in best-bid-and-offer news since the last snapshot.
     bbo_seq: u64,
     /// The venue's stamp on the newest depth.
@@ -80,25 +91,41 @@ struct Travelling {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Said {
     instrument: InstrumentId,
-    reports: VecDeque<Report>,
+    ways: Ways,
+    reports: VecDeque<Word>,
+}
+
+/// One report on its way to us.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Word {
+    heard: LocalTime,
+    report: Report,
 }
 
 impl Said {
     fn say(&mut self, happened: LocalTime, id: OrderId, kind: ReportKind) {
-        self.reports.push_back(Report { id, instrument: self.instrument, happened, kind });
+        let heard = self.ways.hearing(happened);
+        self.reports.push_back(Word { heard, report: Report { id, instrument: self.instrument, happened, kind } });
+    }
+
+    fn feed(&self) -> Nanos {
+        self.ways.spec().feed()
     }
 }
 
 impl Paper {
-    /// An exchange without orders. `stream` jitters the way in.
+    /// An exchange without orders. Delays are drawn from branches of `stream`.
     pub fn new(instrument: InstrumentId, spec: PaperSpec, stream: Stream) -> Self {
+        let PaperSpec { latency, queue, fees, habits } = spec;
         Self {
-            spec,
-            way_in: WayIn::new(stream),
+            queue,
+            habits,
+            fees: Meter::new(fees),
             inbound: VecDeque::new(),
             own: Own::default(),
             eaten: Eaten::default(),
-            said: Said { instrument, reports: VecDeque::new() },
+            said: Said { instrument, ways: Ways::new(latency, &stream), reports: VecDeque::new() },
+            footprint: Footprint::default(),
             bbo_seq: 0,
             depth_time: None,
         }
@@ -107,8 +134,8 @@ impl Paper {
     /// When [`Venue::advance`] has something to do next, if nothing else happens: a request to carry out or a
     /// report to hear.
     pub fn next_due(&self) -> Option<LocalTime> {
-        let arrival = self.inbound.front().map(|travelling| travelling.arrives + self.spec.latency.feed());
-        let word = self.said.reports.front().map(|report| report.happened + self.spec.latency.response());
+        let arrival = self.inbound.front().map(|travelling| travelling.arrives + self.said.feed());
+        let word = self.said.reports.front().map(|word| word.heard);
         match (arrival, word) {
             (Some(arrival), Some(word)) => Some(arrival.min(word)),
             (arrival, word) => arrival.or(word),
@@ -123,7 +150,18 @@ impl Paper {
 
     /// Every report there is, heard before its time: they are in ticks and lots that are about to change.
     pub fn hear_at_once(&mut self, heard: &mut Vec<Report>) {
-        heard.extend(self.said.reports.drain(..));
+        heard.extend(self.said.reports.drain(..).map(|word| word.report));
+    }
+
+    /// The largest part of a level that was ever ours, basis points of what was displayed there and we together: as an
+    /// order joined it (of the best level of its side, if it stood alone), or as one took from it.
+    pub fn level_share_max_bps(&self) -> u32 {
+        self.footprint.share_max_bps()
+    }
+
+    /// What the next fill costs, by what was traded before.
+    pub fn rates(&self) -> Rates {
+        self.fees.rates()
     }
 
     /// Newest update id known of any channel.
@@ -134,12 +172,14 @@ impl Paper {
 
 impl Venue for Paper {
     fn submit(&mut self, request: Approved<Request>, at: LocalTime) {
-        let arrives = self.way_in.arrival(&self.spec.latency, at);
-        self.inbound.push_back(Travelling { arrives, in_old_steps: false, request: request.into_inner() });
+        let request = request.into_inner();
+        let arrives = self.said.ways.arrival(&request, at);
+        self.inbound.push_back(Travelling { arrives, in_old_steps: false, request });
     }
 
     fn observe(&mut self, event: &MarketEvent, market: &Visible<'_>, at: LocalTime) {
-        let happened = at - self.spec.latency.feed();
+        self.said.ways.saw(event.venue_time, at);
+        let happened = at - self.said.feed();
         while let Some(first) = self.inbound.front() {
             let is_first = match first.request {
                 Request::Place { .. } => first.arrives <= happened,
@@ -192,13 +232,12 @@ impl Venue for Paper {
     }
 
     fn advance(&mut self, to: LocalTime, market: &Visible<'_>, heard: &mut Vec<Report>) {
-        let caught_up = to - self.spec.latency.feed();
+        let caught_up = to - self.said.feed();
         while self.inbound.front().is_some_and(|first| first.arrives <= caught_up) {
             self.carry_out_first(market);
         }
-        let audible = to - self.spec.latency.response();
-        while let Some(report) = self.said.reports.pop_front_if(|report| report.happened <= audible) {
-            heard.push(report);
+        while let Some(word) = self.said.reports.pop_front_if(|word| word.heard <= to) {
+            heard.push(word.report);
         }
     }
 }

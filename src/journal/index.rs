@@ -106,7 +106,8 @@ impl Entries {
                     ReportKind::Accepted { .. }
                     | ReportKind::Rejected(_)
                     | ReportKind::Cancelled { .. }
-                    | ReportKind::CancelRejected(_) => {}
+                    | ReportKind::CancelRejected(_)
+                    | ReportKind::Amended { .. } => {}
                 }
             }
             Output::Risk { .. } | Output::Commanded { .. } => risk.push((0, seq)),

@@ -90,6 +90,13 @@ impl Quotes {
                 self.alive.remove(id);
             }
             ReportKind::Filled(fill) => self.fill(rules, *id, *happened, fill),
+            ReportKind::Amended { price, remaining } => {
+                if remaining.0 == 0 {
+                    self.alive.remove(id);
+                } else if let Some(order) = self.alive.get_mut(id) {
+                    order.price = *price;
+                }
+            }
         }
         self.look(rules);
     }

@@ -96,6 +96,14 @@ impl Order {
                     self.state = OrderState::Working;
                 }
             }
+            ReportKind::Amended { price, remaining } => {
+                assert!(
+                    *remaining > Lots::ZERO && *remaining <= self.remaining,
+                    "order {:?} grew to {remaining:?}",
+                    self.id
+                );
+                (self.price, self.remaining) = (*price, *remaining);
+            }
             ReportKind::Filled(fill) => {
                 assert!(fill.qty.0 > 0 && fill.qty <= self.remaining, "order {:?} overfilled: {fill:?}", self.id);
                 self.remaining -= fill.qty;

@@ -49,6 +49,14 @@ pub enum ReportKind {
     },
     /// Some or all of it traded.
     Filled(Fill),
+    /// The venue changed it, unasked: moved a post-only order that would have traded, or took from it what would have
+    /// traded with ourselves.
+    Amended {
+        /// Its price now.
+        price: Ticks,
+        /// What may still trade.
+        remaining: Lots,
+    },
 }
 
 /// A trade of ours.

@@ -8,6 +8,7 @@ use crate::dashboard::{Observer, StatusSnapshot};
 use crate::digest::canonical_bytes;
 use crate::engine::{Input, Output, Session, SessionSpec, Stamped};
 use crate::journal::{Checkpoint, Ending, JournalError, Manifest, Writer};
+use crate::market::InstrumentId;
 use crate::order::ReportKind;
 use crate::strategy::Strategies;
 use crate::units::{LocalTime, Nanos};
@@ -131,6 +132,17 @@ impl Core {
     /// Ends the recording: everything on disk, digests in the manifest.
     pub fn finish(mut self) -> Result<(Session, Manifest), JournalError> {
         self.save_account()?;
+        for (rules, index) in self.session.instruments().zip(0..) {
+            let bps = self.session.venue(InstrumentId(index)).level_share_max_bps();
+            if bps >= LARGE_BPS {
+                let percent = f64::from(bps) / 100.0;
+                self.writer.note(format!(
+                    "{}: up to {percent:.1} % of a level was ours, ours counted in; the market would have answered, so believe \
+                     its fills the less",
+                    rules.label()
+                ));
+            }
+        }
         let ending = Ending {
             at: self.last.at,
             output_digest: self.session.digest().digest(),
@@ -139,6 +151,9 @@ impl Core {
         Ok((self.session, self.writer.finish(ending)?))
     }
 }
+
+/// From this part of a level on, our size is worth a remark.
+const LARGE_BPS: u32 = 1_000;
 
 /// The state to resume from, and the fingerprints a replay must arrive at.
 fn checkpoint(session: &Session, strategies: &Strategies) -> Checkpoint {

@@ -4,8 +4,10 @@ use std::fs;
 
 use papermaker::config::keys::{KEYS, Key};
 use papermaker::config::{ConfigErrors, Loaded, Sources, load};
+use papermaker::exchange::latency::{Measured, Way};
+use papermaker::exchange::queue::QueueModel;
 use papermaker::market::{Contract, Instrument, Kind, VenueId};
-use papermaker::units::{Lots, Rate, Step};
+use papermaker::units::{Lots, Money, Rate, Step};
 
 /// A folder with the given files, read with the given `--set`s.
 struct Case {
@@ -50,6 +52,11 @@ impl Case {
     }
 }
 
+/// Keys without a built-in value that are not a venue's or an instrument's.
+fn is_optional(path: &str) -> bool {
+    path == "paper.latency_file" || path.starts_with("paper.cancel.") || path.starts_with("paper.replace.")
+}
+
 #[test]
 fn what_is_built_in_is_complete_and_without_mistakes() {
     for profile in ["", "demo", "live"] {
@@ -58,6 +65,7 @@ fn what_is_built_in_is_complete_and_without_mistakes() {
             .iter()
             .map(|k| k.path)
             .filter(|path| !path.starts_with("risk.instruments") && !path.ends_with("_fee_bps"))
+            .filter(|path| !is_optional(path) && !path.starts_with("paper.fee_tiers"))
             .filter(|path| VenueId::ALL.iter().any(|v| loaded.origin(&path.replace('*', v.name())).is_none()))
             .collect();
         assert!(missing.is_empty(), "{missing:?}");
@@ -81,7 +89,7 @@ fn every_comment_states_the_range_that_is_enforced() {
         let Some((_, range)) = range else { continue };
         let (section, name) = path.rsplit_once('.').unwrap();
         let range = format!("[{range}]");
-        if section.contains('*') {
+        if section.contains('*') || is_optional(path) {
             let says = |l: &str| l.starts_with('#') && l.contains(&format!(" {name} ")) && l.contains(&range);
             // The two fees share a line.
             assert!(text.lines().any(|l| says(l) || l.contains("_fee_bps") && l.contains(&range)), "{path} {range}");
@@ -166,7 +174,10 @@ fn a_value_out_of_range_or_of_the_wrong_type_is_refused_with_what_is_allowed() {
         ("session.tick_ms=1.5", "1.5 is not allowed here; allowed is a whole number, 1 to 1000"),
         ("session.tick_ms=fast", "\"fast\" is not allowed here; allowed is a whole number, 1 to 1000"),
         ("signals.volatility_half_life_s=nan", "NaN is not allowed here; allowed is a number, 1 to 86400"),
-        ("paper.queue_model=fifo", "\"fifo\" is not allowed here; allowed is risk-averse, power or log"),
+        (
+            "paper.queue_model=fifo",
+            "\"fifo\" is not allowed here; allowed is risk-averse, power, power2, power3, log or log2",
+        ),
         ("dashboard.enabled=1", "1 is not allowed here; allowed is true or false"),
         ("dashboard.port=70000", "70000 is not allowed here; allowed is a whole number, 0 to 65535"),
         ("dashboard.bind=here", "\"here\" is not allowed here; allowed is an IP address"),
@@ -316,10 +327,94 @@ fn an_inverse_contract_needs_limits_of_its_own_in_quote_units() {
 #[test]
 fn a_venues_own_fees_stand_above_the_common_ones() {
     let loaded = case(&[]).set("paper.maker_fee_bps=-0.5").set("paper.queue_model=power").load().unwrap();
-    assert_eq!(loaded.paper_spec(VenueId::BinanceSpot).maker_fee, Rate(-500));
-    assert_eq!(loaded.paper_spec(VenueId::BinanceSpot).taker_fee, Rate(10_000));
-    assert_eq!(loaded.paper_spec(VenueId::BybitLinear).taker_fee, Rate(5_500));
+    assert_eq!(loaded.paper_spec(VenueId::BinanceSpot).fees.base.maker, Rate(-500));
+    assert_eq!(loaded.paper_spec(VenueId::BinanceSpot).fees.base.taker, Rate(10_000));
+    assert_eq!(loaded.paper_spec(VenueId::BybitLinear).fees.base.taker, Rate(5_500));
     assert_eq!(loaded.quoting_spec().refresh_tolerance_centibps, 2);
+}
+
+#[test]
+fn every_queue_model_is_a_word() {
+    let n = 3.0;
+    let models = [
+        ("risk-averse", QueueModel::RiskAverse),
+        ("power", QueueModel::Power { n }),
+        ("power2", QueueModel::Power2 { n }),
+        ("power3", QueueModel::Power3 { n }),
+        ("log", QueueModel::Log),
+        ("log2", QueueModel::Log2),
+    ];
+    for (word, model) in models {
+        let loaded = case(&[]).set("paper.queue_power=3").set(&format!("paper.queue_model={word}")).load().unwrap();
+        assert_eq!(loaded.paper_spec(VenueId::Okx).queue, model);
+    }
+}
+
+#[test]
+fn each_kind_of_request_may_have_a_way_of_its_own() {
+    let latency = |case: Case| case.load().unwrap().paper_spec(VenueId::BinanceSpot).latency;
+    let (us, sigma) = (10_000, 0.2);
+    let plain = latency(case(&[]));
+    let lognormal = Way::Lognormal { us, sigma };
+    assert_eq!((plain.place, plain.cancel, plain.replace), (lognormal, lognormal, lognormal));
+    assert_eq!((plain.response, plain.feed_us), (Way::Constant { us: 5_000 }, 5_000));
+    // What a section does not say is said above it.
+    let own = latency(
+        case(&[("mine.toml", "[paper]\nentry_latency_us = 700\n[paper.cancel]\nlatency_model = \"constant\"\n")])
+            .profile("mine")
+            .set("paper.replace.entry_jitter=0.5")
+            .set("paper.replace.entry_latency_us=9"),
+    );
+    assert_eq!(own.place, Way::Lognormal { us: 700, sigma });
+    assert_eq!(own.cancel, Way::Constant { us: 700 });
+    assert_eq!(own.replace, Way::Lognormal { us: 9, sigma: 0.5 });
+    let feed = latency(case(&[]).set("paper.latency_model=feed").set("paper.feed_factor=1.5"));
+    assert_eq!(feed.place, Way::Feed { factor: 1.5, us });
+    assert_eq!(feed.response, Way::Feed { factor: 1.5, us: 5_000 });
+}
+
+#[test]
+fn measured_delays_are_read_once_and_travel_in_the_spec() {
+    let rows = "sent,matched,acknowledged\n1,2,3\n10,20,30\n";
+    let file = case(&[("delays.csv", rows), ("broken.csv", "sent,matched,acknowledged\n1,2\n")]);
+    let named = |name: &str| format!("paper.latency_file={}", file.dir.path().join(name).display());
+    let read = case(&[]).set(&named("delays.csv")).set("paper.cancel.latency_model=measured").load().unwrap();
+    let latency = read.paper_spec(VenueId::BinanceSpot).latency;
+    assert_eq!((latency.cancel, latency.place), (Way::Measured, Way::Lognormal { us: 10_000, sigma: 0.2 }));
+    assert_eq!(latency.measured, Measured::parse(rows).unwrap());
+    // Nobody asks for them: the spec stays small.
+    let unused = case(&[]).set(&named("delays.csv")).load().unwrap();
+    assert_eq!(unused.paper_spec(VenueId::BinanceSpot).latency.measured, Measured::default());
+    let said = case(&[]).set(&named("broken.csv")).mistake();
+    assert!(said.ends_with("broken.csv: line 2: \"1,2\" is not three whole nanoseconds"), "{said}");
+    let said = case(&[]).set(&named("nowhere.csv")).mistake();
+    assert!(said.contains("nowhere.csv: No such file"), "{said}");
+    let said = case(&[]).set("paper.replace.latency_model=measured").mistake();
+    assert!(said.contains("paper.replace.latency_model: measured needs a file"), "{said}");
+}
+
+#[test]
+fn a_venues_fees_fall_with_what_is_traded_there() {
+    let tiers = "[paper.fee_tiers.\"okx:b\"]\nvolume_min_quote = 2000\nmaker_fee_bps = -0.5\ntaker_fee_bps = 3\n\
+                 [paper.fee_tiers.\"okx:a\"]\nvolume_min_quote = 3000\nmaker_fee_bps = -1\ntaker_fee_bps = 2.5\n";
+    let loaded = case(&[("mine.toml", tiers)]).profile("mine").load().unwrap();
+    let fees = loaded.paper_spec(VenueId::Okx).fees;
+    let at = |quote: i128| {
+        let rates = fees.rates(Money(quote * Money::PER_QUOTE));
+        (rates.maker.0, rates.taker.0)
+    };
+    let charged = [0, 1_999, 2_000, 2_999, 3_000, 1_000_000].map(at);
+    let (base, b, a) = ((8_000, 10_000), (-500, 3_000), (-1_000, 2_500));
+    assert_eq!(charged, [base, base, b, b, a, a]);
+    assert_eq!(loaded.paper_spec(VenueId::BybitSpot).fees.tiers, vec![]);
+    let said = case(&[("mine.toml", "[paper.fee_tiers.\"okx:a\"]\nmaker_fee_bps = 1\ntaker_fee_bps = 1\n")]);
+    let said = said.profile("mine").mistake();
+    assert!(said.ends_with("a tier needs volume_min_quote too"), "{said}");
+    let twice = tiers.replace("3000", "2000.0");
+    let said = case(&[("mine.toml", &twice)]).profile("mine").mistake();
+    assert!(said.ends_with("\"okx:b\".volume_min_quote: is the same as of \"okx:a\""), "{said}");
+    let said = case(&[]).set("paper.fee_tiers.vip1.maker_fee_bps=1").mistake();
+    assert!(said.contains("unknown key"), "{said}");
 }
 
 #[test]

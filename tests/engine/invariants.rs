@@ -2,6 +2,8 @@
 
 use papermaker::digest::{canonical_bytes, of_state};
 use papermaker::engine::{BookState, Command, Input, Mode, Output, Session, Stamped};
+use papermaker::exchange::habit::Habits;
+use papermaker::exchange::latency::{LatencySpec, Way};
 use papermaker::market::{Instrument, InstrumentId, Kind, MarketEvent, MarketEventKind, Status, VenueId};
 use papermaker::order::{OrderState, ReportKind, Request};
 use papermaker::portfolio::Balance;
@@ -67,10 +69,16 @@ fn no_storm_breaks_a_promise() {
         spec.seed = seed;
         let kind = if seed % 2 == 0 { Kind::Linear } else { Kind::Inverse };
         spec.desks[0].rules = contract(kind).desks.remove(0).rules;
-        let latency = &mut spec.desks[0].paper.latency;
-        (latency.feed_us, latency.entry_us, latency.response_us) = (3_000, 7_000 * (seed as u32 % 3), 5_000);
-        latency.entry_jitter = if seed % 2 == 0 { 0.0 } else { 0.5 };
-        spec.desks[0].paper.maker_fee = papermaker::units::Rate(seed as i64 * 1_000 - 2_000);
+        let paper = &mut spec.desks[0].paper;
+        let us = 7_000 * (seed as u32 % 3);
+        paper.latency = LatencySpec::constant(3_000, us, 5_000);
+        if seed % 2 == 1 {
+            paper.latency.place = Way::Lognormal { us, sigma: 0.5 };
+            (paper.latency.cancel, paper.latency.replace) = (paper.latency.place, Way::Feed { factor: 0.5, us });
+        }
+        paper.fees.base.maker = papermaker::units::Rate(seed as i64 * 1_000 - 2_000);
+        let habits = [VenueId::BinanceSpot, VenueId::Okx, VenueId::Deribit, VenueId::Coinbase];
+        paper.habits = Habits::of(habits[seed as usize % 4]);
         let mut strategies = joining(5);
         let mut session = Session::new(&spec);
         let mut out = Vec::new();
@@ -209,8 +217,10 @@ fn no_storm_over_two_markets_and_through_restarts_breaks_a_promise() {
         second.paper.queue = papermaker::exchange::queue::QueueModel::Power { n: 2.0 };
         spec.desks.push(second);
         for desk in &mut spec.desks {
+            let jittered = Way::Lognormal { us: 6_000, sigma: 0.7 };
             let latency = &mut desk.paper.latency;
-            (latency.feed_us, latency.entry_us, latency.response_us, latency.entry_jitter) = (2_000, 6_000, 9_000, 0.7);
+            *latency = LatencySpec::constant(2_000, 6_000, 9_000);
+            (latency.place, latency.cancel, latency.replace) = (jittered, jittered, jittered);
         }
         (spec.risk.position_max, spec.risk.order_qty_max) = (vec![Lots(15), Lots(150)], vec![Lots(1_000); 2]);
         let strategies = || vec![Some(Box::new(JoinBest { qty: 5 }) as Box<dyn Strategy>), joining(40).remove(0)];

@@ -1,6 +1,7 @@
 //! What a trader would tell of a session.
 
 use papermaker::engine::{BookState, Command, Input, Mode, Output, Stamped};
+use papermaker::exchange::latency::LatencySpec;
 use papermaker::market::{Instrument, MarketEvent, MarketEventKind, Status};
 use papermaker::order::{FillWhy, ReportKind, Request};
 use papermaker::units::{LocalTime, Lots, Money, Nanos, Side, Step, Ticks};
@@ -162,8 +163,7 @@ fn a_halt_cancels_what_rests_and_sends_nothing_more() {
 fn a_fill_on_its_way_wins_over_our_cancellation() {
     // 10 ms in, 10 ms back. The halt at 200 reaches the venue at 210; the sweep at 205 got there first.
     let mut slow = spec(100);
-    slow.desks[0].paper.latency.entry_us = 10_000;
-    slow.desks[0].paper.latency.response_us = 10_000;
+    slow.desks[0].paper.latency = LatencySpec::constant(0, 10_000, 10_000);
     let told = "100 book 10@1000 / 10@1004\n150 tick\n200 halt\n205 sell 99@990\n230 tick";
     let (session, said) = run(&slow, joining(5), &story(told));
     assert_eq!(fills(&said), ["buy 5@1000 traded_through"]);
@@ -341,7 +341,7 @@ fn a_session_that_stops_does_not_quote_again() {
 fn a_fill_on_its_way_when_lots_change_is_booked_in_the_lots_it_was_made_in() {
     // 5 lots bought at 1000, heard 10 ms later; meanwhile a lot becomes a tenth. It is 50 of the new ones.
     let mut slow = spec(100);
-    slow.desks[0].paper.latency.response_us = 10_000;
+    slow.desks[0].paper.latency = LatencySpec::constant(0, 0, 10_000);
     let inputs = then(
         "100 book 10@1000 / 10@1004\n150 tick\n200 sell 15@1000",
         vec![(205, market(MarketEventKind::Rules(Box::new(in_lots("0.1")))))],

@@ -13,6 +13,8 @@
 
 use papermaker::engine::{Command, DeskSpec, Input, Output, QuotingSpec, Session, SessionSpec, Stamped};
 use papermaker::exchange::PaperSpec;
+use papermaker::exchange::fee::Schedule;
+use papermaker::exchange::habit::Habits;
 use papermaker::exchange::latency::LatencySpec;
 use papermaker::exchange::queue::QueueModel;
 use papermaker::market::{
@@ -47,12 +49,17 @@ pub fn signals() -> SignalSpec {
 
 /// No latency, no fees, the pessimistic queue, generous limits but for the position.
 pub fn spec(position_max: i64) -> SessionSpec {
-    let latency = LatencySpec { feed_us: 0, entry_us: 0, response_us: 0, entry_jitter: 0.0 };
+    let latency = LatencySpec::constant(0, 0, 0);
     SessionSpec {
         seed: 1,
         desks: vec![DeskSpec {
             rules: rules(),
-            paper: PaperSpec { latency, queue: QueueModel::RiskAverse, maker_fee: Rate(0), taker_fee: Rate(0) },
+            paper: PaperSpec {
+                latency,
+                queue: QueueModel::RiskAverse,
+                fees: Schedule::flat(Rate(0), Rate(0)),
+                habits: Habits::of(VenueId::BinanceSpot),
+            },
             signals: signals(),
             quoting: QuotingSpec {
                 decide_every: Nanos::ZERO,

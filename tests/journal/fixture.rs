@@ -2,7 +2,10 @@
 
 use papermaker::digest::{Chain, Digest, canonical_bytes};
 use papermaker::engine::{BookState, Command, DeskSpec, EquityMark, Input, Output, QuotingSpec, SessionSpec, Stamped};
-use papermaker::exchange::{PaperSpec, latency::LatencySpec, queue::QueueModel};
+use papermaker::exchange::fee::{Rates, Schedule, Tier};
+use papermaker::exchange::habit::{Habits, PostOnly, SelfTrade};
+use papermaker::exchange::latency::{LatencySpec, Measured, Way};
+use papermaker::exchange::{PaperSpec, queue::QueueModel};
 use papermaker::journal::{Checkpoint, Durability, Ending, JournalError, Manifest, Options, Store, Writer};
 use papermaker::market::{Extent, Instrument, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags, VenueId};
 use papermaker::order::{Fill, FillWhy, Liquidity, OrderId, OrderKind, Report, ReportKind, Request};
@@ -26,10 +29,23 @@ pub fn spec() -> SessionSpec {
         desks: vec![DeskSpec {
             rules,
             paper: PaperSpec {
-                latency: LatencySpec { feed_us: 1, entry_us: 2, response_us: 3, entry_jitter: 0.1 + 0.2 },
+                latency: LatencySpec {
+                    feed_us: 1,
+                    place: Way::Lognormal { us: 2, sigma: 0.1 + 0.2 },
+                    cancel: Way::Feed { factor: 1.0 / 3.0, us: 2 },
+                    replace: Way::Measured,
+                    response: Way::Constant { us: 3 },
+                    measured: Measured::parse("sent,matched,acknowledged\n1,2,3\n4,6,9").expect("two rows"),
+                },
                 queue: QueueModel::Power { n: 2.0 },
-                maker_fee: Rate(10_000),
-                taker_fee: Rate(10_000),
+                fees: Schedule {
+                    base: Rates { maker: Rate(10_000), taker: Rate(10_000) },
+                    tiers: vec![Tier {
+                        volume_min: Money(i128::MAX / 7),
+                        rates: Rates { maker: Rate(-500), taker: Rate(7_500) },
+                    }],
+                },
+                habits: Habits { post_only: PostOnly::Reprice, self_trade: SelfTrade::Decrement },
             },
             signals: SignalSpec {
                 volatility_grid_ms: 1000,

@@ -220,7 +220,7 @@ impl Left<'_> {
                                 leaving.retain(|id| *id != report.id);
                                 None
                             }
-                            ReportKind::Accepted { .. } => None,
+                            ReportKind::Accepted { .. } | ReportKind::Amended { .. } => None,
                         };
                         alive.retain(|id, _| Some(*id) != over);
                     }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use papermaker::dashboard::status::{JournalStatus, Phase};
 use papermaker::dashboard::{Observer, StatusSnapshot};
-use papermaker::engine::SessionSpec;
+use papermaker::engine::{SessionSpec, Stamped};
+use papermaker::journal::{Manifest, Options, Store};
 use papermaker::market::Kind;
+use papermaker::run::core::Core;
 use papermaker::units::{LocalTime, Nanos};
 
 use crate::engine::contracts::contract;
@@ -52,6 +54,27 @@ fn a_fill_is_counted_and_reaches_the_money_and_the_limits() {
     let pnl = it.pnl.as_ref().expect("marked");
     assert_eq!((seen.fills, it.position.as_str(), pnl.spread.as_str(), pnl.equity.as_str()), (1, "5", "10", "10"));
     assert_eq!((it.limits[0].limit.as_str(), it.limits[0].share), ("position_max_base", 0.05));
+    // 5 joined 10: a third was ours.
+    assert_eq!(it.level_share_max, 0.3333);
+    assert!(seen.block().contains("at most 33.3 % of a level"), "{}", seen.block());
+}
+
+#[test]
+fn a_recording_says_if_our_orders_were_large_for_their_levels() {
+    // 5 beside 10 are a third; beside 95 they are a twentieth, and nothing is said.
+    for (displayed, said) in [(10, Some("binance-spot:TESTUSDT: up to 33.3 % of a level was ours")), (95, None)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spec = spec(100);
+        let manifest = Manifest::new("story", spec.clone(), LocalTime(0));
+        let writer = Store::open(folder.path()).create("story", manifest, Options::IMPORT).expect("begins");
+        let mut core = Core::new(&spec, joining(5), writer, None, 1_000);
+        for Stamped { at, input, .. } in story(&format!("100 book {displayed}@1000 / {displayed}@1004\n150 tick\n")) {
+            core.take(at, input).expect("recorded");
+        }
+        let (_, manifest) = core.finish().expect("ends");
+        assert_eq!(manifest.notes.len(), usize::from(said.is_some()), "{:?}", manifest.notes);
+        assert!(said.is_none_or(|said| manifest.notes[0].starts_with(said)), "{:?}", manifest.notes);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! | request | the venue says |
 //! |---|---|
 //! | place, broken rule | `Rejected` with the venue's reason |
-//! | place, post-only that would trade | `Rejected(WouldTake)` |
+//! | place, post-only that would trade, as the venue has it ([`PostOnly`]) | `Rejected(WouldTake)`, or `Accepted` and `Cancelled`, or `Accepted` and `Amended` to the nearest price that rests |
 //! | place, rests | `Accepted` |
 //! | place, trades | `Accepted`, `Filled` per level; the rest stays (limit) or is `Cancelled` (IOC, market) |
 //! | place, IOC or market with nothing left on the other side, or no book we trust | `Rejected(NoLiquidity)` |
@@ -11,16 +11,18 @@
 //! | replace | `Replaced` for the new order, which ends the old one; then as for place |
 //! | replace, old one gone | `CancelRejected(UnknownOrder)` for the old, `Rejected(UnknownOrder)` for the new |
 //! | replace, broken rule | the same two with the rule's reason: rules are checked first, the old order stays |
-//! | replace, post-only that would trade | `Cancelled` for the old, `Rejected(WouldTake)` for the new |
+//! | replace, post-only that would trade | `Cancelled` for the old, `Rejected(WouldTake)` for the new; where the venue does not reject, `Replaced` and the rest as for place |
 //!
 //! (Binance `cancelReplace`, `STOP_ON_FAILURE`: filters before anything, then the cancellation, then the order.)
 //!
 //! While the book is not trusted nobody knows what a taker would meet, so takers are refused; orders that rest are
 //! taken in behind everything that will show at their price. Our own orders on the other side are not in the
-//! displayed book, so we never trade with ourselves.
+//! displayed book, but at the venue they would be: a post-only order may not reach them either, and what happens to
+//! the others is told in `selves`.
 
+use super::super::Visible;
+use super::super::habit::PostOnly;
 use super::super::queue::Place;
-use super::super::{Visible, fee};
 use super::filters::refusal;
 use super::own::Resting;
 use super::{Paper, Travelling};
@@ -39,7 +41,7 @@ pub(super) struct Entering {
 
 impl Entering {
     /// Whether it trades with what rests at `price` on the other side.
-    fn reaches(&self, price: Ticks) -> bool {
+    pub(super) fn reaches(&self, price: Ticks) -> bool {
         self.kind == OrderKind::Market || !self.side.is_better(price, self.price)
     }
 }
@@ -71,7 +73,7 @@ impl Paper {
                     return self.refuse_replacement(now, old, new, reason);
                 }
                 self.own.remove(old);
-                if self.would_take(&order, market) {
+                if self.habits.post_only == PostOnly::Reject && self.would_take(&order, market) {
                     self.said.say(now, old, ReportKind::Cancelled { remaining });
                     self.said.say(now, new, ReportKind::Rejected(RejectReason::WouldTake));
                 } else {
@@ -90,7 +92,10 @@ impl Paper {
     fn refuses(&self, order: &Entering, market: &Visible<'_>) -> Option<RejectReason> {
         refusal(order, market).or_else(|| match order.kind {
             OrderKind::Limit => None,
-            OrderKind::PostOnly => self.would_take(order, market).then_some(RejectReason::WouldTake),
+            OrderKind::PostOnly => {
+                let is_refused = self.habits.post_only == PostOnly::Reject && self.would_take(order, market);
+                is_refused.then_some(RejectReason::WouldTake)
+            }
             OrderKind::Ioc | OrderKind::Market => {
                 let other = order.side.opposite();
                 let something = facing(other, market).any(|level| self.eaten.left_of(other, level) > Lots::ZERO);
@@ -100,12 +105,33 @@ impl Paper {
     }
 
     fn would_take(&self, order: &Entering, market: &Visible<'_>) -> bool {
-        order.kind == OrderKind::PostOnly
-            && facing(order.side.opposite(), market).next().is_some_and(|best| order.reaches(best.price))
+        order.kind == OrderKind::PostOnly && self.faced(order, market).is_some_and(|price| order.reaches(price))
     }
 
-    /// Takes what it can, then rests or leaves.
-    fn enter(&mut self, order: Entering, replaces: Option<(OrderId, Lots)>, now: LocalTime, market: &Visible<'_>) {
+    /// The nearest price of the other side, others' or our own.
+    fn faced(&self, order: &Entering, market: &Visible<'_>) -> Option<Ticks> {
+        let other = order.side.opposite();
+        let shown = facing(other, market).next().map(|best| best.price);
+        let ours = self.own.side(other).first().map(|best| best.price);
+        shown.into_iter().chain(ours).min_by_key(|price| -price.0 * other.sign())
+    }
+
+    /// The price at which a post-only order that would trade comes to rest, one step away from what it faces.
+    fn repriced(&self, order: &Entering, market: &Visible<'_>) -> Option<Ticks> {
+        let step_away = Ticks(self.faced(order, market)?.0 - order.side.sign());
+        let rules = market.rules;
+        Some(rules.price_rule.snap(rules.tick, order.side, step_away)).filter(|price| price.0 > 0)
+    }
+
+    /// Takes what it can, then rests or leaves. A post-only order that would trade leaves, or rests elsewhere.
+    fn enter(&mut self, mut order: Entering, replaces: Option<(OrderId, Lots)>, now: LocalTime, market: &Visible<'_>) {
+        let mut amended = None;
+        let mut is_unwelcome = self.would_take(&order, market);
+        if is_unwelcome && self.habits.post_only == PostOnly::Reprice {
+            amended = self.repriced(&order, market);
+            is_unwelcome = amended.is_none();
+            order.price = amended.unwrap_or(order.price);
+        }
         let (place, displayed) = self.place_in_line(&order, market);
         let queue_ahead = if order.kind.may_rest() { displayed } else { Lots::ZERO };
         let word = match replaces {
@@ -113,42 +139,82 @@ impl Paper {
             Some((old, remaining)) => ReportKind::Replaced { old, remaining, queue_ahead },
         };
         self.said.say(now, order.id, word);
+        if let Some(price) = amended {
+            self.said.say(now, order.id, ReportKind::Amended { price, remaining: order.qty });
+        }
+        if is_unwelcome {
+            return self.said.say(now, order.id, ReportKind::Cancelled { remaining: order.qty });
+        }
         let remaining = self.take(&order, now, market);
         let Entering { id, side, price, kind, .. } = order;
         if remaining > Lots::ZERO && kind.may_rest() {
+            self.stand_among(side, price, remaining, displayed, market);
             self.own.add(Resting { id, side, price, remaining, kind, place, since: self.depth_time });
         } else if remaining > Lots::ZERO {
             self.said.say(now, id, ReportKind::Cancelled { remaining });
         }
     }
 
-    /// Walks the displayed levels, each at its own price; says what is left of the order.
+    /// Walks the displayed levels, each at its own price, and meets our own orders where they stand among them; says
+    /// what is left of the order and not yet spoken of.
     fn take(&mut self, order: &Entering, now: LocalTime, market: &Visible<'_>) -> Lots {
         let other = order.side.opposite();
         let as_of = self.newest(market);
         let mut remaining = order.qty;
         for level in facing(other, market).take_while(|level| order.reaches(level.price)) {
-            let qty = self.eaten.left_of(other, level).min(remaining);
-            if qty > Lots::ZERO {
-                remaining -= qty;
-                self.eaten.eat(other, level.price, qty, as_of);
-                let fill = Fill {
-                    side: order.side,
-                    price: level.price,
-                    qty,
-                    remaining,
-                    fee: fee::of(market.rules, level.price, qty, self.spec.taker_fee),
-                    liquidity: Liquidity::Taker,
-                    why: FillWhy::Took,
-                    queue_ahead: Lots::ZERO,
+            let mut here = Lots::ZERO;
+            while remaining > Lots::ZERO {
+                let ours = self.in_the_way(order, Some(level.price));
+                let left = self.eaten.left_of(other, level);
+                // At a price of ours, those ahead of us come first.
+                let first = match ours {
+                    Some((price, _)) if price != level.price => Lots::ZERO,
+                    Some((_, ahead)) => left.min((ahead - here).max(Lots::ZERO)),
+                    None => left,
                 };
-                self.said.say(now, order.id, ReportKind::Filled(fill));
+                let qty = first.min(remaining);
+                if qty > Lots::ZERO {
+                    remaining -= qty;
+                    here += qty;
+                    self.eaten.eat(other, level.price, qty, as_of);
+                    self.footprint.saw(level.qty - self.eaten.left_of(other, level), level.qty);
+                    let fee = self.fees.charge(market.rules, level.price, qty, Liquidity::Taker);
+                    let fill = Fill {
+                        side: order.side,
+                        price: level.price,
+                        qty,
+                        remaining,
+                        fee,
+                        liquidity: Liquidity::Taker,
+                        why: FillWhy::Took,
+                        queue_ahead: Lots::ZERO,
+                    };
+                    self.said.say(now, order.id, ReportKind::Filled(fill));
+                }
+                if ours.is_none() {
+                    break;
+                }
+                if remaining > Lots::ZERO {
+                    remaining = self.meet_ourselves(order, remaining, now);
+                }
             }
             if remaining == Lots::ZERO {
-                break;
+                return Lots::ZERO;
             }
         }
+        while remaining > Lots::ZERO && self.in_the_way(order, None).is_some() {
+            remaining = self.meet_ourselves(order, remaining, now);
+        }
         remaining
+    }
+
+    /// Notes how big we are at a price we join.
+    fn stand_among(&mut self, side: Side, price: Ticks, joining: Lots, displayed: Lots, market: &Visible<'_>) {
+        let before: Lots = self.own.side(side).iter().filter(|own| own.price == price).map(|own| own.remaining).sum();
+        let ours = before + joining;
+        let alone = || market.top.map_or(Lots::ZERO, |top| if side == Side::Bid { top.bid.qty } else { top.ask.qty });
+        let others = if displayed > Lots::ZERO { displayed } else { alone() };
+        self.footprint.saw(ours, ours + others);
     }
 
     /// Behind everything displayed at its price, and how much that is.

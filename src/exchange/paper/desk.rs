@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::exchange::fee::Schedule;
 use crate::exchange::latency::LatencySpec;
 use crate::exchange::queue::QueueModel;
 use crate::market::{Book, Extent, Instrument, Level, PrintFlags, VenueId};
@@ -40,15 +41,10 @@ pub(super) fn levels(pairs: &[(i64, i64)]) -> Vec<Level> {
 /// Delays in milliseconds.
 pub(super) fn spec(feed: u32, entry: u32, response: u32) -> PaperSpec {
     PaperSpec {
-        latency: LatencySpec {
-            feed_us: feed * 1_000,
-            entry_us: entry * 1_000,
-            response_us: response * 1_000,
-            entry_jitter: 0.0,
-        },
+        latency: LatencySpec::constant(feed * 1_000, entry * 1_000, response * 1_000),
         queue: QueueModel::RiskAverse,
-        maker_fee: Rate(-1_000),
-        taker_fee: Rate(10_000),
+        fees: Schedule::flat(Rate(-1_000), Rate(10_000)),
+        habits: Habits::of(VenueId::BinanceSpot),
     }
 }
 
@@ -187,6 +183,7 @@ impl Desk {
             ReportKind::Replaced { old, remaining, queue_ahead } => {
                 format!("replaced {} left {} behind {}", old.0, remaining.0, queue_ahead.0)
             }
+            ReportKind::Amended { price, remaining } => format!("amended to {} @ {}", remaining.0, price.0),
             ReportKind::Filled(f) => format!("{} @ {} {} behind {}", f.qty.0, f.price.0, f.why.word(), f.queue_ahead.0),
         })
         .collect()
@@ -199,7 +196,8 @@ impl Desk {
             | ReportKind::Rejected(_)
             | ReportKind::Cancelled { .. }
             | ReportKind::CancelRejected(_)
-            | ReportKind::Replaced { .. } => None,
+            | ReportKind::Replaced { .. }
+            | ReportKind::Amended { .. } => None,
         })
     }
 }

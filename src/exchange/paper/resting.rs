@@ -1,6 +1,7 @@
 //! What the market's news does to our resting orders.
 
-use super::super::{PaperSpec, Visible, fee};
+use super::super::Visible;
+use super::super::fee::Meter;
 use super::own::Resting;
 use super::{Paper, Said};
 use crate::market::{Book, Extent, Instrument, Level};
@@ -39,7 +40,7 @@ impl Paper {
             let got = reaching.min(order.remaining);
             if got > Lots::ZERO {
                 passing -= got;
-                make(order, got, why, ahead, market.rules, &self.spec, &mut self.said, happened);
+                make(order, got, why, ahead, market.rules, &mut self.fees, &mut self.said, happened);
             }
         }
         self.own.drop_filled(side);
@@ -72,7 +73,7 @@ impl Paper {
         market: &Visible<'_>,
         happened: LocalTime,
     ) {
-        let model = self.spec.queue;
+        let model = self.queue;
         for (side, levels) in [(Side::Bid, bids), (Side::Ask, asks)] {
             for order in self.own.side_mut(side) {
                 match final_qty(levels, order.price) {
@@ -151,7 +152,7 @@ impl Paper {
         if !levels.iter().any(|level| self.own.is_met(side, level.price)) {
             return;
         }
-        let Self { own, eaten, said, spec, .. } = self;
+        let Self { own, eaten, said, fees, .. } = self;
         for order in own.side_mut(side) {
             let price = order.price;
             for level in levels.iter().filter(|level| !side.is_better(level.price, price)) {
@@ -159,7 +160,7 @@ impl Paper {
                 if got > Lots::ZERO {
                     eaten.eat(side.opposite(), level.price, got, as_of);
                     let ahead = order.place.ahead();
-                    make(order, got, FillWhy::Crossed, ahead, rules, spec, said, happened);
+                    make(order, got, FillWhy::Crossed, ahead, rules, fees, said, happened);
                 }
             }
         }
@@ -192,7 +193,7 @@ fn make(
     why: FillWhy,
     queue_ahead: Lots,
     rules: &Instrument,
-    spec: &PaperSpec,
+    fees: &mut Meter,
     said: &mut Said,
     happened: LocalTime,
 ) {
@@ -202,7 +203,7 @@ fn make(
         price: order.price,
         qty,
         remaining: order.remaining,
-        fee: fee::of(rules, order.price, qty, spec.maker_fee),
+        fee: fees.charge(rules, order.price, qty, Liquidity::Maker),
         liquidity: Liquidity::Maker,
         why,
         queue_ahead,

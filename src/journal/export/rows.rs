@@ -137,6 +137,11 @@ impl<W: Write> Exporter<W> {
                 self.order_row(input, *old, *instrument, ended, "cancelled", format!("replaced by {}", id.0))?;
                 (known, "accepted", self.behind(*instrument, *queue_ahead), false)
             }
+            ReportKind::Amended { price, remaining } => {
+                let terms = known.map(|terms| Terms { price: *price, qty: *remaining, ..terms });
+                self.orders.0.extend(terms.map(|terms| (*id, terms)));
+                (terms, "amended", String::new(), false)
+            }
             ReportKind::Filled(fill) => {
                 let terms = Some(Terms { side: Some(fill.side), price: fill.price, qty: fill.qty });
                 let is_over = fill.remaining == Lots::ZERO;

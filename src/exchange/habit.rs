@@ -1,0 +1,56 @@
+//! What venues do where venues differ: a post-only order that would trade, and two orders of ours that would meet.
+//!
+//! From the venues' own documents, read in October 2026. Where the account or the order chooses (Binance spot, Bybit), we choose
+//! that the resting order goes, which every other venue of that kind has as its default.
+
+use serde::{Deserialize, Serialize};
+
+use crate::market::VenueId;
+
+/// What becomes of a post-only order that would trade as it arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PostOnly {
+    /// Refused.
+    Reject,
+    /// Taken in, and cancelled at once.
+    Cancel,
+    /// Moved to the nearest price at which it rests.
+    Reprice,
+}
+
+/// What becomes of an order that would trade with one of our own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SelfTrade {
+    /// The one that rests is cancelled; the other goes on.
+    CancelMaker,
+    /// The one that arrives is cancelled, with what it did not trade before.
+    CancelTaker,
+    /// Both shrink by the smaller of the two, without a trade; what has nothing left is cancelled.
+    Decrement,
+}
+
+/// A venue's ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Habits {
+    /// With post-only orders that would trade.
+    pub post_only: PostOnly,
+    /// With our orders that would meet.
+    pub self_trade: SelfTrade,
+}
+
+impl Habits {
+    /// What a venue does unless told otherwise.
+    pub fn of(venue: VenueId) -> Self {
+        let (post_only, self_trade) = match venue {
+            VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm | VenueId::Hyperliquid => {
+                (PostOnly::Reject, SelfTrade::CancelMaker)
+            }
+            VenueId::BybitSpot | VenueId::BybitLinear | VenueId::Okx => (PostOnly::Cancel, SelfTrade::CancelMaker),
+            VenueId::Coinbase => (PostOnly::Reject, SelfTrade::Decrement),
+            VenueId::Kraken => (PostOnly::Reject, SelfTrade::CancelTaker),
+            // `reject_taker`: said as a cancellation, because it may have traded with others before.
+            VenueId::Deribit => (PostOnly::Reprice, SelfTrade::CancelTaker),
+        };
+        Self { post_only, self_trade }
+    }
+}
