@@ -1,7 +1,7 @@
 //! How much of a result is skill, when it was picked from many.
 //!
 //! Try a hundred worthless strategies and the best of them looks good. So a Sharpe ratio is judged against the best one
-//! that chance would have found in as many trials ([`deflated_sharpe`]), and a way of choosing by whether what it chose on
+//! that chance would have found in as many trials ([`Track::deflated_sharpe`]), and a way of choosing by whether what it chose on
 //! one half of the periods was any good on the other ([`overfitting`]). **Every** configuration tried is a trial, the
 //! thrown away ones above all.
 //!
