@@ -141,8 +141,10 @@ impl StreamSync {
                 extent = Extent::Window(u32::try_from(window).unwrap_or(u32::MAX));
             }
             picture.book.apply_snapshot(last, &bids, &asks, extent);
+            self.watch.forget();
+        } else {
+            self.watch.replace(&bids, &asks);
         }
-        self.watch.replace(&bids, &asks);
         if let Some((expected, found)) = self.mismatch(checksum, rules) {
             self.distrust_sum(last, expected, found, at, said);
             return;
@@ -172,8 +174,9 @@ impl StreamSync {
         }
         if let Some(picture) = &mut self.picture {
             picture.apply(&mut change);
+        } else {
+            self.watch.apply(&change.bids, &change.asks);
         }
-        self.watch.apply(&change.bids, &change.asks);
         if let Some((expected, found)) = self.mismatch(change.checksum, rules) {
             self.distrust_sum(change.last, expected, found, at, said);
             return;
@@ -242,7 +245,12 @@ impl StreamSync {
     }
 
     fn check_crossed(&mut self, last: u64, at: LocalTime, said: &mut Vec<Said>) {
-        if let Some(length) = self.watch.crossed_for(self.limits.crossed, at) {
+        let limit = self.limits.crossed;
+        let crossed_for = match &self.picture {
+            Some(picture) => self.watch.crossed_now(picture.book.is_crossed(), limit, at),
+            None => self.watch.crossed_for(limit, at),
+        };
+        if let Some(length) = crossed_for {
             let reason = format!("book stayed crossed for {} ms", length.ms());
             self.lose(last.saturating_add(1), last, reason, at, said);
         }
