@@ -1,15 +1,19 @@
 //! What things cost. `taskset -c 1 cargo bench --no-default-features -- NAME`; figures are quoted as ratios in README.
 
+mod by_serde;
+mod chains;
 mod engine;
 mod exchange;
 mod journal;
 mod market_data;
 mod policy;
 mod tape;
+mod venues;
 
 criterion::criterion_group!(
     all,
     market_data::depth,
+    venues::frames,
     journal::benches,
     exchange::paper,
     engine::order,

@@ -26,8 +26,9 @@ pub mod exchange;
 pub mod engine;
 pub mod sim;
 
-// Floor 6: what is kept.
+// Floor 6: what is kept, and what it was worth.
 pub mod journal;
+pub mod metrics;
 
 // Floor 7: the outside world.
 pub mod config;

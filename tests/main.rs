@@ -11,6 +11,7 @@ mod feed;
 mod formulas;
 mod journal;
 mod market_sim;
+mod metrics;
 mod protocol;
 mod storms;
 mod support;

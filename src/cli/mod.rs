@@ -11,6 +11,7 @@ pub mod configure;
 pub mod doctor;
 pub mod exchange;
 pub mod failure;
+mod metrics;
 pub mod operate;
 pub mod replay;
 pub mod run;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Failure, Globals, Outcome, say};
+use super::{Failure, Globals, Outcome, metrics, say};
 use crate::journal::export::{At, Cast, Exported, Exporter, Format, Kind, Wish};
 use crate::journal::{IndexCheck, Manifest, Reader, SessionState, Store, import};
 use crate::market::VenueId;
@@ -22,7 +22,9 @@ pub enum SessionsVerb {
     #[command(after_help = "Example:\n  papermaker sessions list --json")]
     List(ListArgs),
     /// One session's manifest and counts
-    #[command(after_help = "Example:\n  papermaker sessions show monday --json")]
+    #[command(
+        after_help = "Examples:\n  papermaker sessions show monday --json\n  papermaker sessions show monday --metrics"
+    )]
     Show(OneArgs),
     /// Check every byte of a session: frames, checksums, sequence, digests
     #[command(after_help = "Example:\n  papermaker sessions verify monday --rebuild")]
@@ -59,6 +61,9 @@ pub struct ListArgs {
 pub struct OneArgs {
     /// Name of the session
     pub session: String,
+    /// Also what it was worth: attribution, markouts, quoting, Sharpe ratio and how sure it is. Reads all of it
+    #[arg(long)]
+    pub metrics: bool,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -205,12 +210,17 @@ fn show(args: &OneArgs, globals: &Globals) -> Outcome {
         manifest.counts = found.counts;
         manifest.output_digest = Some(found.output_digest);
     }
-    let shown = described(&manifest);
+    let mut shown = described(&manifest);
+    if args.metrics {
+        let reader = store.reader(&id).map_err(Failure::could_not_run)?;
+        shown["metrics"] = metrics::measure(&manifest, reader)?;
+    }
     if args.json {
         return say(format_args!("{shown:#}"));
     }
     say(format_args!("PAPER session {id}"))?;
-    for (key, value) in shown.as_object().expect("a description is an object").iter().filter(|(k, _)| *k != "paper") {
+    let lines = shown.as_object().expect("a description is an object").iter();
+    for (key, value) in lines.filter(|(key, _)| !["paper", "metrics"].contains(&key.as_str())) {
         let text = match value {
             Value::String(text) => text.clone(),
             Value::Array(items) => items.iter().map(|i| i.as_str().unwrap_or_default()).collect::<Vec<_>>().join(", "),
@@ -218,7 +228,7 @@ fn show(args: &OneArgs, globals: &Globals) -> Outcome {
         };
         say(format_args!("  {key:<18} {text}"))?;
     }
-    Ok(())
+    metrics::print(&shown["metrics"])
 }
 
 fn verify(args: &VerifyArgs, globals: &Globals) -> Outcome {

@@ -444,6 +444,26 @@ impl Iterator for Levels<'_> {
         Some(Level { price: price(self.side, key), qty: Lots(self.half.kept[Quantities::slot(key)]) })
     }
 
+    /// In strides of 64 ticks: who keeps a window looks behind its last level after every change.
+    fn nth(&mut self, mut n: usize) -> Option<Level> {
+        while self.near_left > 0 {
+            let here = self.bits.count_ones() as usize;
+            if n < here {
+                (0..n).for_each(|_| self.bits &= !(1u64 << (63 - self.bits.leading_zeros())));
+                self.near_left -= n;
+                return self.next();
+            }
+            n -= here;
+            self.near_left -= here;
+            self.bits = 0;
+            if self.near_left > 0 {
+                self.word -= 1;
+                self.bits = self.half.occupied[Quantities::word_slot(self.word)];
+            }
+        }
+        self.far.nth(n).map(|(&key, &qty)| Level { price: price(self.side, key), qty: Lots(qty) })
+    }
+
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = self.near_left + self.far.len();
         (left, Some(left))

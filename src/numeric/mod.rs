@@ -4,6 +4,7 @@
 //! with us. Addition, multiplication, division and square root are exact by IEEE 754 and need no wrapper.
 
 pub mod matrix;
+pub mod normal;
 
 /// Natural logarithm.
 pub fn ln(x: f64) -> f64 {
@@ -51,6 +52,11 @@ pub fn tanh_f32(x: f32) -> f32 {
     let p = y * (135_135.0 + y2 * (17_325.0 + y2 * (378.0 + y2)));
     let q = 135_135.0 + y2 * (62_370.0 + y2 * (3_150.0 + y2 * 28.0));
     (2.0 * p * q / (p * p + q * q)).clamp(-1.0, 1.0)
+}
+
+/// `1 - erf(x)`, accurate where it is tiny.
+pub fn erfc(x: f64) -> f64 {
+    libm::erfc(x)
 }
 
 /// Cosine, for the normal draws of [`crate::rng`].

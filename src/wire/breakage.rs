@@ -2,6 +2,11 @@
 
 use proptest::prelude::*;
 
+/// How many broken frames to try: `usual`, or as many as `PAPERMAKER_FRAMES` says.
+pub fn tries(usual: u32) -> u32 {
+    std::env::var("PAPERMAKER_FRAMES").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
+}
+
 /// One thing done to a frame's bytes; positions count round the frame.
 #[derive(Clone, Debug)]
 pub enum Break {

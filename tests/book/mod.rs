@@ -223,3 +223,21 @@ fn a_deep_snapshot_over_a_huge_range_is_kept_whole() {
     assert_eq!(book.levels(Side::Bid).collect::<Vec<_>>(), bids);
     assert_eq!(book.horizon(Side::Bid), Some(bids[4_999].price));
 }
+
+#[test]
+fn levels_are_skipped_as_they_are_counted() {
+    // Ten of every hundred ticks near the best price, some an hour's walk away, and a hole between.
+    let prices = (0..4_000).filter(|p| p % 100 < 10).chain([90_000, 90_064, 200_000]).map(|p| 1_000_000 - p);
+    let mut book = Book::new();
+    prices.for_each(|p| book.set(Side::Bid, Ticks(p), Lots(p)));
+    let all: Vec<_> = book.levels(Side::Bid).collect();
+    assert_eq!(all.len(), 403);
+    for n in 0..410 {
+        assert_eq!(book.levels(Side::Bid).nth(n), all.get(n).copied(), "{n}");
+        assert!(book.levels(Side::Bid).skip(n).eq(all.iter().skip(n).copied()), "{n}");
+        // Twice, from the middle of a word.
+        let mut levels = book.levels(Side::Bid);
+        assert_eq!((levels.nth(3), levels.nth(n)), (all.get(3).copied(), all.get(n + 4).copied()), "{n}");
+        assert_eq!(levels.len(), all.len().saturating_sub(n + 5));
+    }
+}

@@ -21,7 +21,7 @@ fn inputs() -> u64 {
 }
 
 /// A wild but legal tape: a wandering book, prints, silence, gaps, disconnects, operators.
-fn storm(seed: u64, length: u64) -> Vec<Stamped> {
+pub fn storm(seed: u64, length: u64) -> Vec<Stamped> {
     let mut draw = Stream::new(seed, "storm");
     let (mut ms, mut bid) = (100i64, 1_000i64);
     let mut text = String::new();
@@ -163,7 +163,7 @@ fn the_same_inputs_make_the_same_session_bit_for_bit() {
 
 /// Two tapes as one session's inputs, the second one's instrument being number 1, with new limits, rules and closures
 /// strewn in.
-fn two_markets(seed: u64, length: u64) -> Vec<Stamped> {
+pub fn two_markets(seed: u64, length: u64) -> Vec<Stamped> {
     let mut draw = Stream::new(seed, "two markets");
     let (first, second) = (storm(seed, length / 2), storm(seed + 1_000, length / 2));
     let (mut inputs, mut at) = (Vec::new(), LocalTime(0));
@@ -202,7 +202,7 @@ fn new_limits(draw: &mut Stream) -> Input {
     Input::Command { by: "risk".to_owned(), command: Command::SetLimits(Box::new(limits)) }
 }
 
-fn second_rules(lot: &str, revision: u32) -> Instrument {
+pub fn second_rules(lot: &str, revision: u32) -> Instrument {
     let step = |text| Step::parse(text).expect("a step");
     let rules = Instrument::new(VenueId::BinanceSpot, "OTHERUSDT", "OTHER", "USDT", step("0.5"), step(lot));
     Instrument { revision, ..rules.expect("rules") }

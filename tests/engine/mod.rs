@@ -1,8 +1,8 @@
 //! The session, told as stories and shaken by storms.
 
 pub mod contracts;
+pub mod invariants;
 pub mod story;
 
-mod invariants;
 mod memory;
 mod stories;

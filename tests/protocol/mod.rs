@@ -9,3 +9,4 @@ mod hyperliquid;
 mod kraken;
 mod kraken_recording;
 mod okx;
+mod table;

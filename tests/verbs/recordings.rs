@@ -35,6 +35,25 @@ fn sessions<'a>(verb: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
+fn what_a_recording_was_worth_is_a_table_or_json() {
+    // Nobody quoted: 60 ms of a book that is 4 wide.
+    let here = tempfile::tempdir().expect("a folder");
+    record(here.path());
+    let shown = papermaker(here.path(), &sessions("show", &["told", "--metrics", "--json"])).exits(0).json();
+    let it = &shown["metrics"]["instruments"][0];
+    assert_eq!(shown["metrics"]["seconds"], 0.06, "{shown}");
+    assert_eq!((&it["attribution"]["pnl"], &it["trading"]["placed"]), (&"0".into(), &0.into()), "{it}");
+    assert_eq!((&it["market"]["half_spread"], &it["risk"]["sharpe"]), (&2.0.into(), &serde_json::Value::Null), "{it}");
+    assert_eq!(it["markouts"].as_array().map(Vec::len), Some(6), "{it}");
+    let table = papermaker(here.path(), &sessions("show", &["told", "--metrics"])).exits(0).stdout();
+    for words in ["PAPER session told", "attribution", "half_spread", "adverse_selection", "seconds", "live 0.06"] {
+        assert!(table.contains(words), "no {words:?} in\n{table}");
+    }
+    let without = papermaker(here.path(), &sessions("show", &["told", "--json"])).exits(0).json();
+    assert_eq!(without["metrics"], serde_json::Value::Null);
+}
+
+#[test]
 fn a_recording_is_listed_shown_verified_and_deleted() {
     let here = tempfile::tempdir().expect("a folder");
     let list = papermaker(here.path(), &sessions("list", &[])).exits(0).stdout();

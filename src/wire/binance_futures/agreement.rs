@@ -13,7 +13,7 @@ use super::scan::{Scratch, scan};
 use super::*;
 use crate::market::{Contract, Instrument, InstrumentId, Kind};
 use crate::units::Step;
-use crate::wire::breakage::{breaking, broken};
+use crate::wire::breakage::{breaking, broken, tries};
 use crate::wire::dialect::Link;
 
 const USDM: [&str; 6] = [
@@ -177,7 +177,7 @@ fn every_recorded_frame_of_coin_margined_futures_is_read_twice_and_chained() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(tries(3_000)))]
     #[test]
     fn a_broken_frame_is_scanned_as_it_is_parsed_or_declined(
         market in prop::sample::select(vec![Market::Usdm, Market::Coinm]),

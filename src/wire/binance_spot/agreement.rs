@@ -11,7 +11,7 @@ use super::message::{Scratch, TimeUnit, scan};
 use super::{Settings, conversation, json};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::units::{LocalTime, Step};
-use crate::wire::breakage::{breaking, broken};
+use crate::wire::breakage::{breaking, broken, tries};
 use crate::wire::symbols::Symbols;
 use crate::wire::{About, Protocol};
 
@@ -78,7 +78,7 @@ fn every_recorded_frame_is_scanned_as_it_is_parsed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(tries(3_000)))]
     #[test]
     fn a_broken_frame_is_scanned_as_it_is_parsed_or_declined(
         frame in prop::sample::select(FRAMES.to_vec()),

@@ -12,7 +12,7 @@ use super::tests::symbols;
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::units::{LocalTime, Step};
 use crate::wire::Protocol;
-use crate::wire::breakage::{breaking, broken};
+use crate::wire::breakage::{breaking, broken, tries};
 use crate::wire::dialect::Options;
 use crate::wire::recorded::Capture;
 use crate::wire::symbols::Symbols;
@@ -72,7 +72,7 @@ fn every_recorded_book_is_scanned_as_it_is_parsed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(tries(2_000)))]
     #[test]
     fn a_broken_frame_is_scanned_as_it_is_parsed_or_declined(
         frame in prop::sample::select(FRAMES.to_vec()),

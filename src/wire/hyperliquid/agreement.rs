@@ -13,7 +13,7 @@ use super::json::parse;
 use super::tests::symbols;
 use crate::units::LocalTime;
 use crate::wire::Protocol;
-use crate::wire::breakage::{breaking, broken};
+use crate::wire::breakage::{breaking, broken, tries};
 use crate::wire::dialect::Options;
 
 const FRAMES: [&str; 8] = [
@@ -60,7 +60,7 @@ fn every_recorded_frame_is_scanned_as_it_is_parsed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(tries(2_000)))]
     #[test]
     fn a_broken_frame_is_scanned_as_it_is_parsed_or_declined(
         frame in prop::sample::select(FRAMES.to_vec()),

@@ -7,7 +7,7 @@ use super::message::{Scratch, scan};
 use super::{OKX, OkxDialect, json};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::units::{LocalTime, Step};
-use crate::wire::breakage::{breaking, broken};
+use crate::wire::breakage::{breaking, broken, tries};
 use crate::wire::dialect::{Dialect, Exchange};
 use crate::wire::recorded::Capture;
 use crate::wire::symbols::Symbols;
@@ -96,7 +96,7 @@ fn three_old_connections_are_scanned_as_they_are_parsed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3_000))]
+    #![proptest_config(ProptestConfig::with_cases(tries(3_000)))]
     #[test]
     fn a_broken_frame_is_scanned_as_it_is_parsed_or_declined(
         frame in prop::sample::select(FRAMES.to_vec()),

@@ -1,0 +1,154 @@
+//! Where the mid went after we traded.
+//!
+//! A fill at a good price is no gain if the market was about to pass through it. The markout of a fill is what it would
+//! have made, closed at the mid so much later: `side · (mid_{t+h} - price) · qty`, fees left out. It splits into
+//! the half-spread earned, `side · (mid_t - price)`, and the adverse selection suffered, `-side · (mid_{t+h} - mid_t)`:
+//! `markout = half-spread - adverse selection`, exactly (shared/quant/TARGETS.md §4.3).
+//!
+//! * `t + h` counts from when the fill happened at the venue; the mid is that at the first input at or after it. If the
+//!   book cannot be trusted then, or the recording ends before, the markout is missing: counted, never guessed.
+//! * `mid_t` is the mid we knew when we heard of the fill, as in the attribution of profit: sums over all fills agree.
+//! * amounts — settlement currency; of a spot or linear instrument that is the quote currency
+
+use std::collections::VecDeque;
+
+use serde::Serialize;
+
+use super::summary::{plain, seconds};
+use crate::market::Instrument;
+use crate::numeric::sqrt;
+use crate::order::Fill;
+use crate::units::{LocalTime, Lots, Money, Nanos};
+
+/// How long after a fill its mid is asked for.
+pub const HORIZONS: [Nanos; 6] =
+    [Nanos::from_ms(100), Nanos::from_s(1), Nanos::from_s(5), Nanos::from_s(30), Nanos::from_s(60), Nanos::from_s(300)];
+
+/// All fills' markouts at one horizon.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Markout {
+    /// Seconds after the fill.
+    pub after_s: f64,
+    /// Fills it is known of.
+    pub fills: u64,
+    /// Fills it is not known of.
+    pub missing: u64,
+    /// Sum over the known.
+    #[serde(serialize_with = "plain")]
+    pub markout: Money,
+    /// Their half-spread when filled.
+    #[serde(serialize_with = "plain")]
+    pub half_spread: Money,
+    /// What of it the market took back: half-spread less markout.
+    #[serde(serialize_with = "plain")]
+    pub adverse_selection: Money,
+    /// Markout by currency traded, basis points; `None` without fills.
+    pub markout_bps: Option<f64>,
+    /// Mean over fills of each one's own, basis points, large and small alike.
+    pub mean_bps: Option<f64>,
+    /// Standard error of that mean, as if fills were independent.
+    pub error_bps: Option<f64>,
+}
+
+/// A fill waiting for a horizon.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    due: LocalTime,
+    signed: Lots,
+    /// Worth of one lot at our price.
+    paid: Money,
+    half_spread: Money,
+    notional: Money,
+}
+
+/// One horizon: sums of what is known, and what waits, which is as many fills as that time holds.
+#[derive(Clone, Debug, Default)]
+struct Horizon {
+    waiting: VecDeque<Pending>,
+    fills: u64,
+    missing: u64,
+    markout: Money,
+    half_spread: Money,
+    notional: Money,
+    /// Mean and summed squared deviations, basis points (B. Welford, Technometrics 4 (1962)).
+    mean_bps: f64,
+    squares: f64,
+}
+
+/// The markouts of one instrument.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Markouts([Horizon; HORIZONS.len()]);
+
+impl Markouts {
+    /// A fill that happened then, while the mid was `mark` half-ticks.
+    pub fn fill(&mut self, rules: &Instrument, fill: &Fill, happened: LocalTime, twice_mid: i64) {
+        let signed = Lots(fill.side.sign() * fill.qty.0);
+        let paid = rules.unit_value(2 * fill.price.0);
+        let half_spread = (rules.unit_value(twice_mid) - paid) * signed.0;
+        let notional = rules.notional(fill.price, fill.qty);
+        for (horizon, after) in self.0.iter_mut().zip(HORIZONS) {
+            let due = happened + after;
+            let place = horizon.waiting.partition_point(|p| p.due <= due);
+            horizon.waiting.insert(place, Pending { due, signed, paid, half_spread, notional });
+        }
+    }
+
+    /// The mid now, twice and in ticks, or that none can be trusted.
+    pub fn mid(&mut self, rules: &Instrument, now: LocalTime, twice_mid: Option<i64>) {
+        for horizon in &mut self.0 {
+            while horizon.waiting.front().is_some_and(|p| p.due <= now) {
+                let fill = horizon.waiting.pop_front().expect("it was just looked at");
+                match twice_mid {
+                    Some(mid) => horizon.know(&fill, (rules.unit_value(mid) - fill.paid) * fill.signed.0),
+                    None => horizon.missing += 1,
+                }
+            }
+        }
+    }
+
+    /// Whatever waits will not be known: the end, or prices are counted in other steps from here on.
+    pub fn lose(&mut self) {
+        for horizon in &mut self.0 {
+            horizon.missing += horizon.waiting.len() as u64;
+            horizon.waiting.clear();
+        }
+    }
+
+    /// Per horizon, shortest first.
+    pub fn summary(&self) -> Vec<Markout> {
+        self.0.iter().zip(HORIZONS).map(|(horizon, after)| horizon.summary(after)).collect()
+    }
+}
+
+impl Horizon {
+    fn know(&mut self, fill: &Pending, markout: Money) {
+        self.fills += 1;
+        self.markout += markout;
+        self.half_spread += fill.half_spread;
+        self.notional += fill.notional;
+        let bps = in_bps(markout, fill.notional).unwrap_or_default();
+        let off = bps - self.mean_bps;
+        self.mean_bps += off / self.fills as f64;
+        self.squares += off * (bps - self.mean_bps);
+    }
+
+    fn summary(&self, after: Nanos) -> Markout {
+        let n = self.fills as f64;
+        Markout {
+            after_s: seconds(after),
+            fills: self.fills,
+            missing: self.missing,
+            markout: self.markout,
+            half_spread: self.half_spread,
+            adverse_selection: self.half_spread - self.markout,
+            markout_bps: in_bps(self.markout, self.notional),
+            mean_bps: (self.fills > 0).then_some(self.mean_bps),
+            error_bps: (self.fills > 1).then(|| sqrt(self.squares / (n - 1.0) / n)),
+        }
+    }
+}
+
+/// `amount / of`, basis points.
+fn in_bps(amount: Money, of: Money) -> Option<f64> {
+    (of > Money::ZERO).then(|| amount.to_f64() / of.to_f64() * 1e4)
+}
