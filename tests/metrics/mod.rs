@@ -1,6 +1,8 @@
 //! What a recording is worth: one story by hand, and storms in which nothing may be left over.
 
 use papermaker::engine::{Input, Output, Session, SessionSpec, Stamped};
+use papermaker::exchange::fee::Schedule;
+use papermaker::exchange::latency::LatencySpec;
 use papermaker::market::{InstrumentId, Kind};
 use papermaker::metrics::summary::InstrumentSummary;
 use papermaker::metrics::{Account, Plan, Summary};
@@ -167,8 +169,8 @@ fn in_any_storm_every_mark_is_explained_to_the_last_unit() {
         let mut spec = contract(kind);
         spec.seed = seed;
         let paper = &mut spec.desks[0].paper;
-        (paper.maker_fee, paper.taker_fee) = (Rate(seed as i64 * 1_000 - 2_000), Rate(5_000));
-        (paper.latency.feed_us, paper.latency.entry_us, paper.latency.response_us) = (3_000, 7_000, 5_000);
+        paper.fees = Schedule::flat(Rate(seed as i64 * 1_000 - 2_000), Rate(5_000));
+        paper.latency = LatencySpec::constant(3_000, 7_000, 5_000);
         let (session, summary, marks) = measured(&spec, joining(5), &storm(seed, 3_000));
         let (it, said) = (&summary.instruments[0], session.equity(InstrumentId(0)));
         adds_up(it, it.trading.num_trades, summary.seconds, &format!("seed {seed}"));
@@ -191,7 +193,7 @@ fn two_instruments_and_a_finer_lot_add_up_too() {
         spec.desks.push(spec.desks[0].clone());
         spec.desks[1].rules = second_rules("0.1", 0);
         for desk in &mut spec.desks {
-            (desk.paper.latency.entry_us, desk.paper.latency.response_us) = (6_000, 9_000);
+            desk.paper.latency = LatencySpec::constant(0, 6_000, 9_000);
         }
         (spec.risk.position_max, spec.risk.order_qty_max) = (vec![Lots(15), Lots(150)], vec![Lots(1_000); 2]);
         let inputs = two_markets(seed, 3_000);
