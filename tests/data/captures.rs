@@ -1,10 +1,11 @@
 //! Which recordings are played, and what is in them by their readers' count (`tests/fake/captures.rs`).
 
 use papermaker::market::VenueId;
+use papermaker::units::Nanos;
 use papermaker::wire::dialect::Options;
+use papermaker::wire::liveness::Patience;
 
 use crate::support::captures::{Capture, What};
-use crate::support::ears::calm;
 use crate::support::full_size;
 
 /// A recording that a dialect of ours understands.
@@ -324,9 +325,10 @@ impl Recorded {
         if self.begins_over_rest() { 20 } else { self.window() }
     }
 
-    /// How the bot listens to it.
+    /// How the bot listens to it. Marks and best prices are not in every recording, and their silence is no fault.
     pub fn options(&self) -> Options {
-        Options { depth: self.depth, ..calm() }
+        let patient = Patience { first_data: Nanos::from_s(3_600), ..Patience::ENDLESS };
+        Options { depth: self.depth, depth_patience: patient, bbo_patience: patient, ..Options::default() }
     }
 
     /// Its name in a failure.

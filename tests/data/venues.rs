@@ -293,7 +293,8 @@ async fn corrupt(recorded: &'static Recorded, every: usize) -> usize {
         hall.agree().await;
     }
     hall.play(fake.left(), 1).await;
-    assert_eq!(hall.trouble().len(), 2 * corrupted, "{name}: a mismatch and a resync each");
+    let trouble = hall.trouble();
+    assert_eq!(trouble.len(), 2 * corrupted, "{name}: a mismatch and a resync each, {trouble:#?}");
     hall.bot.stop().await;
     corrupted
 }
