@@ -14,9 +14,9 @@ use papermaker::wire::dialect::Options;
 use papermaker::wire::{About, Protocol, Said, kraken, venues};
 use serde_json::Value;
 
-#[expect(dead_code, reason = "the tests read more of it")]
-#[path = "../tests/support/cryptofeed.rs"]
-mod cryptofeed;
+#[allow(dead_code, reason = "the tests use the rest of it")]
+#[path = "../tests/support/captures/tape.rs"]
+mod tape;
 
 /// When every frame comes.
 pub const AT: LocalTime = LocalTime(1_786_310_818_629_000_000);
@@ -57,7 +57,7 @@ struct Tale {
 impl Chain {
     /// All venues in the order of the registry; none, loudly, without the recordings.
     pub fn all() -> Vec<Self> {
-        if cryptofeed::stored_lines("bybit/nautilus_xrpusdt-ob500.data.zip").is_none() {
+        if tape::stored_lines("bybit/nautilus_xrpusdt-ob500.data.zip").is_none() {
             return Vec::new();
         }
         venues::ALL.iter().map(|exchange| Self::of(exchange.id())).collect()
@@ -302,9 +302,12 @@ fn hftbacktest(file: &str) -> Tale {
 
 /// The first whole book and all changes of the frames that `find` knows; each says whether it is whole.
 fn streamed(file: &str, connection: &str, find: impl Fn(&Value) -> Option<(bool, Vec<Said3>)>) -> Tale {
-    let capture = cryptofeed::Capture::open(file).expect("the recordings are here");
+    let capture = tape::Capture::open(file).expect("the recordings are here");
     let (mut opening, mut changes) = (None, Vec::new());
-    for (_, text) in capture.frames.iter().filter(|(on, _)| connection.is_empty() || on == connection) {
+    for (_, on, text) in capture.received() {
+        if !connection.is_empty() && on != connection {
+            continue;
+        }
         let v = serde_json::from_str(text).expect("JSON");
         match find(&v) {
             Some((true, levels)) => opening = opening.or(Some(levels)),

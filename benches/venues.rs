@@ -43,6 +43,7 @@ type Way = (&'static str, fn(&Chain) -> (Duration, Book));
 const WAYS: [Way; 2] = [("ours", ours), ("serde_json", serde_json)];
 
 /// One way through the whole chain.
+#[expect(clippy::disallowed_methods, reason = "a bench measures time")]
 fn ours(chain: &Chain) -> (Duration, Book) {
     let (mut venue, mut book) = chain.start();
     let mut said = Vec::new();
@@ -56,6 +57,7 @@ fn ours(chain: &Chain) -> (Duration, Book) {
     (begin.elapsed(), book)
 }
 
+#[expect(clippy::disallowed_methods, reason = "a bench measures time")]
 fn serde_json(chain: &Chain) -> (Duration, Book) {
     let mut book: Book = chain.start().1;
     let begin = Instant::now();

@@ -167,7 +167,7 @@ mod tests {
         }
         assert_eq!((sketch.mean(), sketch.max_abs()), (Some(0.0), 500.0));
         let mut lots = Sketch::default();
-        [(-2.0, 1), (0.0, 2), (3.0, 1)].map(|(position, time)| lots.add(position, time));
+        [(-2.0, 1), (0.0, 2), (3.0, 1)].into_iter().for_each(|(position, time)| lots.add(position, time));
         assert_eq!([0.25, 0.5, 0.75, 0.76].map(|p| lots.quantile(p)), [-2.0, 0.0, 0.0, 3.0].map(Some));
         assert_eq!(Sketch::default().quantiles(), None);
     }

@@ -97,10 +97,31 @@ impl<'a> Scan<'a> {
     }
 
     /// As [`Scan::decimal`], for a bare JSON number; what ends it is left. Declines exponents.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn number(&mut self, step: Step) -> Option<i64> {
-        let (units, used) = bare(self.rest, step.decimals()).or_else(|| any_bare(self.rest, step.decimals()))?;
-        self.steps(units, used, step)
+        let decimals = step.decimals();
+        let (whole, digits) = leading_digits(self.rest)?;
+        // A leading zero before another digit is not JSON.
+        if digits > 1 && self.rest[0] == b'0' {
+            return None;
+        }
+        let mut units = whole.checked_mul(POWERS_OF_TEN[decimals as usize])?;
+        let mut end = digits;
+        if let Some((b'.', fraction)) = self.rest[digits..].split_first() {
+            let (part, places) = bare_fraction(fraction, decimals)?;
+            units = units.checked_add(part)?;
+            end += 1 + places;
+        }
+        if matches!(self.rest.get(end), Some(b'e' | b'E' | b'-' | b'+' | b'.')) {
+            return None;
+        }
+        let count = match step.mantissa() {
+            1 => units,
+            mantissa if units.is_multiple_of(mantissa) => units / mantissa,
+            _ => return None,
+        };
+        self.rest = &self.rest[end..];
+        i64::try_from(count).ok()
     }
 
     /// A field's name and its colon, which are stepped over.
@@ -193,50 +214,6 @@ fn bare_fraction(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
     (places > 0).then_some((part * POWERS_OF_TEN[missing], places))
 }
 
-/// A bare number as a count of `10^-decimals`, and how many bytes it takes.
-#[cold]
-#[inline(never)]
-fn any_bare(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
-    let (whole, digits) = leading_digits(text)?;
-    // A leading zero before another digit is not JSON.
-    if digits > 1 && text[0] == b'0' {
-        return None;
-    }
-    let mut units = whole.checked_mul(POWERS_OF_TEN[decimals as usize])?;
-    let mut end = digits;
-    if let Some((b'.', fraction)) = text[digits..].split_first() {
-        let (part, places) = bare_fraction(fraction, decimals)?;
-        units = units.checked_add(part)?;
-        end += 1 + places;
-    }
-    if matches!(text.get(end), Some(b'e' | b'E' | b'-' | b'+' | b'.')) {
-        return None;
-    }
-    Some((units, end))
-}
-
-/// As [`any_bare`], for at most fifteen bytes with the point: sixteen at a time.
-#[inline(always)]
-fn bare(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
-    let text: &[u8; 16] = text.first_chunk()?;
-    let (bytes, marks) = sixteen(text);
-    let whole = marks.trailing_zeros() / 8;
-    let (end, places) = match text.get(whole as usize)? {
-        b'.' => {
-            let end = (marks & (marks - 1)).trailing_zeros() / 8;
-            (end, end - whole - 1)
-        }
-        _ => (whole, 0),
-    };
-    if whole == 0 || (whole > 1 && text[0] == b'0') || (places == 0 && end > whole) {
-        return None;
-    }
-    if matches!(text.get(end as usize)?, b'e' | b'E' | b'-' | b'+' | b'.') {
-        return None;
-    }
-    Some((units(bytes, whole, places, decimals)?, end as usize))
-}
-
 /// A decimal and its quotation mark as a count of `10^-decimals`, and how many bytes they take.
 #[cold]
 #[inline(never)]
@@ -281,7 +258,9 @@ fn padded(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
 #[inline(always)]
 fn short(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
     let text: &[u8; 16] = text.first_chunk()?;
-    let (bytes, marks) = sixteen(text);
+    let bytes = u128::from_le_bytes(*text) ^ (u128::from(ZEROS) << 64 | u128::from(ZEROS));
+    // As in `not_digits`; neither a point nor a quotation mark carries into what follows it.
+    let marks = (bytes | bytes.wrapping_add(0x7676_7676_7676_7676_7676_7676_7676_7676)) & TOP_BITS;
     let whole = marks.trailing_zeros() / 8;
     let (end, places) = match text.get(whole as usize)? {
         b'"' => (whole, 0),
@@ -294,21 +273,6 @@ fn short(text: &[u8], decimals: u32) -> Option<(u64, usize)> {
     if whole == 0 || text.get(end as usize) != Some(&b'"') || (places == 0 && end > whole) {
         return None;
     }
-    Some((units(bytes, whole, places, decimals)?, end as usize + 1))
-}
-
-/// Digits' values, and the top bit of the first two bytes that are none, and possibly of some after the second.
-#[inline(always)]
-fn sixteen(text: &[u8; 16]) -> (u128, u128) {
-    let bytes = u128::from_le_bytes(*text) ^ (u128::from(ZEROS) << 64 | u128::from(ZEROS));
-    // As in `not_digits`; neither a point nor a quotation mark carries into what follows it.
-    let marks = (bytes | bytes.wrapping_add(0x7676_7676_7676_7676_7676_7676_7676_7676)) & TOP_BITS;
-    (bytes, marks)
-}
-
-/// `whole` digits, a point and `places` more as a count of `10^-decimals`.
-#[inline(always)]
-fn units(bytes: u128, whole: u32, places: u32, decimals: u32) -> Option<u64> {
     // Without the point, the first digit in the lowest byte.
     let head = bytes & ((1 << (8 * whole)) - 1);
     let tail = if places > 0 { bytes >> (8 * (whole + 1)) & ((1 << (8 * places)) - 1) } else { 0 };
@@ -323,7 +287,7 @@ fn units(bytes: u128, whole: u32, places: u32, decimals: u32) -> Option<u64> {
         let digits = digits << (128 - 8 * kept);
         eight_digits(digits as u64) * 100_000_000 + eight_digits((digits >> 64) as u64)
     };
-    units.checked_mul(POWERS_OF_TEN[(decimals - places.min(decimals)) as usize])
+    Some((units.checked_mul(POWERS_OF_TEN[(decimals - places.min(decimals)) as usize])?, end as usize + 1))
 }
 
 /// The top bit of each of sixteen bytes.

@@ -56,7 +56,13 @@ impl Watch {
     /// For how long the book has been crossed, if longer than `limit`. Asked after whole messages only: within one,
     /// bids may pass asks that the same message removes.
     pub(super) fn crossed_for(&mut self, limit: Nanos, at: LocalTime) -> Option<Nanos> {
-        if !self.trading || !self.outline.is_crossed() {
+        let is_crossed = self.outline.is_crossed();
+        self.crossed_now(is_crossed, limit, at)
+    }
+
+    /// As [`Watch::crossed_for`], where the book itself is kept and says whether it is crossed.
+    pub(super) fn crossed_now(&mut self, is_crossed: bool, limit: Nanos, at: LocalTime) -> Option<Nanos> {
+        if !self.trading || !is_crossed {
             self.crossed_since = None;
             return None;
         }

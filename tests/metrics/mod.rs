@@ -193,7 +193,7 @@ fn two_instruments_and_a_finer_lot_add_up_too() {
         spec.desks.push(spec.desks[0].clone());
         spec.desks[1].rules = second_rules("0.1", 0);
         for desk in &mut spec.desks {
-            desk.paper.latency = LatencySpec::constant(0, 6_000, 9_000);
+            desk.paper.latency = LatencySpec::constant(desk.paper.latency.feed_us, 6_000, 9_000);
         }
         (spec.risk.position_max, spec.risk.order_qty_max) = (vec![Lots(15), Lots(150)], vec![Lots(1_000); 2]);
         let inputs = two_markets(seed, 3_000);

@@ -12,7 +12,7 @@ const DIGITS: usize = 19;
 /// both at full precision without point and without leading zeros. That is how our counts of ticks and lots are
 /// written, because tick and lot of a Kraken instrument are the last places of its numbers.
 pub fn checksum(book: &Book, _rules: &Instrument) -> u32 {
-    let mut text = Text { bytes: [0; 2 * LEVELS * 2 * DIGITS + 8], used: 0 };
+    let mut text = Text { bytes: [0; 2 * LEVELS * 2 * DIGITS], used: 0 };
     for side in [Side::Ask, Side::Bid] {
         for Level { price, qty } in book.levels(side).take(LEVELS) {
             text.write(price.0.unsigned_abs());
@@ -24,46 +24,24 @@ pub fn checksum(book: &Book, _rules: &Instrument) -> u32 {
 
 /// Digits one after the other.
 struct Text {
-    /// Eight more than there can be digits, because they are written eight at a time.
-    bytes: [u8; 2 * LEVELS * 2 * DIGITS + 8],
+    bytes: [u8; 2 * LEVELS * 2 * DIGITS],
     used: usize,
 }
 
 impl Text {
-    /// Without leading zeros.
     #[inline]
-    fn write(&mut self, number: u64) {
-        if number >= EIGHT_PLACES {
-            self.write(number / EIGHT_PLACES);
-            self.put(eight_digits(number % EIGHT_PLACES), 8);
-        } else {
-            let digits = eight_digits(number);
-            let zeros = digits.trailing_zeros() / 8;
-            self.put(digits.checked_shr(8 * zeros).unwrap_or(0), 8 - zeros as usize);
+    fn write(&mut self, mut number: u64) {
+        let mut digits = [0; DIGITS];
+        let mut from = DIGITS;
+        while number > 0 && from > 0 {
+            from -= 1;
+            digits[from] = b'0' + (number % 10) as u8;
+            number /= 10;
         }
+        let end = self.used + DIGITS - from;
+        self.bytes[self.used..end].copy_from_slice(&digits[from..]);
+        self.used = end;
     }
-
-    #[inline]
-    fn put(&mut self, digits: u64, count: usize) {
-        self.bytes[self.used..self.used + 8].copy_from_slice(&(digits | ZEROS).to_le_bytes());
-        self.used += count;
-    }
-}
-
-const EIGHT_PLACES: u64 = 100_000_000;
-
-/// Eight times the ASCII digit zero.
-const ZEROS: u64 = 0x3030_3030_3030_3030;
-
-/// The digits' values of a number below a hundred million, the first in the lowest byte: two fours, four pairs, eight.
-/// 10,486 / 2^20 is a hundredth and 103 / 2^10 a tenth, as exactly as numbers of four and two digits need.
-#[inline]
-fn eight_digits(number: u64) -> u64 {
-    let fours = number / 10_000 | (number % 10_000) << 32;
-    let hundreds = (fours * 10_486 >> 20) & 0x0000_007f_0000_007f;
-    let pairs = hundreds | (fours - 100 * hundreds) << 16;
-    let tens = (pairs * 103 >> 10) & 0x000f_000f_000f_000f;
-    tens | (pairs - 10 * tens) << 8
 }
 
 #[cfg(test)]
@@ -124,21 +102,6 @@ mod tests {
         let asks = level("0.05005/0.00000500 0.05010/12.00000000");
         book.apply_delta(0, &level("0.05000/0.00000500"), &asks);
         assert_eq!(checksum(&book, &rules), 2_312_006_499);
-    }
-
-    #[test]
-    fn a_number_is_written_as_everybody_writes_it() {
-        let ends = (0..20).flat_map(|n| [10u64.pow(n) - 1, 10u64.pow(n), 10u64.pow(n) + 1]);
-        for number in
-            (1..30_000).chain(ends.filter(|&n| n > 0)).chain([12_345_678, 90_807_060, 1_234_567_890_123_456_789])
-        {
-            let mut text = Text { bytes: [0; 2 * LEVELS * 2 * DIGITS + 8], used: 0 };
-            text.write(number);
-            assert_eq!(text.bytes[..text.used], *number.to_string().as_bytes());
-        }
-        // Every number of four digits in either half.
-        assert!((0..10_000).all(|n| eight_digits(n * 10_001) | ZEROS
-            == u64::from_le_bytes(format!("{n:04}{n:04}").into_bytes().try_into().unwrap())));
     }
 
     #[test]
