@@ -259,6 +259,25 @@ fn an_order_is_followed_through_its_life() {
 }
 
 #[test]
+fn an_order_the_venue_changes_by_itself_goes_on_as_what_it_became() {
+    let moved = ReportKind::Amended { price: Ticks(9_998), remaining: Lots(600) };
+    let told = [
+        said(1, Input::Tick, vec![Output::Sent(place(1, Side::Bid, 10_004, 1_000))]),
+        said(2, Input::Tick, vec![heard(1, ReportKind::Accepted { queue_ahead: Lots(0) }), heard(1, moved)]),
+        said(3, Input::Tick, vec![Output::Sent(Request::Cancel { id: OrderId(1), instrument: BTC })]),
+    ];
+    assert_eq!(
+        csv(Kind::Orders, &told),
+        [
+            "1,1000000,1,BTCUSDT,buy,100.04,0.01000,sent,post_only",
+            "2,2000000,1,BTCUSDT,buy,100.04,0.01000,accepted,0.00000 ahead",
+            "2,2000000,1,BTCUSDT,buy,99.98,0.00600,amended,",
+            "3,3000000,1,BTCUSDT,buy,99.98,0.00600,cancel_sent,",
+        ]
+    );
+}
+
+#[test]
 fn a_fill_says_why_and_who_was_ahead() {
     assert_eq!(
         csv(Kind::Fills, &orders()),
