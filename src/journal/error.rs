@@ -31,11 +31,11 @@ pub enum JournalError {
         /// What is wrong.
         what: String,
     },
-    /// Written by a newer papermaker.
+    /// Written by an older or newer papermaker.
     #[error(
-        "{path}: written in journal schema {found}, this papermaker knows {known}; read it with the version that wrote it or a newer one"
+        "{path}: written in journal schema {found}, this papermaker knows {known}; read it with the version that wrote it"
     )]
-    FutureSchema {
+    OtherSchema {
         /// The file.
         path: PathBuf,
         /// Its schema.

@@ -9,8 +9,8 @@
 //! end. Frames of one block stand together: wire frames, outputs, then the inputs, which **commit** them: a block
 //! whose inputs are complete is complete.
 
-/// The version we write. A reader refuses a newer one by name and knows every older one.
-pub const SCHEMA: u16 = 1;
+/// The version we write and read; any other is refused by name. 2: connections by number, windows, contracts, funding.
+pub const SCHEMA: u16 = 2;
 
 /// The first bytes of every segment file.
 pub const SEGMENT_MAGIC: &[u8; 8] = b"PAPERSEG";
@@ -83,8 +83,8 @@ pub struct FrameHeader {
 pub enum HeaderFault {
     /// Not what was written.
     Damaged(&'static str),
-    /// Written by a newer version.
-    FutureSchema(u16),
+    /// Written in another schema.
+    OtherSchema(u16),
 }
 
 impl FrameHeader {
@@ -119,8 +119,8 @@ impl FrameHeader {
             return Err(HeaderFault::Damaged("the frame header's checksum is wrong"));
         }
         let schema = u16::from_le_bytes([b[10], b[11]]);
-        if schema > SCHEMA {
-            return Err(HeaderFault::FutureSchema(schema));
+        if schema != SCHEMA {
+            return Err(HeaderFault::OtherSchema(schema));
         }
         let kind = FrameKind::ALL.into_iter().find(|k| k.code() == b[8]);
         let kind = kind.ok_or(HeaderFault::Damaged("a frame of unknown kind"))?;
@@ -178,11 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_from_the_future_is_refused_by_number() {
-        let mut bytes = header().to_bytes();
-        bytes[10..12].copy_from_slice(&(SCHEMA + 1).to_le_bytes());
-        let crc = crc32c::crc32c(&bytes[..60]);
-        bytes[60..].copy_from_slice(&crc.to_le_bytes());
-        assert_eq!(FrameHeader::parse(&bytes), Err(HeaderFault::FutureSchema(SCHEMA + 1)));
+    fn a_schema_of_the_past_or_the_future_is_refused_by_number() {
+        for schema in [SCHEMA - 1, SCHEMA + 1] {
+            let mut bytes = header().to_bytes();
+            bytes[10..12].copy_from_slice(&schema.to_le_bytes());
+            let crc = crc32c::crc32c(&bytes[..60]);
+            bytes[60..].copy_from_slice(&crc.to_le_bytes());
+            assert_eq!(FrameHeader::parse(&bytes), Err(HeaderFault::OtherSchema(schema)));
+        }
     }
 }

@@ -174,7 +174,7 @@ impl Manifest {
         }
     }
 
-    /// From a session's folder. Refuses a newer schema, and a spec that is not the one that was written.
+    /// From a session's folder. Refuses another schema, and a spec that is not the one that was written.
     pub fn read(folder: &Path) -> Result<Self, JournalError> {
         #[derive(Deserialize)]
         struct SchemaOnly {
@@ -183,10 +183,10 @@ impl Manifest {
         let path = folder.join(MANIFEST_FILE);
         let text = fs::read_to_string(&path).map_err(JournalError::io(&path, "read the manifest"))?;
         let wrong = |what: String| JournalError::Manifest { path: path.clone(), what };
-        // The schema first: a newer manifest may well have fields we cannot read.
+        // The schema first: another one may well have fields we cannot read.
         let SchemaOnly { schema } = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
-        if schema > SCHEMA {
-            return Err(JournalError::FutureSchema { path, found: schema, known: SCHEMA });
+        if schema != SCHEMA {
+            return Err(JournalError::OtherSchema { path, found: schema, known: SCHEMA });
         }
         let manifest: Self = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         let found = of_state(&manifest.spec);

@@ -195,8 +195,8 @@ impl Segments {
         file.read_exact_at(&mut bytes, self.place.offset).map_err(JournalError::io(&self.path, "read"))?;
         let header = match FrameHeader::parse(&bytes) {
             Ok(header) => header,
-            Err(HeaderFault::FutureSchema(found)) => {
-                return Err(JournalError::FutureSchema { path: self.path.clone(), found, known: SCHEMA });
+            Err(HeaderFault::OtherSchema(found)) => {
+                return Err(JournalError::OtherSchema { path: self.path.clone(), found, known: SCHEMA });
             }
             Err(HeaderFault::Damaged(what)) => {
                 return match self.is_last()? {

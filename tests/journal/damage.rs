@@ -102,13 +102,13 @@ fn a_schema_from_the_future_is_refused_by_name() {
     header[60..].copy_from_slice(&crc.to_le_bytes());
     fs::write(&path, &bytes).unwrap();
     let error = read_steps(&mut store.reader("s").unwrap()).unwrap_err();
-    assert!(matches!(error, JournalError::FutureSchema { found, .. } if found == SCHEMA + 1), "{error}");
+    assert!(matches!(error, JournalError::OtherSchema { found, .. } if found == SCHEMA + 1), "{error}");
     fs::write(&path, &good).unwrap();
 
     let path = store.folder("s").join("manifest.toml");
     let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text.replace("schema = 1", "schema = 99\nsomething_new = true")).unwrap();
+    fs::write(&path, text.replace("schema = 2", "schema = 99\nsomething_new = true")).unwrap();
     let error = store.reader("s").err().unwrap();
-    assert!(matches!(error, JournalError::FutureSchema { found: 99, .. }), "{error}");
-    assert!(error.to_string().contains("newer"), "{error}");
+    assert!(matches!(error, JournalError::OtherSchema { found: 99, .. }), "{error}");
+    assert!(error.to_string().contains("the version that wrote it"), "{error}");
 }
