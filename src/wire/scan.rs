@@ -176,6 +176,27 @@ impl<'a> Scan<'a> {
         self.rest
     }
 
+    /// A JSON list of what `one` reads. `scratch` is kept between frames, so that a list costs one allocation.
+    #[inline(always)]
+    pub(crate) fn list<T: Copy>(
+        &mut self,
+        scratch: &mut Vec<T>,
+        mut one: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        scratch.clear();
+        self.expect(b"[")?;
+        if self.skip(b"]") {
+            return Some(Vec::new());
+        }
+        loop {
+            scratch.push(one(self)?);
+            if !self.skip(b",") {
+                self.expect(b"]")?;
+                return Some(scratch.as_slice().to_vec());
+            }
+        }
+    }
+
     /// Whether nothing is left.
     pub(crate) fn is_done(&self) -> bool {
         self.rest.is_empty()

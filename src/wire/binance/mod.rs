@@ -29,21 +29,12 @@ pub(super) fn is_diff_channel(channel: &[u8]) -> bool {
 /// A list of `["price","quantity"]` pairs. `scratch` is kept between frames, so that a frame allocates once per side.
 #[inline]
 pub(super) fn levels(s: &mut Scan<'_>, tick: Step, lot: Step, scratch: &mut Vec<Level>) -> Option<Vec<Level>> {
-    scratch.clear();
-    s.expect(b"[")?;
-    if s.skip(b"]") {
-        return Some(Vec::new());
-    }
-    loop {
+    s.list(scratch, |s| {
         s.expect(b"[\"")?;
         let price = s.decimal(tick).filter(|&p| p > 0)?;
         s.expect(b",\"")?;
         let qty = s.decimal(lot)?;
         s.expect(b"]")?;
-        scratch.push(Level { price: Ticks(price), qty: Lots(qty) });
-        if !s.skip(b",") {
-            s.expect(b"]")?;
-            return Some(scratch.as_slice().to_vec());
-        }
-    }
+        Some(Level { price: Ticks(price), qty: Lots(qty) })
+    })
 }

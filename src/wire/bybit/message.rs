@@ -157,23 +157,14 @@ fn content_of(s: &mut Scan<'_>, symbol: &[u8], (tick, lot): (Step, Step), scratc
 
 #[inline]
 fn levels(s: &mut Scan<'_>, tick: Step, lot: Step, scratch: &mut Vec<Level>) -> Option<Vec<Level>> {
-    scratch.clear();
-    s.expect(b"[")?;
-    if s.skip(b"]") {
-        return Some(Vec::new());
-    }
-    loop {
+    s.list(scratch, |s| {
         s.expect(b"[\"")?;
         let price = s.short_decimal(tick).filter(|&p| p > 0)?;
         s.expect(b",\"")?;
         let qty = s.short_decimal(lot)?;
         s.expect(b"]")?;
-        scratch.push(Level { price: Ticks(price), qty: Lots(qty) });
-        if !s.skip(b",") {
-            s.expect(b"]")?;
-            return Some(scratch.as_slice().to_vec());
-        }
-    }
+        Some(Level { price: Ticks(price), qty: Lots(qty) })
+    })
 }
 
 /// After the topic of trades.

@@ -189,12 +189,7 @@ fn is_proper(side: Side, levels: &[Level]) -> bool {
 }
 
 fn side(s: &mut Scan<'_>, tick: Step, lot: Step, scratch: &mut Vec<Level>) -> Option<Vec<Level>> {
-    scratch.clear();
-    s.expect(b"[")?;
-    if s.skip(b"]") {
-        return Some(Vec::new());
-    }
-    loop {
+    s.list(scratch, |s| {
         s.expect(b"[\"")?;
         let is_gone = if s.skip(b"change\",") || s.skip(b"new\",") {
             false
@@ -206,12 +201,8 @@ fn side(s: &mut Scan<'_>, tick: Step, lot: Step, scratch: &mut Vec<Level>) -> Op
         s.expect(b",")?;
         let qty = s.number(lot)?;
         s.expect(b"]")?;
-        scratch.push(Level { price: Ticks(price), qty: if is_gone { Lots::ZERO } else { Lots(qty) } });
-        if !s.skip(b",") {
-            s.expect(b"]")?;
-            return Some(scratch.as_slice().to_vec());
-        }
-    }
+        Some(Level { price: Ticks(price), qty: if is_gone { Lots::ZERO } else { Lots(qty) } })
+    })
 }
 
 fn trades(s: &mut Scan<'_>, symbols: &Symbols, at: usize) -> Option<Vec<Print>> {

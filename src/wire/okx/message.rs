@@ -188,12 +188,7 @@ fn milliseconds(s: &mut Scan<'_>) -> Option<VenueTime> {
 /// Price, quantity, a zero of the past, and how many orders.
 #[inline]
 fn levels(s: &mut Scan<'_>, tick: Step, lot: Step, scratch: &mut Vec<Level>) -> Option<Vec<Level>> {
-    scratch.clear();
-    s.expect(b"[")?;
-    if s.skip(b"]") {
-        return Some(Vec::new());
-    }
-    loop {
+    s.list(scratch, |s| {
         s.expect(b"[\"")?;
         let price = s.short_decimal(tick).filter(|&p| p > 0)?;
         s.expect(b",\"")?;
@@ -201,12 +196,8 @@ fn levels(s: &mut Scan<'_>, tick: Step, lot: Step, scratch: &mut Vec<Level>) -> 
         s.expect(b",\"0\",\"")?;
         s.integer()?;
         s.expect(b"\"]")?;
-        scratch.push(Level { price: Ticks(price), qty: Lots(qty) });
-        if !s.skip(b",") {
-            s.expect(b"]")?;
-            return Some(scratch.as_slice().to_vec());
-        }
-    }
+        Some(Level { price: Ticks(price), qty: Lots(qty) })
+    })
 }
 
 fn print(s: &mut Scan<'_>, symbol: &[u8], (tick, lot): (Step, Step)) -> Option<(VenueTime, Trade)> {
