@@ -31,7 +31,7 @@ pub enum FeedError {
         why: String,
     },
     /// No usable answer.
-    #[error("{venue} did not answer at {url}: {why}; check the network and venues.{venue}.rest_url")]
+    #[error("{venue} did not answer at {url}: {why}; check the network and venues.{venue}.{}", key(url))]
     Unreachable {
         /// Who.
         venue: VenueId,
@@ -41,7 +41,10 @@ pub enum FeedError {
         why: String,
     },
     /// It answered, but not to us.
-    #[error("{venue} refuses to serve this address at {url}: {why}; another venues.{venue}.rest_url may be allowed")]
+    #[error(
+        "{venue} refuses to serve this address at {url}: {why}; another venues.{venue}.{} may be allowed",
+        key(url)
+    )]
     Refused {
         /// Who.
         venue: VenueId,
@@ -76,6 +79,11 @@ pub enum FeedError {
         /// Who.
         venue: VenueId,
     },
+}
+
+/// The setting an address came from.
+fn key(url: &str) -> &'static str {
+    if url.starts_with("ws") { "ws_url" } else { "rest_url" }
 }
 
 fn hint(nearest: &Option<String>) -> String {
@@ -157,6 +165,16 @@ mod tests {
         // Not loopback, however much it looks like it.
         for wrong in ["ws://127.0.0.1.evil.example", "ws://localhost.evil.example", "ws://0.0.0.0:1", "ws://[::]:1"] {
             check(wrong).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn an_address_that_does_not_answer_is_named_by_its_own_key() {
+        for (url, key) in [("wss://ws.kraken.com/v2", "kraken.ws_url"), ("https://api.kraken.com/x", "kraken.rest_url")]
+        {
+            let why = "no such host".to_owned();
+            let error = FeedError::Unreachable { venue: VenueId::Kraken, url: url.to_owned(), why };
+            assert!(error.to_string().ends_with(&format!("check the network and venues.{key}")), "{error}");
         }
     }
 
