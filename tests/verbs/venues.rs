@@ -1,7 +1,6 @@
 //! One bot on every venue at once, as an operator runs it: ten venues, one session, one risk book.
 
 use std::fs;
-use std::time::Duration;
 
 use papermaker::market::VenueId;
 use serde_json::Value;
@@ -105,7 +104,9 @@ fn recording_many_instruments_needs_no_strategy_and_no_limits() {
         instruments(p).len() == 20 && instruments(p).iter().all(|i| i["mid"].is_string())
     });
     assert!(picture["feeds"].as_array().expect("a list").iter().all(|f| f["connected"] == true), "{picture}");
-    std::thread::sleep(Duration::from_millis(300));
+    let inputs = |p: &Value| p["seq"].as_u64().unwrap_or(0);
+    let before = inputs(&picture);
+    bot.wait_until("recording more", |p| inputs(p) > before + 100);
     bot.terminate();
     let left = Left { folder: here, session: "many" };
     assert_eq!(left.conduct().decisions, 0);
