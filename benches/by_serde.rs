@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 /// Reads a frame and applies what it says.
 pub fn read(venue: VenueId, frame: &str, rules: &Instrument, book: &mut Book) -> Option<()> {
     match venue {
+        VenueId::Imported => return None,
         VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm => {
             let Depth { u, b, a } = parse::<Combined<'_, Depth<'_>>>(frame)?.data;
             book.apply_delta(u, &pairs(&b, rules)?, &pairs(&a, rules)?);

@@ -65,6 +65,7 @@ impl Chain {
 
     fn of(venue: VenueId) -> Self {
         let (symbol, tick, lot) = match venue {
+            VenueId::Imported => unreachable!("sends no frames"),
             VenueId::BinanceSpot => ("BTCUSDT", "0.01", "0.00001"),
             VenueId::BinanceUsdm => ("BTCUSDT", "0.1", "0.001"),
             VenueId::BinanceCoinm => ("BTCUSD_PERP", "0.1", "1"),
@@ -92,6 +93,7 @@ impl Chain {
             VenueId::Kraken => (kraken_v1(), 36),
             VenueId::Deribit => (in_dollars(hftbacktest("binance-coinm/hftbacktest_cm_btcusd_perp_20240808.gz")), 52),
             VenueId::Hyperliquid => unreachable!("has pictures"),
+            VenueId::Imported => unreachable!("sends no frames"),
         };
         let opening: Vec<_> = tale.bids.iter().chain(&tale.asks).cloned().collect();
         let mut writer = Writer { venue, symbol, rules: &rules, book: Book::new() };
@@ -242,6 +244,7 @@ impl Writer<'_> {
                 )
             }
             VenueId::Hyperliquid => unreachable!("has pictures"),
+            VenueId::Imported => unreachable!("sends no frames"),
         }
     }
 

@@ -130,7 +130,8 @@ fn take(book: &mut Book, said: &Said) {
         | MarketEventKind::Gap { .. }
         | MarketEventKind::Rules(_)
         | MarketEventKind::Status(_)
-        | MarketEventKind::Mark(_) => {}
+        | MarketEventKind::Mark(_)
+        | MarketEventKind::Order(_) => {}
     }
 }
 

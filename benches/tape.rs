@@ -150,7 +150,8 @@ fn later(input: &Input, shift: Nanos, ids: u64) -> Input {
             MarketEventKind::Gap { .. }
             | MarketEventKind::Rules(_)
             | MarketEventKind::Status(_)
-            | MarketEventKind::Mark(_) => {}
+            | MarketEventKind::Mark(_)
+            | MarketEventKind::Order(_) => {}
         }
     }
     input

@@ -18,7 +18,7 @@ use crate::signal::SignalSpec;
 use crate::units::{Lots, Money, Nanos, Rate};
 
 impl Loaded {
-    /// One venue's section.
+    /// The section of a venue we speak to. Panics for a market known from files only.
     pub fn venue(&self, venue: VenueId) -> &VenueSettings {
         self.settings.venues.get(venue.name()).expect("the built-in layer has every venue")
     }
@@ -96,7 +96,8 @@ impl Loaded {
 
     /// The paper exchange of an instrument of this venue. Fee tiers of the venue are in the order of their volumes.
     pub fn paper_spec(&self, venue: VenueId) -> PaperSpec {
-        let (paper, own) = (&self.settings.paper, self.venue(venue));
+        let (paper, own) = (&self.settings.paper, self.settings.venues.get(venue.name()));
+        let own_fees = own.map_or((None, None), |own| (own.maker_fee_bps, own.taker_fee_bps));
         let rate = |bps: Decimal| Rate::from_bps(bps).expect("fees are checked to a thousandth of a basis point");
         let rates = |maker: Option<Decimal>, taker: Option<Decimal>| Rates {
             maker: rate(maker.unwrap_or(paper.maker_fee_bps)),
@@ -122,7 +123,7 @@ impl Loaded {
                 QueueChoice::Log => QueueModel::Log,
                 QueueChoice::Log2 => QueueModel::Log2,
             },
-            fees: Schedule { base: rates(own.maker_fee_bps, own.taker_fee_bps), tiers },
+            fees: Schedule { base: rates(own_fees.0, own_fees.1), tiers },
             habits: Habits::of(venue),
         }
     }

@@ -108,8 +108,9 @@ impl Desk {
 
     /// The market's news, received at `now`: book, then beliefs, then marks. The venue has seen it already.
     pub fn apply(&mut self, event: &MarketEvent, now: LocalTime) {
-        // A mark says nothing of the book: it must not make one look fresh that has gone silent.
-        if matches!(event.kind, MarketEventKind::Mark(_)) {
+        // A mark says nothing of the book: it must not make one look fresh that has gone silent. What a single order
+        // does to its level is told by the delta that follows.
+        if matches!(event.kind, MarketEventKind::Mark(_) | MarketEventKind::Order(_)) {
             return;
         }
         self.last_news = now;
@@ -141,7 +142,7 @@ impl Desk {
             MarketEventKind::Gap { .. } => self.distrust_book(BookState::Gap),
             MarketEventKind::Rules(rules) => self.change_rules(rules),
             MarketEventKind::Status(status) => self.rules.status = *status,
-            MarketEventKind::Mark(_) => return,
+            MarketEventKind::Mark(_) | MarketEventKind::Order(_) => return,
         }
         // Prices in ticks that are not ours mean nothing.
         self.top = if self.stranded { None } else { self.see_top() };

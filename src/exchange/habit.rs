@@ -42,9 +42,11 @@ impl Habits {
     /// What a venue does unless told otherwise.
     pub fn of(venue: VenueId) -> Self {
         let (post_only, self_trade) = match venue {
-            VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm | VenueId::Hyperliquid => {
-                (PostOnly::Reject, SelfTrade::CancelMaker)
-            }
+            VenueId::BinanceSpot
+            | VenueId::BinanceUsdm
+            | VenueId::BinanceCoinm
+            | VenueId::Hyperliquid
+            | VenueId::Imported => (PostOnly::Reject, SelfTrade::CancelMaker),
             VenueId::BybitSpot | VenueId::BybitLinear | VenueId::Okx => (PostOnly::Cancel, SelfTrade::CancelMaker),
             VenueId::Coinbase => (PostOnly::Reject, SelfTrade::Decrement),
             VenueId::Kraken => (PostOnly::Reject, SelfTrade::CancelTaker),

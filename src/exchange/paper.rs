@@ -216,7 +216,7 @@ impl Venue for Paper {
             }
             // Our orders rest on; the snapshot to come says where.
             MarketEventKind::Gap { .. } => {}
-            MarketEventKind::Mark(_) => {}
+            MarketEventKind::Mark(_) | MarketEventKind::Order(_) => {}
             MarketEventKind::Rules(rules) => {
                 if (rules.tick, rules.lot) != (market.rules.tick, market.rules.lot) {
                     self.inbound.iter_mut().for_each(|travelling| travelling.in_old_steps = true);

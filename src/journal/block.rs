@@ -9,6 +9,7 @@
 //! row      tag u8, Δat; market rows: instrument, [Δvenue time], then by kind
 //! snapshot Δseq, bids, asks          delta    Δseq, bids, asks       (a side: count, then Δprice qty …)
 //! trade    Δid, Δprice, qty, [flags] bbo      Δseq, [Δprice qty] bid, [Δprice qty] ask
+//! order    Δid, Δprice, qty (its step is in the tag)
 //! rare     length, postcard(Input)   tick     nothing
 //! ```
 //! Sequence numbers count up by one and are not stored. All differences wrap, so damaged bytes decode to nonsense
@@ -16,7 +17,7 @@
 
 use super::varint::{CUT, Cursor, put, put_signed};
 use crate::engine::{Input, Stamped};
-use crate::market::{Extent, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags};
+use crate::market::{Extent, InstrumentId, Level, MarketEvent, MarketEventKind, OrderNews, OrderStep, PrintFlags};
 use crate::units::{LocalTime, Lots, Side, Ticks, VenueTime};
 
 const TICK: u8 = 0;
@@ -25,12 +26,18 @@ const DELTA: u8 = 2;
 const TRADE: u8 = 3;
 const BBO: u8 = 4;
 const RARE: u8 = 5;
+const ORDER: u8 = 6;
 /// The row has a venue time.
 const TIMED: u8 = 1 << 3;
-/// Snapshot: all of the book. Trade: the taker sold. Bbo: there is a bid.
+/// Snapshot: all of the book. Trade: the taker sold. Bbo: there is a bid. Order: it sells.
 const FIRST: u8 = 1 << 4;
 /// Snapshot: a window, its size follows. Trade: flags follow. Bbo: there is an ask.
 const SECOND: u8 = 1 << 5;
+
+/// Order: its step is in the two bits from here.
+const STEP_SHIFT: u32 = 5;
+/// As they are numbered there.
+const STEPS: [OrderStep; 4] = [OrderStep::Joined, OrderStep::Shrank, OrderStep::Left, OrderStep::Filled];
 
 /// What the last row of an instrument said.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +46,8 @@ struct Last {
     seq: u64,
     trade_id: u64,
     trade_price: i64,
+    order_id: u64,
+    order_price: i64,
     bid: i64,
     ask: i64,
 }
@@ -158,6 +167,15 @@ impl InputBlock {
                             *price = level.price.0;
                         }
                     }
+                }
+                MarketEventKind::Order(OrderNews { id, side, price, qty, step }) => {
+                    let sells = if *side == Side::Ask { FIRST } else { 0 };
+                    let index = self.open_row(ORDER | sells | (*step as u8) << STEP_SHIFT, elapsed, event);
+                    let last = &mut self.last[index];
+                    put_signed(&mut self.bytes, id.wrapping_sub(last.order_id) as i64);
+                    put_signed(&mut self.bytes, price.0.wrapping_sub(last.order_price));
+                    put(&mut self.bytes, qty.0 as u64);
+                    (last.order_id, last.order_price) = (*id, price.0);
                 }
                 MarketEventKind::Gap { .. }
                 | MarketEventKind::Rules(_)
@@ -327,7 +345,18 @@ impl InputRows {
                 let ask = level(tag & SECOND != 0, &mut last.ask)?;
                 MarketEventKind::Bbo { seq: last.seq, bid, ask }
             }
-            6.. => return Err("a row of unknown kind"),
+            ORDER => {
+                last.order_id = last.order_id.wrapping_add(from.signed()? as u64);
+                last.order_price = last.order_price.wrapping_add(from.signed()?);
+                MarketEventKind::Order(OrderNews {
+                    id: last.order_id,
+                    side: if tag & FIRST == 0 { Side::Bid } else { Side::Ask },
+                    price: Ticks(last.order_price),
+                    qty: Lots(from.get()? as i64),
+                    step: STEPS[usize::from(tag >> STEP_SHIFT & 3)],
+                })
+            }
+            7.. => return Err("a row of unknown kind"),
             TICK | RARE => unreachable!("read above"),
         };
         into.input = Input::Market(MarketEvent { instrument, venue_time, kind });
@@ -453,6 +482,10 @@ mod tests {
                 }),
                 (any::<u64>(), prop::option::of(any_level()), prop::option::of(any_level()))
                     .prop_map(|(seq, bid, ask)| MarketEventKind::Bbo { seq, bid, ask }),
+                (any::<u64>(), any_level(), any::<bool>(), 0usize..4).prop_map(|(id, l, sells, step)| {
+                    let side = if sells { Side::Ask } else { Side::Bid };
+                    MarketEventKind::Order(OrderNews { id, side, price: l.price, qty: l.qty, step: STEPS[step] })
+                }),
                 (any::<u64>(), any::<u64>()).prop_map(|(expected, found)| MarketEventKind::Gap { expected, found }),
             ];
         prop_oneof![

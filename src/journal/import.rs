@@ -13,13 +13,17 @@
 //! Receive clocks of recorders step backwards; a session's clock does not. Such a stamp is raised to the one before
 //! it and counted in [`Report::clock_steps_back`].
 //!
-//! Reading order: [`open`] surveys, [`Import`] plays; [`hftbacktest`] and [`cryptofeed`] read lines; [`together`] makes
-//! one session of several recordings.
+//! Recordings that other programs have already made sense of (levels and prints instead of frames) have no protocol to go
+//! through: `rows` plays those.
+//!
+//! Reading order: [`open`] surveys, [`Play`] is what it gives; `Import` plays frames, which [`hftbacktest`] and
+//! [`cryptofeed`] read; `rows` plays rows; [`together`] makes one session of several recordings.
 
 pub mod cryptofeed;
 pub mod hftbacktest;
 
 mod lines;
+mod rows;
 mod survey;
 mod together;
 
@@ -135,6 +139,20 @@ pub struct Report {
     pub clock_step_back_max: Nanos,
 }
 
+impl Report {
+    /// The stamp `at`, raised to the `clock` if it is behind, which is counted.
+    fn clock(&mut self, clock: Option<LocalTime>, at: LocalTime) -> LocalTime {
+        match clock {
+            Some(clock) if at < clock => {
+                self.clock_steps_back += 1;
+                self.clock_step_back_max = self.clock_step_back_max.max(clock.since(at));
+                clock
+            }
+            Some(_) | None => at,
+        }
+    }
+}
+
 /// One thing a recorder wrote down.
 #[derive(Clone, Debug)]
 struct Record {
@@ -158,8 +176,23 @@ enum Recorded {
 
 type Records = Box<dyn Iterator<Item = Result<Record, ImportError>> + Send>;
 
+/// A recording of one instrument being played: inputs with our time, never running backwards.
+pub trait Play: Iterator<Item = Result<(LocalTime, Input), ImportError>> + Send {
+    /// The instrument's rules: the recording's own, the given ones, or inferred.
+    fn instrument(&self) -> &Instrument;
+
+    /// What was asked for.
+    fn wish(&self) -> &Wish;
+
+    /// Where the steps of price and quantity come from.
+    fn steps_from(&self) -> StepsFrom;
+
+    /// What was read and done so far.
+    fn report(&self) -> Report;
+}
+
 /// Surveys the files and readies them for play. Nothing is written; an error leaves nothing behind.
-pub fn open(wish: Wish) -> Result<Import, ImportError> {
+pub fn open(wish: Wish) -> Result<Box<dyn Play>, ImportError> {
     open_as(wish, Seat { me: InstrumentId(0), connection: 0, alone: true })
 }
 
@@ -172,32 +205,40 @@ struct Seat {
     alone: bool,
 }
 
-fn open_as(wish: Wish, seat: Seat) -> Result<Import, ImportError> {
-    if !matches!(wish.venue, VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm) {
-        let known = "binance-spot, binance-usdm and binance-coinm are";
-        let why = format!("{} recordings of {} are not read yet; {known}", wish.format.word(), wish.venue);
-        return Err(ImportError::Unsupported(why));
+fn open_as(wish: Wish, seat: Seat) -> Result<Box<dyn Play>, ImportError> {
+    match wish.format {
+        Format::HftbacktestRaw | Format::Cryptofeed => Ok(Box::new(Import::open(wish, seat)?)),
     }
-    let survey = survey::survey(&wish, wish.records()?)?;
-    let records = wish.records()?;
-    Ok(Import {
-        protocol: listen(vec![(seat.me, survey.instrument.clone())]),
-        seat,
-        instrument: survey.instrument,
-        steps_from: survey.steps_from,
-        leave_out_aggregates: survey.has_raw_trades,
-        stream_prefix: format!("{}@", wish.symbol.to_lowercase()),
-        wish,
-        records,
-        upcoming: None,
-        queue: VecDeque::new(),
-        clock: None,
-        next_tick: LocalTime::default(),
-        generation: 0,
-        awaits_snapshot: false,
-        held_snapshot: None,
-        report: Report::default(),
-    })
+}
+
+impl Import {
+    fn open(wish: Wish, seat: Seat) -> Result<Self, ImportError> {
+        if !matches!(wish.venue, VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm) {
+            let known = "binance-spot, binance-usdm and binance-coinm are";
+            let why = format!("{} recordings of {} are not read yet; {known}", wish.format.word(), wish.venue);
+            return Err(ImportError::Unsupported(why));
+        }
+        let survey = survey::survey(&wish, wish.records()?)?;
+        let records = wish.records()?;
+        Ok(Import {
+            protocol: listen(vec![(seat.me, survey.instrument.clone())]),
+            seat,
+            instrument: survey.instrument,
+            steps_from: survey.steps_from,
+            leave_out_aggregates: survey.has_raw_trades,
+            stream_prefix: format!("{}@", wish.symbol.to_lowercase()),
+            wish,
+            records,
+            upcoming: None,
+            queue: VecDeque::new(),
+            clock: None,
+            next_tick: LocalTime::default(),
+            generation: 0,
+            awaits_snapshot: false,
+            held_snapshot: None,
+            report: Report::default(),
+        })
+    }
 }
 
 /// One connection that hears everything about them, as patient as one must be with a recording.
@@ -245,8 +286,8 @@ impl Wish {
     }
 }
 
-/// A recording being played: inputs with our time, never running backwards.
-pub struct Import {
+/// A recording of frames being played.
+struct Import {
     wish: Wish,
     seat: Seat,
     instrument: Instrument,
@@ -269,37 +310,28 @@ pub struct Import {
     report: Report,
 }
 
-impl Import {
-    /// The instrument's rules: the recording's own, the given ones, or inferred.
-    pub fn instrument(&self) -> &Instrument {
+impl Play for Import {
+    fn instrument(&self) -> &Instrument {
         &self.instrument
     }
 
-    /// What was asked for.
-    pub fn wish(&self) -> &Wish {
+    fn wish(&self) -> &Wish {
         &self.wish
     }
 
-    /// Where the steps of price and quantity come from.
-    pub fn steps_from(&self) -> StepsFrom {
+    fn steps_from(&self) -> StepsFrom {
         self.steps_from
     }
 
-    /// What was read and done so far.
-    pub fn report(&self) -> Report {
+    fn report(&self) -> Report {
         self.report
     }
+}
 
+impl Import {
     /// Lets time pass up to the next record, a tick at a time, then plays it.
     fn advance(&mut self, record: Record) {
-        let at = match self.clock {
-            Some(clock) if record.at < clock => {
-                self.report.clock_steps_back += 1;
-                self.report.clock_step_back_max = self.report.clock_step_back_max.max(clock.since(record.at));
-                clock
-            }
-            _ => record.at,
-        };
+        let at = self.report.clock(self.clock, record.at);
         if self.clock.is_some() && self.next_tick <= at {
             let tick = self.next_tick;
             self.next_tick = tick + self.wish.tick_every;

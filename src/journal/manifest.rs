@@ -73,7 +73,8 @@ impl Counts {
             MarketEventKind::Bbo { .. }
             | MarketEventKind::Rules(_)
             | MarketEventKind::Status(_)
-            | MarketEventKind::Mark(_) => {}
+            | MarketEventKind::Mark(_)
+            | MarketEventKind::Order(_) => {}
         }
     }
 }

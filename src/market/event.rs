@@ -87,6 +87,38 @@ pub enum MarketEventKind {
     Status(Status),
     /// What a contract is marked at, and its funding.
     Mark(Mark),
+    /// What became of one order, where a recording tells order by order. It says who stands where in line; the level it
+    /// changes is told by the `Delta` after it, prints by a `Trade` before it. The orders of a book are told before its
+    /// `Snapshot`; with a `Gap` all are forgotten.
+    Order(OrderNews),
+}
+
+/// One order of others. `qty` is what now rests of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderNews {
+    /// The venue's name for it, unique among the orders that rest.
+    pub id: u64,
+    /// Buy or sell.
+    pub side: Side,
+    /// Where it rests; of an order that is gone, where it rested.
+    pub price: Ticks,
+    /// What now rests; zero of an order that is gone.
+    pub qty: Lots,
+    /// What happened to it.
+    pub step: OrderStep,
+}
+
+/// What an order of others can go through. Closed on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OrderStep {
+    /// Last in line at its price: new, or changed in a way that costs its place (it may have rested elsewhere before).
+    Joined,
+    /// Smaller by its owner's wish; it keeps its place.
+    Shrank,
+    /// Cancelled.
+    Left,
+    /// Traded, in part or to the end.
+    Filled,
 }
 
 /// A contract's mark price, index and funding. What a message leaves out is as it was.

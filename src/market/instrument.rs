@@ -48,10 +48,12 @@ pub enum VenueId {
     Deribit,
     /// Binance COIN-margined (inverse) futures.
     BinanceCoinm,
+    /// None we speak to: a market known from files only.
+    Imported,
 }
 
 impl VenueId {
-    /// All of them.
+    /// All of them that have a protocol.
     pub const ALL: [VenueId; 10] = [
         VenueId::BinanceSpot,
         VenueId::BinanceUsdm,
@@ -78,6 +80,7 @@ impl VenueId {
             VenueId::Hyperliquid => "hyperliquid",
             VenueId::Deribit => "deribit",
             VenueId::BinanceCoinm => "binance-coinm",
+            VenueId::Imported => "imported",
         }
     }
 }
@@ -91,7 +94,7 @@ impl fmt::Display for VenueId {
 impl FromStr for VenueId {
     type Err = String;
     fn from_str(s: &str) -> Result<Self, String> {
-        VenueId::ALL.into_iter().find(|v| v.name() == s).ok_or_else(|| {
+        VenueId::ALL.into_iter().chain([VenueId::Imported]).find(|v| v.name() == s).ok_or_else(|| {
             let names: Vec<_> = VenueId::ALL.iter().map(|v| v.name()).collect();
             format!("unknown venue {s:?}; known are {}", names.join(", "))
         })

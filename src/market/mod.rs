@@ -6,6 +6,9 @@ pub mod instrument;
 pub mod price_rule;
 
 pub use book::{Book, Outline};
-pub use event::{Extent, FeedEvent, FeedEventKind, Funding, Level, Mark, MarketEvent, MarketEventKind, PrintFlags};
+pub use event::{
+    Extent, FeedEvent, FeedEventKind, Funding, Level, Mark, MarketEvent, MarketEventKind, OrderNews, OrderStep,
+    PrintFlags,
+};
 pub use instrument::{Contract, Instrument, InstrumentId, Kind, Status, VenueId};
 pub use price_rule::PriceRule;

@@ -88,7 +88,8 @@ impl Sight {
             MarketEventKind::Delta { .. }
             | MarketEventKind::Trade { .. }
             | MarketEventKind::Status(_)
-            | MarketEventKind::Mark(_) => {}
+            | MarketEventKind::Mark(_)
+            | MarketEventKind::Order(_) => {}
         }
         None
     }

@@ -9,7 +9,7 @@ use super::core::Core;
 use super::prepare::{self, PrepareError};
 use crate::config::Loaded;
 use crate::engine::Input;
-use crate::journal::import::{self, Import, ImportError, Report, StepsFrom, Together, Wish};
+use crate::journal::import::{self, ImportError, Play, Report, StepsFrom, Together, Wish};
 use crate::journal::{JournalError, Manifest, Options, Store};
 use crate::units::LocalTime;
 
@@ -59,7 +59,7 @@ pub fn import(
         // Of one instrument nobody needs to be told which.
         let whose = if sources.len() > 1 { format!("{}: ", import.instrument().label()) } else { String::new() };
         manifest.notes.push(format!("{whose}imported from {files} ({})", import.wish().format.word()));
-        manifest.notes.extend(note_on_steps(import).map(|note| whose + &note));
+        manifest.notes.extend(note_on_steps(import.as_ref()).map(|note| whose + &note));
     }
     let options = Options { segment_bytes: u64::from(loaded.settings.store.segment_mib) << 20, ..Options::IMPORT };
     let writer = store.create(id, manifest, options)?;
@@ -90,7 +90,7 @@ fn record(mut core: Core, first: (LocalTime, Input), from: &mut Together) -> Res
     Ok(core.finish()?.1)
 }
 
-fn note_on_steps(from: &Import) -> Option<String> {
+fn note_on_steps(from: &dyn Play) -> Option<String> {
     let rules = from.instrument();
     match from.steps_from() {
         StepsFrom::Inferred => Some(format!(

@@ -28,6 +28,7 @@ use crate::journal::{Account, JournalError, Manifest, Options, Store};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::risk::RiskState;
 use crate::units::{LocalTime, Nanos};
+use crate::wire;
 
 /// Inputs that may wait for the session before the sockets do.
 const CHANNEL: usize = 4_096;
@@ -241,6 +242,9 @@ async fn open_endpoints(
     }
     if venues.is_empty() {
         return Err(LiveError::NoInstruments);
+    }
+    if let Some(silent) = venues.iter().find(|venue| wire::venues::find(**venue).is_none()) {
+        return Err(PrepareError::Venue(*silent).into());
     }
     let exchange = match loaded.settings.simulator.embedded {
         true => Some(simulated::open(&loaded.settings.simulator, stopped.clone()).await?),

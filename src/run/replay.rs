@@ -249,7 +249,8 @@ fn levels(input: &Stamped) -> u64 {
             | MarketEventKind::Gap { .. }
             | MarketEventKind::Rules(_)
             | MarketEventKind::Status(_)
-            | MarketEventKind::Mark(_) => 0,
+            | MarketEventKind::Mark(_)
+            | MarketEventKind::Order(_) => 0,
         },
         Input::Feed(_) | Input::Tick | Input::Command { .. } => 0,
     }

@@ -45,7 +45,8 @@ pub fn book(events: &[MarketEvent]) -> Option<Book> {
             | MarketEventKind::Bbo { .. }
             | MarketEventKind::Rules(_)
             | MarketEventKind::Status(_)
-            | MarketEventKind::Mark(_) => {}
+            | MarketEventKind::Mark(_)
+            | MarketEventKind::Order(_) => {}
         }
     }
     book

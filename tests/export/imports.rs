@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use flate2::read::MultiGzDecoder;
 use papermaker::engine::{Input, Output, Stamped};
 use papermaker::journal::export::{At, Cast, Kind, Wish as ExportWish, export, table};
-use papermaker::journal::import::{Format, Import, ImportError, Report, StepsFrom, Wish, open};
+use papermaker::journal::import::{Format, ImportError, Report, StepsFrom, Wish, open};
 use papermaker::market::{FeedEventKind, Instrument, MarketEventKind, VenueId};
 use papermaker::risk::RiskLimits;
 use papermaker::units::{Money, Nanos};
@@ -49,7 +49,7 @@ struct Played {
 }
 
 fn play(wish: Wish) -> Result<Played, ImportError> {
-    let mut import: Import = open(wish)?;
+    let mut import = open(wish)?;
     let mut inputs: Vec<Stamped> = Vec::new();
     for item in &mut import {
         let (at, input) = item?;

@@ -145,6 +145,7 @@ async fn the_bot_understands_every_house_and_its_books_are_true() {
                 MarketEventKind::Bbo { .. }
                 | MarketEventKind::Gap { .. }
                 | MarketEventKind::Mark(_)
+                | MarketEventKind::Order(_)
                 | MarketEventKind::Rules(_)
                 | MarketEventKind::Status(_) => {}
             }

@@ -66,6 +66,7 @@ async fn a_market_is_never_crossed_and_never_thin() {
 /// Where the rules are asked for: path, body, and where in the answer the symbols stand.
 fn rules_of(id: VenueId) -> (&'static str, Option<&'static str>, &'static str, &'static str) {
     match id {
+        VenueId::Imported => panic!("known from files only"),
         VenueId::BinanceSpot => ("/api/v3/exchangeInfo", None, "/symbols", "symbol"),
         VenueId::BinanceUsdm => ("/fapi/v1/exchangeInfo", None, "/symbols", "symbol"),
         VenueId::BinanceCoinm => ("/dapi/v1/exchangeInfo", None, "/symbols", "symbol"),

@@ -51,7 +51,8 @@ fn the_feed_finds_the_rules_synchronises_and_ends_with_the_worlds_own_books() {
                     MarketEventKind::Gap { .. }
                     | MarketEventKind::Rules(_)
                     | MarketEventKind::Status(_)
-                    | MarketEventKind::Mark(_) => {
+                    | MarketEventKind::Mark(_)
+                    | MarketEventKind::Order(_) => {
                         panic!("{event:?} from a market that never closes")
                     }
                 }

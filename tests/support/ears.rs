@@ -105,7 +105,7 @@ impl Ears {
             }
             MarketEventKind::Trade { .. } => self.trades.push(event),
             MarketEventKind::Mark(_) => self.marks += 1,
-            MarketEventKind::Bbo { .. } => {}
+            MarketEventKind::Bbo { .. } | MarketEventKind::Order(_) => {}
         }
     }
 

@@ -79,7 +79,8 @@ impl<P: Protocol> Talk<P> {
                 MarketEventKind::Trade { .. }
                 | MarketEventKind::Bbo { .. }
                 | MarketEventKind::Status(_)
-                | MarketEventKind::Mark(_) => {}
+                | MarketEventKind::Mark(_)
+                | MarketEventKind::Order(_) => {}
             },
             Said::Feed { instrument: None, kind: FeedEventKind::Disconnected { .. } } => self.books.clear(),
             Said::Feed { .. } | Said::Do(_) => {}
@@ -99,6 +100,7 @@ pub fn words(said: &[Said]) -> Vec<String> {
             MarketEventKind::Rules(_) => "rules".to_owned(),
             MarketEventKind::Status(status) => format!("status {status:?}"),
             MarketEventKind::Mark(_) => "mark".to_owned(),
+            MarketEventKind::Order(_) => "order".to_owned(),
         },
         Said::Feed { kind, .. } => match kind {
             FeedEventKind::Stale { channel, .. } => format!("stale {channel}"),

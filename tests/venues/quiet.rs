@@ -61,7 +61,9 @@ async fn derivatives_come_with_marks_and_funding() {
         let bot = Bot::listen(&fake, calm(), Settings::default()).await;
         bot.market_until(&fake, "both instruments to be live", Bot::is_live).await;
         let has_marks = match venue {
-            VenueId::BinanceSpot | VenueId::BybitSpot | VenueId::Coinbase | VenueId::Kraken => false,
+            VenueId::BinanceSpot | VenueId::BybitSpot | VenueId::Coinbase | VenueId::Kraken | VenueId::Imported => {
+                false
+            }
             VenueId::BinanceUsdm
             | VenueId::BinanceCoinm
             | VenueId::BybitLinear

@@ -93,7 +93,7 @@ impl Desk {
             MarketEventKind::Gap { .. } => self.trusted = false,
             MarketEventKind::Rules(rules) => self.rules = *rules,
             MarketEventKind::Status(status) => self.rules.status = status,
-            MarketEventKind::Trade { .. } | MarketEventKind::Mark(_) => {}
+            MarketEventKind::Trade { .. } | MarketEventKind::Mark(_) | MarketEventKind::Order(_) => {}
         }
         self.until(at);
     }

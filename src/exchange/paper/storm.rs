@@ -136,7 +136,8 @@ fn check(desk: &Desk, before: usize, kind: &MarketEventKind) {
         | MarketEventKind::Gap { .. }
         | MarketEventKind::Rules(_)
         | MarketEventKind::Status(_)
-        | MarketEventKind::Mark(_) => Lots::ZERO,
+        | MarketEventKind::Mark(_)
+        | MarketEventKind::Order(_) => Lots::ZERO,
     };
     assert!(made <= most, "{} lots made of {kind:?}", made.0);
 }

@@ -95,7 +95,10 @@ impl Desk {
                 self.book.clear();
                 self.lose("new rules".to_owned());
             }
-            MarketEventKind::Trade { .. } | MarketEventKind::Status(_) | MarketEventKind::Mark(_) => {}
+            MarketEventKind::Trade { .. }
+            | MarketEventKind::Status(_)
+            | MarketEventKind::Mark(_)
+            | MarketEventKind::Order(_) => {}
         }
     }
 

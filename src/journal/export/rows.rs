@@ -412,7 +412,8 @@ fn market_news(kind: &MarketEventKind) -> Option<(&'static str, String)> {
         MarketEventKind::Trade { .. }
         | MarketEventKind::Delta { .. }
         | MarketEventKind::Bbo { .. }
-        | MarketEventKind::Mark(_) => return None,
+        | MarketEventKind::Mark(_)
+        | MarketEventKind::Order(_) => return None,
     })
 }
 

@@ -180,24 +180,34 @@ impl Finding {
             let instrument = instrument.with_tick(tick).map_err(|error| error.to_string())?;
             return Ok(Survey { instrument, steps_from: StepsFrom::Inferred, has_raw_trades });
         }
-        let tick = match wish.tick {
-            Some(given) => self.prices.fits("--tick", given)?,
-            None => step_of(self.prices.exponent(), "--tick")?,
-        };
-        let lot = match wish.lot {
-            Some(given) => self.traded.fits("--lot", given)?,
-            None => step_of(self.resting.exponent().into_iter().chain(self.traded.exponent()).min(), "--lot")?,
-        };
-        let (base, quote) = assets(&wish.symbol);
-        let instrument = match Market::of(wish.venue) {
-            Some(market) => presumed(market, &wish.symbol, (base, quote), tick, lot),
-            None => Instrument::new(wish.venue, &wish.symbol, base, quote, tick, lot),
-        };
-        let instrument = instrument.map_err(|error| error.to_string())?;
-        let is_given = wish.tick.is_some() && wish.lot.is_some();
-        let steps_from = if is_given { StepsFrom::Given } else { StepsFrom::Inferred };
+        let (instrument, steps_from) = instrument(wish, &self.prices, &self.traded, &self.resting)?;
         Ok(Survey { instrument, steps_from, has_raw_trades })
     }
+}
+
+/// The instrument whose rules nobody says: by its name, and on the steps that were given or are seen in its numbers.
+pub fn instrument(
+    wish: &Wish,
+    prices: &Grid,
+    traded: &Grid,
+    resting: &Sizes,
+) -> Result<(Instrument, StepsFrom), String> {
+    let tick = match wish.tick {
+        Some(given) => prices.fits("--tick", given)?,
+        None => step_of(prices.exponent(), "--tick")?,
+    };
+    let lot = match wish.lot {
+        Some(given) => traded.fits("--lot", given)?,
+        None => step_of(resting.exponent().into_iter().chain(traded.exponent()).min(), "--lot")?,
+    };
+    let (base, quote) = assets(&wish.symbol);
+    let instrument = match Market::of(wish.venue) {
+        Some(market) => presumed(market, &wish.symbol, (base, quote), tick, lot),
+        None => Instrument::new(wish.venue, &wish.symbol, base, quote, tick, lot),
+    };
+    let is_given = wish.tick.is_some() && wish.lot.is_some();
+    let steps_from = if is_given { StepsFrom::Given } else { StepsFrom::Inferred };
+    Ok((instrument.map_err(|error| error.to_string())?, steps_from))
 }
 
 fn parsed(text: &[u8]) -> Result<Value, String> {
@@ -207,7 +217,7 @@ fn parsed(text: &[u8]) -> Result<Value, String> {
 
 /// The greatest common divisor of values, in units of 10⁻¹⁵; zero before the first.
 #[derive(Default)]
-struct Grid(u128);
+pub struct Grid(u128);
 
 /// Steps have at most this many places.
 const PLACES: u32 = 15;
@@ -215,11 +225,24 @@ const PLACES: u32 = 15;
 impl Grid {
     fn take(&mut self, value: &Value) -> Result<(), String> {
         let text = value.as_str().ok_or_else(|| format!("{value} stands where a number in quotes belongs"))?;
-        let units = units_of(text).ok_or_else(|| format!("{text:?} is no price or quantity"))?;
+        self.add(units_of(text).ok_or_else(|| format!("{text:?} is no price or quantity"))?);
+        Ok(())
+    }
+
+    /// Errors on what is no price or quantity: negative, or finer than a step can be.
+    pub fn take_number(&mut self, value: Decimal) -> Result<(), String> {
+        let value = value.normalize();
+        let places = PLACES.checked_sub(value.scale());
+        let units = u128::try_from(value.mantissa()).ok().zip(places);
+        let units = units.and_then(|(mantissa, places)| mantissa.checked_mul(10u128.pow(places)));
+        self.add(units.ok_or_else(|| format!("{value} is no price or quantity"))?);
+        Ok(())
+    }
+
+    fn add(&mut self, units: u128) {
         if self.0 == 0 || !units.is_multiple_of(self.0) {
             self.0 = gcd(self.0, units);
         }
-        Ok(())
     }
 
     fn fits(&self, option: &str, given: Step) -> Result<Step, String> {
@@ -246,7 +269,7 @@ impl Grid {
 /// How many resting quantities are on which power of ten. Not their common divisor: orders from before a venue made
 /// its lot coarser rest for years (about one level in 50,000 of BTCUSDT), and one of them would decide.
 #[derive(Default)]
-struct Sizes(BTreeMap<i32, u64>);
+pub struct Sizes(BTreeMap<i32, u64>);
 
 impl Sizes {
     fn take(&mut self, value: &Value) -> Result<(), String> {
@@ -259,6 +282,24 @@ impl Sizes {
         let zeros = whole.len() - whole.trim_end_matches('0').len();
         let exponent = if places > 0 { -(places as i32) } else { zeros as i32 };
         *self.0.entry(exponent).or_default() += 1;
+        Ok(())
+    }
+
+    /// Errors on a negative quantity.
+    pub fn take_number(&mut self, value: Decimal) -> Result<(), String> {
+        if value.is_sign_negative() && !value.is_zero() {
+            return Err(format!("{value} is no quantity"));
+        }
+        let value = value.normalize();
+        if value.is_zero() {
+            return Ok(());
+        }
+        let mut zeros = 0;
+        let mut whole = value.mantissa();
+        while value.scale() == 0 && whole % 10 == 0 {
+            (whole, zeros) = (whole / 10, zeros + 1);
+        }
+        *self.0.entry(zeros - value.scale() as i32).or_default() += 1;
         Ok(())
     }
 

@@ -5,14 +5,14 @@
 //! which the recordings were named. Time itself is said by one of them only: the one that begins first, and when it
 //! ends the first that has not.
 
-use super::{Import, ImportError, Report, Seat, StepsFrom, Wish, open_as};
+use super::{ImportError, Play, Report, Seat, StepsFrom, Wish, open_as};
 use crate::engine::Input;
 use crate::market::{Instrument, InstrumentId};
 use crate::units::LocalTime;
 
 /// Recordings being played side by side: inputs with our time, never running backwards.
 pub struct Together {
-    imports: Vec<Import>,
+    imports: Vec<Box<dyn Play>>,
     /// The next input of each; `None` at its end.
     ahead: Vec<Option<(LocalTime, Input)>>,
     timekeeper: usize,
@@ -34,7 +34,7 @@ pub fn together(wishes: Vec<Wish>) -> Result<Together, ImportError> {
 
 impl Together {
     /// Each recording, in the order of the wishes, which is that of the session's instruments.
-    pub fn imports(&self) -> &[Import] {
+    pub fn imports(&self) -> &[Box<dyn Play>] {
         &self.imports
     }
 
@@ -51,7 +51,7 @@ impl Together {
 
     /// What was read and done so far, of all.
     pub fn report(&self) -> Report {
-        self.imports.iter().map(Import::report).fold(Report::default(), |sum, one| Report {
+        self.imports.iter().map(|import| import.report()).fold(Report::default(), |sum, one| Report {
             frames: sum.frames + one.frames,
             snapshots: sum.snapshots + one.snapshots,
             clock_steps_back: sum.clock_steps_back + one.clock_steps_back,

@@ -66,6 +66,7 @@ pub fn pairs(levels: &Value) -> Vec<[String; 2]> {
 /// The facts of a frame, with the instrument each is about.
 pub fn facts(venue: VenueId, frame: &Value) -> Vec<(String, Fact)> {
     match venue {
+        VenueId::Imported => panic!("known from files only"),
         VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm => binance(venue, frame),
         VenueId::BybitSpot | VenueId::BybitLinear => bybit(frame),
         VenueId::Okx => okx(frame),

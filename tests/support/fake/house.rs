@@ -135,6 +135,7 @@ pub trait House: Send + Sync {
 /// The house of a venue.
 pub fn of(venue: VenueId) -> Box<dyn House> {
     match venue {
+        VenueId::Imported => panic!("known from files only"),
         VenueId::BinanceSpot => Box::new(binance::Binance::Spot),
         VenueId::BinanceUsdm => Box::new(binance::Binance::Usdm),
         VenueId::BinanceCoinm => Box::new(binance::Binance::Coinm),
