@@ -11,7 +11,7 @@ use papermaker::exchange::queue::QueueModel;
 use papermaker::exchange::{PaperSpec, Venue, Visible};
 use papermaker::market::{Book, Extent, Instrument, Level, MarketEvent, MarketEventKind, VenueId};
 use papermaker::order::{OrderId, OrderKind, Request};
-use papermaker::risk::{Exposure, Gate, RiskLimits};
+use papermaker::risk::{BookLimits, Exposure, Gate, InstrumentLimits, Others, RiskLimits};
 use papermaker::rng::Stream;
 use papermaker::signal::Top;
 use papermaker::units::{LocalTime, Lots, Money, Nanos, Rate, Side, Step, Ticks};
@@ -70,14 +70,18 @@ fn at_once() -> PaperSpec {
 /// An order of five, through a gate with room for it.
 fn rest(paper: &mut Paper, market: &Visible<'_>, side: Side, price: i64) {
     let limits = RiskLimits {
-        position_max: vec![Lots(100)],
-        order_qty_max: vec![Lots(100)],
-        order_notional_max: Money(i128::MAX),
-        open_orders_max: 10,
-        order_rate_max_per_s: 10,
-        collar_centibps: 1_000_000,
-        stale_book_ms: 1_000,
-        loss_max: None,
+        instruments: vec![InstrumentLimits {
+            long_max: Lots(100),
+            short_max: Lots(100),
+            order_qty_max: Lots(100),
+            order_notional_max: Money(i128::MAX),
+            open_orders_max: 10,
+            collar_centibps: 1_000_000,
+            stale_book_ms: 1_000,
+            ..InstrumentLimits::nothing()
+        }],
+        book: BookLimits { order_rate_max_per_s: 10, loss_max: None, ..BookLimits::default() },
+        ..RiskLimits::default()
     };
     let exposure = Exposure {
         now: LocalTime(0),
@@ -88,9 +92,11 @@ fn rest(paper: &mut Paper, market: &Visible<'_>, side: Side, price: i64) {
         selling: Lots(0),
         alive: 0,
         replaced_side: None,
+        own_best: [None; 2],
         top: market.top,
         news_age: Nanos(0),
         flattening: false,
+        others: Others::default(),
     };
     let (price, qty, kind) = (Ticks(price), Lots(5), OrderKind::PostOnly);
     let order = Request::Place { id: OrderId(1 + side as u64), instrument: BTC, side, price, qty, kind };

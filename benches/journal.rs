@@ -5,7 +5,7 @@ use papermaker::digest::Digest;
 use papermaker::engine::{SessionSpec, Stamped};
 use papermaker::journal::{Ending, InputBlock, InputRows, Manifest, Options, Reader, Store};
 use papermaker::risk::RiskLimits;
-use papermaker::units::{LocalTime, Money, Nanos};
+use papermaker::units::{LocalTime, Nanos};
 
 use super::tape::{TAPE, levels, stamped};
 
@@ -96,21 +96,7 @@ pub fn benches(c: &mut Criterion) {
 const ENDING: Ending = Ending { at: LocalTime(0), output_digest: Digest([0; 32]), state_digest: Digest([0; 32]) };
 
 fn spec() -> SessionSpec {
-    SessionSpec {
-        seed: 0,
-        desks: Vec::new(),
-        risk: RiskLimits {
-            position_max: Vec::new(),
-            order_qty_max: Vec::new(),
-            order_notional_max: Money(0),
-            open_orders_max: 0,
-            order_rate_max_per_s: 0,
-            collar_centibps: 0,
-            stale_book_ms: 0,
-            loss_max: None,
-        },
-        equity_every: Nanos(0),
-    }
+    SessionSpec { seed: 0, desks: Vec::new(), risk: RiskLimits::default(), equity_every: Nanos(0) }
 }
 
 fn is_depth(event: &&Stamped) -> bool {

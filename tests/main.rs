@@ -13,6 +13,7 @@ mod journal;
 mod market_sim;
 mod metrics;
 mod protocol;
+mod risk;
 mod storms;
 mod support;
 mod tidy;

@@ -1,8 +1,8 @@
 //! Every key there is, and what it may hold.
 //!
 //! One table, so that the loader, the nearest-key hint and the JSON schema cannot disagree. A `*` in a path stands
-//! for a venue's name, under `risk.instruments` for a `VENUE:SYMBOL` label, and under `paper.fee_tiers` for a
-//! `VENUE:NAME` of one's own choice.
+//! for a venue's name, under `risk.instruments` for a `VENUE:SYMBOL` label, under `risk.account_rates` for a currency,
+//! and under `paper.fee_tiers` for a `VENUE:NAME` of one's own choice.
 
 use rust_decimal::Decimal;
 use std::fmt;
@@ -100,17 +100,57 @@ pub const KEYS: &[Key] = &[
     key("paper.fee_tiers.*.maker_fee_bps", FEE),
     key("paper.fee_tiers.*.taker_fee_bps", FEE),
     key("risk.position_max_base", AMOUNT),
+    key("risk.short_max_base", AMOUNT),
     key("risk.order_qty_max_base", AMOUNT),
     key("risk.order_notional_max_quote", AMOUNT),
     key("risk.open_orders_max", Kind::Whole(0, 1_000)),
-    key("risk.order_rate_max_per_s", Kind::Whole(1, 10_000)),
     key("risk.collar_bps", Kind::Exact("0.01", "10000")),
+    key("risk.spread_min_bps", Kind::Exact("0", "10000")),
     key("risk.stale_book_ms", Kind::Whole(50, 600_000)),
+    key("risk.inventory_age_max_s", Kind::Whole(0, 31_536_000)),
+    key("risk.volatility_max_bps", Kind::Exact("0", "10000")),
+    key("risk.markout_loss_max_bps", Kind::Exact("0", "10000")),
+    key("risk.markout_horizon_ms", Kind::Whole(1, 600_000)),
+    key("risk.markout_fills", Kind::Whole(1, 1_000)),
+    key("risk.feed_latency_max_ms", Kind::Whole(0, 600_000)),
+    key("risk.clock_skew_max_ms", Kind::Whole(0, 600_000)),
+    key("risk.order_rate_max_per_s", Kind::Whole(1, 10_000)),
+    key("risk.cancel_rate_max_per_s", Kind::Whole(0, 10_000)),
+    key("risk.gross_max_quote", AMOUNT),
+    key("risk.net_max_quote", AMOUNT),
+    key("risk.capital_quote", AMOUNT),
+    key("risk.leverage_max", Kind::Exact("0", "1000")),
     key("risk.loss_max_quote", AMOUNT),
+    key("risk.daily_loss_max_quote", AMOUNT),
+    key("risk.hourly_loss_max_quote", AMOUNT),
+    key("risk.drawdown_max_quote", AMOUNT),
+    key("risk.daily_fees_max_quote", AMOUNT),
+    key("risk.funding_max_quote", AMOUNT),
+    key("risk.soft_percent", Kind::Whole(0, 99)),
+    key("risk.clear_percent", Kind::Whole(1, 100)),
+    key("risk.hold_s", Kind::Whole(0, 86_400)),
+    key("risk.flatten_on_halt", Kind::Flag),
     key("risk.instruments.*.position_max_base", AMOUNT),
+    key("risk.instruments.*.short_max_base", AMOUNT),
     key("risk.instruments.*.order_qty_max_base", AMOUNT),
+    key("risk.instruments.*.order_notional_max_quote", AMOUNT),
+    key("risk.instruments.*.open_orders_max", Kind::Whole(0, 1_000)),
+    key("risk.instruments.*.collar_bps", Kind::Exact("0.01", "10000")),
+    key("risk.instruments.*.spread_min_bps", Kind::Exact("0", "10000")),
+    key("risk.instruments.*.stale_book_ms", Kind::Whole(50, 600_000)),
+    key("risk.instruments.*.inventory_age_max_s", Kind::Whole(0, 31_536_000)),
+    key("risk.instruments.*.volatility_max_bps", Kind::Exact("0", "10000")),
+    key("risk.instruments.*.markout_loss_max_bps", Kind::Exact("0", "10000")),
+    key("risk.instruments.*.markout_horizon_ms", Kind::Whole(1, 600_000)),
+    key("risk.instruments.*.markout_fills", Kind::Whole(1, 1_000)),
+    key("risk.instruments.*.feed_latency_max_ms", Kind::Whole(0, 600_000)),
+    key("risk.instruments.*.clock_skew_max_ms", Kind::Whole(0, 600_000)),
     key("risk.instruments.*.position_max_quote", AMOUNT),
+    key("risk.instruments.*.short_max_quote", AMOUNT),
     key("risk.instruments.*.order_qty_max_quote", AMOUNT),
+    key("risk.venues.*.gross_max_quote", AMOUNT),
+    key("risk.venues.*.net_max_quote", AMOUNT),
+    key("risk.account_rates.*", Kind::Exact("0.000001", "1000000")),
     key("venues.*.ws_url", Kind::Websocket),
     key("venues.*.rest_url", Kind::Rest),
     key("venues.*.depth_limit", Kind::Whole(1, 5_000)),
@@ -158,14 +198,21 @@ pub fn is_section(path: &[String]) -> bool {
 
 /// Whether `path` agrees with the beginning of `pattern`.
 fn segments_match(pattern: &str, path: &[String]) -> bool {
-    let in_venues = pattern.starts_with("venues.");
+    let in_venues = is_of_venues(pattern);
+    let of_currencies = pattern.starts_with("risk.account_rates.");
     let mut pattern = pattern.split('.');
     path.iter().all(|segment| match pattern.next() {
         Some("*") if in_venues => segment.parse::<VenueId>().is_ok(),
+        Some("*") if of_currencies => !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_alphanumeric()),
         Some("*") => is_label(segment),
         Some(word) => word == segment,
         None => false,
     })
+}
+
+/// Whether a pattern's name is a venue's.
+fn is_of_venues(pattern: &str) -> bool {
+    pattern.starts_with("venues.") || pattern.starts_with("risk.venues.")
 }
 
 /// Whether this is a `VENUE:SYMBOL` of a venue we know.
@@ -203,9 +250,12 @@ pub fn nearest(path: &[String]) -> Option<String> {
 
 /// What may stand for the `*` of a pattern when looking for a key near `path`.
 fn names_for(pattern: &str, path: &[String]) -> Vec<String> {
-    if pattern.starts_with("venues.") {
-        let named = path.get(1).and_then(|s| s.parse::<VenueId>().ok());
+    if is_of_venues(pattern) {
+        let named =
+            path.get(if pattern.starts_with("venues.") { 1 } else { 2 }).and_then(|s| s.parse::<VenueId>().ok());
         named.map_or_else(|| VenueId::ALL.to_vec(), |v| vec![v]).into_iter().map(|v| v.name().to_owned()).collect()
+    } else if pattern.starts_with("risk.account_rates.") {
+        vec![path.get(2).cloned().unwrap_or_else(|| "CURRENCY".to_owned())]
     } else {
         let label = path.get(2).filter(|s| is_label(s)).cloned();
         vec![label.unwrap_or_else(|| "VENUE:SYMBOL".to_owned())]

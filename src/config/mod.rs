@@ -13,6 +13,7 @@
 pub mod keys;
 pub mod layer;
 pub mod problem;
+mod risk;
 pub mod settings;
 pub mod spec;
 

@@ -114,29 +114,83 @@ pub enum QueueChoice {
     Log2,
 }
 
+/// Zero is no limit for every key that may be zero, but for the counts of a position, an order and open orders.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RiskSettings {
     pub position_max_base: Decimal,
+    /// As `position_max_base` unless told otherwise.
+    pub short_max_base: Option<Decimal>,
     pub order_qty_max_base: Decimal,
     pub order_notional_max_quote: Decimal,
     pub open_orders_max: u32,
-    pub order_rate_max_per_s: u32,
     pub collar_bps: Decimal,
+    pub spread_min_bps: Decimal,
     pub stale_book_ms: u32,
+    pub inventory_age_max_s: u32,
+    pub volatility_max_bps: Decimal,
+    pub markout_loss_max_bps: Decimal,
+    pub markout_horizon_ms: u32,
+    pub markout_fills: u32,
+    pub feed_latency_max_ms: u32,
+    pub clock_skew_max_ms: u32,
+    pub order_rate_max_per_s: u32,
+    pub cancel_rate_max_per_s: u32,
+    pub gross_max_quote: Decimal,
+    pub net_max_quote: Decimal,
+    pub capital_quote: Decimal,
+    pub leverage_max: Decimal,
     pub loss_max_quote: Decimal,
+    pub daily_loss_max_quote: Decimal,
+    pub hourly_loss_max_quote: Decimal,
+    pub drawdown_max_quote: Decimal,
+    pub daily_fees_max_quote: Decimal,
+    pub funding_max_quote: Decimal,
+    pub soft_percent: u32,
+    pub clear_percent: u32,
+    pub hold_s: u32,
+    pub flatten_on_halt: bool,
     /// By `VENUE:SYMBOL`.
     #[serde(default)]
     pub instruments: BTreeMap<String, InstrumentRisk>,
+    /// By venue name.
+    #[serde(default)]
+    pub venues: BTreeMap<String, VenueRisk>,
+    /// By currency: one unit of it in account currency.
+    #[serde(default)]
+    pub account_rates: BTreeMap<String, Decimal>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// What of `[risk]` is different for one instrument.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InstrumentRisk {
     pub position_max_base: Option<Decimal>,
+    pub short_max_base: Option<Decimal>,
     pub order_qty_max_base: Option<Decimal>,
     pub position_max_quote: Option<Decimal>,
+    pub short_max_quote: Option<Decimal>,
     pub order_qty_max_quote: Option<Decimal>,
+    pub order_notional_max_quote: Option<Decimal>,
+    pub open_orders_max: Option<u32>,
+    pub collar_bps: Option<Decimal>,
+    pub spread_min_bps: Option<Decimal>,
+    pub stale_book_ms: Option<u32>,
+    pub inventory_age_max_s: Option<u32>,
+    pub volatility_max_bps: Option<Decimal>,
+    pub markout_loss_max_bps: Option<Decimal>,
+    pub markout_horizon_ms: Option<u32>,
+    pub markout_fills: Option<u32>,
+    pub feed_latency_max_ms: Option<u32>,
+    pub clock_skew_max_ms: Option<u32>,
+}
+
+/// Limits over the instruments of one venue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VenueRisk {
+    pub gross_max_quote: Option<Decimal>,
+    pub net_max_quote: Option<Decimal>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -6,7 +6,7 @@ use super::status::{
     FeedStatus, InstrumentStatus, JournalStatus, LimitUse, Phase, PnlStatus, QuoteStatus, StatusSnapshot,
 };
 use crate::digest::Digest;
-use crate::engine::{BookState, Mode, Output, Session};
+use crate::engine::{BookState, Mode, Output, Session, Whose};
 use crate::market::{Instrument, InstrumentId};
 use crate::order::ReportKind;
 use crate::risk::RiskState;
@@ -41,7 +41,7 @@ impl Observer {
                     self.picture.fills += u64::from(matches!(report.kind, ReportKind::Filled(_)));
                 }
                 Output::Refused { .. } => self.picture.refusals += 1,
-                Output::Risk { state, reason, by } => {
+                Output::Risk { state, reason, by, .. } => {
                     self.risk_reason = match state {
                         RiskState::Active => String::new(),
                         RiskState::Reducing | RiskState::Halted => format!("{reason}, by {by}"),
@@ -81,7 +81,17 @@ impl Observer {
         picture.uptime_s = session.started().map_or(0.0, |start| now.since(start).seconds());
         picture.seq = session.seq();
         picture.output_digest = session.digest().digest().to_string();
-        picture.limits = book_limits(session);
+        picture.limits.clear();
+        picture.instruments.iter_mut().for_each(|it| it.limits.clear());
+        for used in session.limit_uses() {
+            match used.whose {
+                Whose::Instrument(id) => {
+                    let shown = LimitUse::of(&used, Some(session.rules(id)));
+                    picture.instruments[id.index()].limits.push(shown);
+                }
+                Whose::Venue(_) | Whose::Book => picture.limits.push(LimitUse::of(&used, None)),
+            }
+        }
         let notional = |index| session.notional_in_quote(InstrumentId(index as u16)).unwrap_or_default();
         picture.gross_notional_quote = (0..session.len()).map(notional).sum::<Money>().to_string();
         (picture.state, picture.reason) = phase(session, &picture.instruments, &self.risk_reason);
@@ -95,28 +105,16 @@ fn look(it: &mut InstrumentStatus, session: &Session, id: InstrumentId) {
     let rules = session.rules(id);
     let mark = session.equity(id);
     let orders = session.orders(id);
-    let limits = session.limits();
     it.book = session.book_state(id).word().to_owned();
     it.set_top(rules, session.top(id));
     it.quotes = orders.iter().map(|o| QuoteStatus::new(rules, o, session.venue(id).queue_ahead(o.id))).collect();
     it.position = rules.qty_text(mark.position);
     it.notional_quote = session.notional_in_quote(id).map(|notional| notional.to_string());
-    let position_max = format!("position_max_{}", rules.quantity_unit());
-    it.limits = vec![
-        LimitUse::of_lots(&position_max, rules, mark.position, limits.position_max[id.index()]),
-        LimitUse::of_count("open_orders_max", orders.len() as u64, u64::from(limits.open_orders_max)),
-    ];
+    it.risk = session.risk_state_of(id).word().to_owned();
     it.pnl = Some(PnlStatus::from(&mark));
     it.level_share_max = f64::from(session.venue(id).level_share_max_bps()) / 10_000.0;
     let (wanted, why) = session.last_decision(id);
     it.set_decision(wanted, &why);
-}
-
-/// Use of the limits on the whole book.
-fn book_limits(session: &Session) -> Vec<LimitUse> {
-    let equity: Money = (0..session.len()).map(|index| session.equity_in_quote(InstrumentId(index as u16))).sum();
-    let loss = if equity < Money::ZERO { -equity } else { Money::ZERO };
-    session.limits().loss_max.map(|max| LimitUse::of_money("loss_max_quote", loss, max)).into_iter().collect()
 }
 
 /// What the session is doing, and why it is not simply quoting.

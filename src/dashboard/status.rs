@@ -4,9 +4,10 @@
 //! Prices, quantities and money are plain decimal text in the venue's precision, so nobody downstream rounds them.
 //! It is a picture, not a part of the session: nothing here ever flows back.
 
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{BookState, EquityMark};
+use crate::engine::{self, BookState, EquityMark, Whose};
 use crate::market::{Instrument, Level};
 use crate::order::{Order, OrderState};
 use crate::signal::Top;
@@ -130,6 +131,8 @@ pub struct InstrumentStatus {
     pub position: String,
     /// What it is worth without its sign, in quote currency; `None` before the first price.
     pub notional_quote: Option<String>,
+    /// What the risk book lets through: `active`, `reducing`, `halted`.
+    pub risk: String,
     /// How much of each limit is used.
     pub limits: Vec<LimitUse>,
     /// Where the money came from.
@@ -370,22 +373,24 @@ impl QuoteStatus {
 }
 
 impl LimitUse {
-    /// Use of a limit counted in the instrument's lots.
-    pub fn of_lots(limit: &str, rules: &Instrument, value: Lots, max: Lots) -> Self {
-        let share = if max.0 > 0 { value.0.abs() as f64 / max.0 as f64 } else { 0.0 };
-        Self { limit: limit.to_owned(), value: rules.qty_text(value), max: rules.qty_text(max), share }
-    }
-
-    /// Use of a limit that is a plain count.
-    pub fn of_count(limit: &str, value: u64, max: u64) -> Self {
-        let share = if max > 0 { value as f64 / max as f64 } else { 0.0 };
-        Self { limit: limit.to_owned(), value: value.to_string(), max: max.to_string(), share }
-    }
-
-    /// Use of a limit on money.
-    pub fn of_money(limit: &str, value: Money, max: Money) -> Self {
-        let share = if max.0 > 0 { value.to_f64() / max.to_f64() } else { 0.0 };
-        Self { limit: limit.to_owned(), value: value.to_string(), max: max.to_string(), share }
+    /// A limit by its name in the file, in the units of the file; of instruments, with their rules.
+    pub fn of(used: &engine::LimitUse, rules: Option<&Instrument>) -> Self {
+        let rule = used.limit.rule();
+        let unit = rules.map_or("base", Instrument::quantity_unit);
+        let name = match used.whose {
+            Whose::Venue(venue) => format!("{} {venue}", rule.key),
+            Whose::Instrument(_) | Whose::Book => rule.key.replace("_base", &format!("_{unit}")),
+        };
+        let text = |value: i128| match (rule.unit, rules) {
+            _ if used.is_money => Money(value).to_string(),
+            ("lots", Some(rules)) => rules.qty_text(Lots(value as i64)),
+            ("0.01bps" | "0.01bps/√s" | "0.01x", _) => {
+                Decimal::from_i128_with_scale(value, 2).normalize().to_string()
+            }
+            _ => value.to_string(),
+        };
+        let value = used.value.map_or_else(|| "unknown".to_owned(), text);
+        Self { limit: name, value, max: text(used.max), share: used.share() }
     }
 }
 
@@ -408,6 +413,7 @@ impl From<&EquityMark> for PnlStatus {
 pub(super) mod testing {
     use super::*;
     use crate::market::{InstrumentId, VenueId};
+    use crate::risk::Limit;
     use crate::units::{Step, Ticks};
 
     /// A picture with something in every field: one instrument, two quotes, a bought 0.003 BTC.
@@ -434,7 +440,9 @@ pub(super) mod testing {
         };
         it.quotes = vec![quote("buy", "64011.80"), quote("sell", "64013.40")];
         it.position = rules.qty_text(Lots(300));
-        it.limits = vec![LimitUse::of_lots("position_max_base", &rules, Lots(300), Lots(1_000))];
+        let (limit, whose) = (Limit::PositionLong, Whose::Instrument(InstrumentId(0)));
+        let used = engine::LimitUse { limit, whose, value: Some(300), max: 1_000, is_money: false };
+        it.limits = vec![LimitUse::of(&used, Some(&rules))];
         it.strategy = "avellaneda-stoikov".to_owned();
         it.decision_age_ms = Some(120);
         it.level_share_max = 0.125;

@@ -14,9 +14,9 @@ use crate::exchange::paper::Paper;
 use crate::market::{
     Book, FeedEvent, FeedEventKind, Instrument, InstrumentId, Kind, Level, Mark, MarketEvent, MarketEventKind,
 };
-use crate::order::{Order, OrderState};
+use crate::order::{Order, OrderId, OrderState};
 use crate::portfolio::Ledger;
-use crate::risk::RefusalCode;
+use crate::risk::{RefusalCode, Stake};
 use crate::rng::Stream;
 use crate::signal::{Signals, Top};
 use crate::strategy::{Wanted, Why};
@@ -52,6 +52,8 @@ pub(super) struct Desk {
     /// What has accrued since it was last said, with the rate and price of the last of it.
     accrued: Option<FundingPayment>,
     pub venue: Paper,
+    /// What was at stake when there was last a price.
+    pub last_stake: Stake,
     /// Those that may still trade.
     pub orders: Vec<Order>,
     pub last_news: LocalTime,
@@ -95,6 +97,7 @@ impl Desk {
             meter: Meter::default(),
             accrued: None,
             venue: Paper::new(id, spec.paper.clone(), latency),
+            last_stake: Stake::default(),
             orders: Vec::new(),
             last_news: LocalTime::default(),
             decide_at: LocalTime::default(),
@@ -283,6 +286,15 @@ impl Desk {
         self.orders.iter().filter(|o| o.side == side).map(|o| o.remaining).sum()
     }
 
+    /// Our highest bid and lowest ask that may rest, leaving one order out.
+    pub fn own_best(&self, except: Option<OrderId>) -> [Option<Ticks>; 2] {
+        Side::BOTH.map(|side| {
+            let ours = self.orders.iter().filter(|o| o.side == side && o.kind.may_rest() && Some(o.id) != except);
+            let prices = ours.map(|o| o.price);
+            if side == Side::Bid { prices.max() } else { prices.min() }
+        })
+    }
+
     /// Orders of these sides (bid, ask) that may rest and are not leaving yet.
     pub fn to_pull(&self, sides: [bool; 2]) -> impl Iterator<Item = &Order> {
         self.orders
@@ -314,10 +326,36 @@ impl Desk {
 
     /// Equity in quote currency, in which losses are limited.
     pub fn equity_in_quote(&self) -> Money {
+        self.in_quote(self.ledger.equity())
+    }
+
+    /// An amount of settlement currency in quote currency; zero before the first price of an inverse contract.
+    fn in_quote(&self, amount: Money) -> Money {
         match self.rules.contract.kind {
-            Kind::Spot | Kind::Linear => self.ledger.equity(),
-            Kind::Inverse => self.price().map_or(Money::ZERO, |price| self.rules.in_quote(self.ledger.equity(), price)),
+            Kind::Spot | Kind::Linear => amount,
+            Kind::Inverse => self.price().map_or(Money::ZERO, |price| self.rules.in_quote(amount, price)),
         }
+    }
+
+    /// Volatility in hundredths of a basis point of the mid per √s, once it is known.
+    pub fn volatility_centibps(&self) -> Option<i64> {
+        let (top, sigma) = self.top.zip(self.signals.volatility().ready())?;
+        Some((sigma * 2_000_000.0 / top.twice_mid().max(1) as f64) as i64)
+    }
+
+    /// Fees paid, in quote currency.
+    pub fn fees_in_quote(&self) -> Money {
+        self.in_quote(self.ledger.fees())
+    }
+
+    /// Profit of what is closed, less fees and funding, in quote currency.
+    pub fn settled_in_quote(&self) -> Money {
+        self.in_quote(self.ledger.realised() - self.ledger.fees() - self.ledger.funding())
+    }
+
+    /// The next funding payment at the rate in force, in quote currency; positive is paid.
+    pub fn funding_due(&self) -> Money {
+        self.in_quote(self.meter.next(&self.rules, self.ledger.position()))
     }
 
     /// What the position is worth in quote currency, without its sign; `None` before the first price.

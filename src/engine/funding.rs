@@ -52,6 +52,13 @@ impl Meter {
         self.mark
     }
 
+    /// What the next payment comes to at the rate and price in force, in settlement currency; zero where unknown. Of
+    /// what accrues, that of a whole period.
+    pub fn next(&self, rules: &Instrument, position: Lots) -> Money {
+        let Some(funding) = self.funding.filter(|_| position != Lots::ZERO) else { return Money::ZERO };
+        self.price(&funding).map_or(Money::ZERO, |price| paid(rules.worth(price, position), funding.rate))
+    }
+
     /// Takes in what a venue says of its contract, at `now` on its clock where it has one.
     pub fn hear(&mut self, news: &Mark, now: Option<VenueTime>, rules: &Instrument, position: Lots) -> Passed {
         let passed = match self.funding {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::market::{FeedEvent, MarketEvent};
-use crate::risk::{RiskLimits, RiskState};
+use crate::risk::{RiskLimits, RiskState, Score, Trip};
 use crate::units::{LocalTime, Lots, Money};
 
 /// One input with its place in the order of things.
@@ -71,6 +71,10 @@ pub struct Carried {
     pub positions: Vec<Lots>,
     /// Average entry cost of each position (`Σ price × qty`, signed like the position).
     pub costs: Vec<Money>,
-    /// In force then.
+    /// What an operator had asked for.
     pub state: RiskState,
+    /// Profit, losses and fees of the account so far.
+    pub score: Option<Score>,
+    /// Limits that were passed and have not ended.
+    pub trips: Vec<Trip>,
 }

@@ -8,7 +8,7 @@ use crate::exchange::paper::Paper;
 use crate::market::{Book, Instrument, InstrumentId};
 use crate::order::Order;
 use crate::portfolio::Balance;
-use crate::risk::{RiskLimits, RiskState};
+use crate::risk::{Breakers, RiskLimits, RiskState};
 use crate::signal::{Signals, Top};
 use crate::strategy::{Wanted, Why};
 use crate::units::{LocalTime, Money, Nanos};
@@ -47,6 +47,16 @@ impl Session {
     /// What the risk book lets through.
     pub fn risk_state(&self) -> RiskState {
         self.gate.state()
+    }
+
+    /// What the risk book lets through of an instrument.
+    pub fn risk_state_of(&self, id: InstrumentId) -> RiskState {
+        self.gate.state_of(id)
+    }
+
+    /// What has gone beyond its limit, and the measures of those that move by themselves.
+    pub fn breakers(&self) -> &Breakers {
+        self.gate.breakers()
     }
 
     /// Limits in force.
@@ -152,7 +162,9 @@ impl Session {
             from: from.to_owned(),
             positions: self.desks.iter().map(|d| d.ledger.position()).collect(),
             costs: self.desks.iter().map(|d| d.ledger.cost()).collect(),
-            state: self.gate.state(),
+            state: self.gate.asked(),
+            score: Some(self.score()),
+            trips: self.gate.breakers().trips().to_vec(),
         }
     }
 }

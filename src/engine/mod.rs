@@ -2,14 +2,17 @@
 
 mod desk;
 mod funding;
+mod guard;
 pub mod input;
 mod look;
 pub mod output;
 pub mod session;
 pub mod spec;
+mod uses;
 pub mod working;
 
 pub use input::{Carried, Command, Input, Stamped};
 pub use output::{BookState, EquityMark, FundingPayment, Output};
 pub use session::{Mode, Session};
 pub use spec::{DeskSpec, QuotingSpec, SessionSpec};
+pub use uses::{LimitUse, Whose};

@@ -40,9 +40,11 @@ pub enum Output {
     },
     /// The venue's word reached us.
     Heard(Report),
-    /// The risk book changed its mind.
+    /// A limit was passed or is respected again, or an operator asked for a state.
     Risk {
-        /// From now on.
+        /// Whose; `None` is the whole book.
+        instrument: Option<InstrumentId>,
+        /// In force for it from now on, everything counted in.
         state: RiskState,
         /// Why.
         reason: String,

@@ -20,10 +20,10 @@ use crate::exchange::Venue;
 use crate::market::{Instrument, InstrumentId, MarketEvent, MarketEventKind};
 use crate::order::{Order, OrderId, OrderKind, OrderState, Report, ReportKind, Request};
 use crate::portfolio::Ledger;
-use crate::risk::{Exposure, Gate, RiskState};
+use crate::risk::{BookReading, Change, Exposure, Gate, Others, RiskState};
 use crate::signal::Top;
 use crate::strategy::{Decision, Idle, Quote, Strategies, View, Wanted};
-use crate::units::{LocalTime, Lots, Money, Nanos, Side, Ticks};
+use crate::units::{LocalTime, Lots, Nanos, Side, Ticks};
 
 /// A deterministic trading session over many instruments under one risk book.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,13 +38,16 @@ pub struct Session {
     equity_every: Nanos,
     next_equity: LocalTime,
     orders_made: u64,
+    /// What the book stood at when it was last weighed.
+    pub(super) weighed: Option<BookReading>,
     #[serde(skip)]
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
 }
 
 /// Buffers that live longer than one input; never part of the state.
 #[derive(Clone, Debug, Default)]
-struct Scratch {
+pub(super) struct Scratch {
+    pub(super) changes: Vec<Change>,
     heard: Vec<Report>,
     requests: Vec<Request>,
     bytes: Vec<u8>,
@@ -91,6 +94,7 @@ impl Session {
             equity_every: spec.equity_every,
             next_equity: LocalTime::default(),
             orders_made: 0,
+            weighed: None,
             scratch: Scratch::default(),
         }
     }
@@ -133,9 +137,8 @@ impl Session {
             }
             Input::Tick => {
                 self.hear_venues(out);
-                let stale_book_ms = self.gate.limits().stale_book_ms;
-                for desk in &mut self.desks {
-                    desk.age(self.now, stale_book_ms);
+                for (desk, limits) in self.desks.iter_mut().zip(&self.gate.limits().instruments) {
+                    desk.age(self.now, limits.stale_book_ms);
                     desk.signals.on_time(self.now);
                 }
             }
@@ -147,7 +150,7 @@ impl Session {
         for i in 0..self.desks.len() {
             self.judge_book(i, out);
         }
-        self.guard_loss(out);
+        self.guard(&input.input, out);
         self.pull_where_nothing_may_rest(out);
         if self.mode == Mode::Flattening {
             self.flatten(out);
@@ -160,11 +163,16 @@ impl Session {
 
     /// The instrument whose strategy should be asked now, if any.
     pub fn decision_due(&self) -> Option<InstrumentId> {
-        if self.mode != Mode::Quoting || self.gate.state() == RiskState::Halted {
+        if self.mode != Mode::Quoting {
             return None;
         }
-        let due =
-            |d: &&Desk| d.fresh && d.state == BookState::Live && self.now >= d.decide_at && d.spec.strategy.is_some();
+        let due = |d: &&Desk| {
+            d.fresh
+                && d.state == BookState::Live
+                && self.now >= d.decide_at
+                && d.spec.strategy.is_some()
+                && self.gate.state_of(d.id) != RiskState::Halted
+        };
         self.desks.iter().find(due).map(|d| d.id)
     }
 
@@ -258,9 +266,11 @@ impl Session {
             // A replacement ends the order it replaces, so it does not add to their number.
             alive: desk.orders.len() as u32 - u32::from(replaced.is_some()),
             replaced_side: replaced.map(|o| o.side),
+            own_best: desk.own_best(replaced.map(|o| o.id)),
             top: if desk.state == BookState::Live { desk.top } else { None },
             news_age: self.now.since(desk.last_news),
             flattening,
+            others: if self.gate.watches_exposure() { self.others(id) } else { Others::default() },
         };
         let side = match &request {
             Request::Place { side, .. } => Some(*side),
@@ -330,7 +340,8 @@ impl Session {
         let desk = &self.desks[index];
         if desk.recounts(rules) {
             let mut limits = self.gate.limits().clone();
-            for limit in [&mut limits.position_max[index], &mut limits.order_qty_max[index]] {
+            let own = &mut limits.instruments[index];
+            for limit in [&mut own.long_max, &mut own.short_max, &mut own.order_qty_max] {
                 *limit = match desk.lot_ratio(rules) {
                     Some(ratio) => Lots(limit.0.saturating_mul(ratio)),
                     None => Lots(rules.lot.count_floor(desk.rules.lot.value(limit.0))),
@@ -383,7 +394,9 @@ impl Session {
         if let ReportKind::Filled(fill) = &report.kind {
             desk.ledger.fill(&desk.rules, fill);
             desk.fresh = true;
+            self.note_fill(index, fill);
         }
+        let desk = &mut self.desks[index];
         // Room for whatever waited for this one to leave.
         desk.fresh |= matches!(report.kind, ReportKind::Cancelled { .. });
         desk.orders.retain(Order::is_alive);
@@ -418,26 +431,12 @@ impl Session {
         }
     }
 
-    fn guard_loss(&mut self, out: &mut Vec<Output>) {
-        let equity: Money = self.desks.iter().map(Desk::equity_in_quote).sum();
-        if self.gate.state() != RiskState::Halted && self.gate.loss_is_too_large(equity) {
-            let limit = self.gate.limits().loss_max.unwrap_or_default();
-            let reason = format!("LOSS_EXCEEDED value={:.2} limit={limit:.2} unit=quote", -equity);
-            self.change_state(RiskState::Halted, &reason, "risk", out);
-        }
-    }
-
-    fn change_state(&mut self, state: RiskState, reason: &str, by: &str, out: &mut Vec<Output>) {
-        self.gate.set_state(state);
-        self.say(Output::Risk { state, reason: reason.to_owned(), by: by.to_owned() }, out);
-    }
-
     /// Nothing rests while the book cannot be trusted, while halted, or when the operator wants nothing to; never
     /// more of a side than the limits in force leave it, which while reducing is what brings a position to zero.
     fn pull_where_nothing_may_rest(&mut self, out: &mut Vec<Output>) {
-        let may_quote = self.mode == Mode::Quoting && self.gate.state() != RiskState::Halted;
         for i in 0..self.desks.len() {
             let desk = &self.desks[i];
+            let may_quote = self.mode == Mode::Quoting && self.gate.state_of(desk.id) != RiskState::Halted;
             let all = !may_quote || desk.state != BookState::Live;
             let too_many = self.room(desk.id).map(|(side, room)| all || desk.resting(side) > room);
             if desk.orders.is_empty() || too_many == [false; 2] {
@@ -473,7 +472,7 @@ impl Session {
         let side = if position.0 > 0 { Side::Ask } else { Side::Bid };
         let touch = top.price(side.opposite());
         // Half the collar beyond the touch, but never beyond the collar: in a wide market that would be refused.
-        let limits = self.gate.limits();
+        let limits = &self.gate.limits().instruments[id.index()];
         let collar = i128::from(limits.collar_centibps) * i128::from(top.twice_mid()) / 2_000_000;
         let (touch, mid) = (i128::from(touch.0), i128::from(top.twice_mid()));
         let price = match side {
@@ -483,7 +482,7 @@ impl Session {
         let price = desk.rules.snap(side, Ticks(i64::try_from(price.max(1)).unwrap_or(i64::MAX)));
         let affordable = limits.order_notional_max.0 / desk.rules.notional_quote(price, Lots(1)).0.max(1);
         let affordable = Lots(i64::try_from(affordable).unwrap_or(i64::MAX));
-        let qty = position.abs().min(limits.order_qty_max[id.index()]).min(affordable).min(desk.rules.max_qty);
+        let qty = position.abs().min(limits.order_qty_max).min(affordable).min(desk.rules.max_qty);
         if qty < desk.rules.min_qty || qty <= Lots::ZERO {
             return;
         }
@@ -501,14 +500,13 @@ impl Session {
             Command::Restore(carried) => self.restore(carried, out),
             Command::Pause => self.mode = Mode::Paused,
             Command::Resume => {
-                self.mode = Mode::Quoting;
-                self.desks.iter_mut().for_each(|d| d.fresh = true);
-                if self.gate.state() != RiskState::Active {
-                    self.change_state(RiskState::Active, "resumed", by, out);
+                if self.resume_risk(by, out) {
+                    self.mode = Mode::Quoting;
+                    self.desks.iter_mut().for_each(|d| d.fresh = true);
                 }
             }
-            Command::Halt { reason } => self.change_state(RiskState::Halted, reason, by, out),
-            Command::Reduce { reason } => self.change_state(RiskState::Reducing, reason, by, out),
+            Command::Halt { reason } => self.ask_state(RiskState::Halted, reason, by, out),
+            Command::Reduce { reason } => self.ask_state(RiskState::Reducing, reason, by, out),
             Command::Flatten => self.mode = Mode::Flattening,
             Command::SetLimits(limits) => self.gate.set_limits(limits.for_instruments(self.desks.len())),
             Command::Stop => {
@@ -522,10 +520,7 @@ impl Session {
         for (desk, (position, cost)) in self.desks.iter_mut().zip(carried.positions.iter().zip(&carried.costs)) {
             desk.ledger = Ledger::carried(*position, *cost);
         }
-        if carried.state != RiskState::Active {
-            let reason = format!("carried over from {}", carried.from);
-            self.change_state(carried.state, &reason, "account", out);
-        }
+        self.restore_risk(carried, out);
     }
 
     fn say_equity(&mut self, out: &mut Vec<Output>) {
@@ -541,7 +536,7 @@ impl Session {
     }
 
     /// Nothing leaves without being chained.
-    fn say(&mut self, output: Output, out: &mut Vec<Output>) {
+    pub(super) fn say(&mut self, output: Output, out: &mut Vec<Output>) {
         let mut bytes = std::mem::take(&mut self.scratch.bytes);
         bytes.clear();
         self.scratch.bytes = postcard::to_extend(&output, bytes).expect("outputs serialise");

@@ -15,7 +15,7 @@ use super::lock::Lock;
 use crate::digest::canonical_bytes;
 use crate::engine::Carried;
 use crate::order::Order;
-use crate::risk::RiskLimits;
+use crate::risk::{RiskLimits, Score};
 use crate::units::{LocalTime, Step};
 
 /// Well below the 4 KiB above which sled loses data in a power cut.
@@ -32,6 +32,10 @@ pub struct AccountState {
     pub carried: Carried,
     /// Orders that could still trade when this was saved; they died with the paper exchange.
     pub working: Vec<Order>,
+    /// Whether all of it was earned on the simulated exchange, which is worth nothing on a real one.
+    pub simulated: bool,
+    /// The score on the other kind of exchange.
+    pub score_elsewhere: Option<Score>,
     /// Limits in force.
     pub limits: Option<RiskLimits>,
     /// Why trading is halted, if it is.

@@ -10,7 +10,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::limits::RiskLimits;
+use super::breakers::Breakers;
+use super::bucket::Bucket;
+use super::limits::{ExposureLimits, RiskLimits};
+use super::rule::Limit;
 use super::state::RiskState;
 use crate::market::{Instrument, InstrumentId};
 use crate::order::{OrderKind, Request};
@@ -53,12 +56,63 @@ pub struct Exposure<'a> {
     pub alive: u32,
     /// Side of the order a replacement ends.
     pub replaced_side: Option<Side>,
+    /// Our highest bid and our lowest ask that may rest, leaving out one that the request replaces.
+    pub own_best: [Option<Ticks>; 2],
     /// Best bid and ask while the book is trusted, else `None`: nothing may be placed then.
     pub top: Option<Top>,
     /// Since the last news of this instrument's market.
     pub news_age: Nanos,
     /// Whether an operator asked to bring the position to zero: the one order a halt lets through.
     pub flattening: bool,
+    /// The other instruments; looked at only where [`Gate::watches_exposure`].
+    pub others: Others,
+}
+
+/// What is at stake in all other instruments, in account currency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    /// Of the same venue.
+    pub venue: Stake,
+    /// Of the whole book.
+    pub book: Stake,
+    /// Capital and this session's profit; `None` without a capital.
+    pub worth: Option<Money>,
+}
+
+/// Positions and open orders as money.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stake {
+    /// Sum over instruments of the larger of long and short, if every open order of one side were filled.
+    pub gross: Money,
+    /// Longs less shorts.
+    pub net: Money,
+    /// All bids that may still trade.
+    pub buying: Money,
+    /// All asks that may still trade.
+    pub selling: Money,
+}
+
+impl Stake {
+    /// One instrument's, from the worth of its position (signed), its bids and its asks.
+    pub fn of(position: Money, buying: Money, selling: Money) -> Self {
+        let gross = (position + buying).abs().max((position - selling).abs());
+        Self { gross, net: position, buying, selling }
+    }
+
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            gross: self.gross + other.gross,
+            net: self.net + other.net,
+            buying: self.buying + other.buying,
+            selling: self.selling + other.selling,
+        }
+    }
+
+    /// Net exposure if the orders of the worse side were filled.
+    pub fn net_worst(self) -> Money {
+        (self.net + self.buying).abs().max((self.net - self.selling).abs())
+    }
 }
 
 /// Why the gate said no. `Display` gives the reason code with its numbers.
@@ -72,7 +126,7 @@ pub struct Refusal {
     pub limit: i64,
 }
 
-/// The rules, by name.
+/// What said no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RefusalCode {
     /// Halted: nothing is placed.
@@ -81,20 +135,8 @@ pub enum RefusalCode {
     StateReducing,
     /// The book is not trusted.
     BookNotLive,
-    /// The market has been silent for too long.
-    BookStale,
-    /// Larger than a single order may be, in lots.
-    OrderQty,
-    /// Worth more than a single order may be, in quote currency.
-    OrderNotional,
-    /// Filling everything that may trade would pass the position limit, in lots.
-    PositionLimit,
-    /// Too many orders alive.
-    OpenOrders,
-    /// Too many placements per second.
-    OrderRate,
-    /// Too far from the mid, in hundredths of a basis point.
-    PriceCollar,
+    /// A limit.
+    Limit(Limit),
 }
 
 impl RefusalCode {
@@ -104,25 +146,15 @@ impl RefusalCode {
             RefusalCode::StateHalted => "STATE_HALTED",
             RefusalCode::StateReducing => "STATE_REDUCING",
             RefusalCode::BookNotLive => "BOOK_NOT_LIVE",
-            RefusalCode::BookStale => "BOOK_STALE",
-            RefusalCode::OrderQty => "ORDER_QTY_EXCEEDED",
-            RefusalCode::OrderNotional => "ORDER_NOTIONAL_EXCEEDED",
-            RefusalCode::PositionLimit => "POSITION_LIMIT_EXCEEDED",
-            RefusalCode::OpenOrders => "OPEN_ORDERS_EXCEEDED",
-            RefusalCode::OrderRate => "ORDER_RATE_EXCEEDED",
-            RefusalCode::PriceCollar => "PRICE_COLLAR_EXCEEDED",
+            RefusalCode::Limit(limit) => limit.rule().code,
         }
     }
 
     fn unit(self) -> &'static str {
         match self {
-            RefusalCode::StateHalted | RefusalCode::StateReducing | RefusalCode::BookNotLive => "",
-            RefusalCode::BookStale => " unit=ms",
-            RefusalCode::OrderQty | RefusalCode::PositionLimit => " unit=lots",
-            RefusalCode::OrderNotional => " unit=quote",
-            RefusalCode::OpenOrders => " unit=orders",
-            RefusalCode::OrderRate => " unit=per_s",
-            RefusalCode::PriceCollar => " unit=0.01bps",
+            RefusalCode::StateHalted | RefusalCode::BookNotLive => "",
+            RefusalCode::StateReducing => "lots",
+            RefusalCode::Limit(limit) => limit.rule().unit,
         }
     }
 }
@@ -130,32 +162,35 @@ impl RefusalCode {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.code.word())?;
-        if matches!(self.code, RefusalCode::StateHalted | RefusalCode::BookNotLive) {
-            return Ok(());
+        match self.code.unit() {
+            "" => Ok(()),
+            unit => write!(f, " value={} limit={} unit={unit}", self.value, self.limit),
         }
-        write!(f, " value={} limit={}{}", self.value, self.limit, self.code.unit())
     }
 }
 
-/// Limits, state, and the token bucket of the order rate.
+/// Limits, state, and the token buckets of the rates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gate {
     limits: RiskLimits,
-    state: RiskState,
-    /// Placements still allowed, in nanoseconds of refill (one placement costs `1e9 / rate`, so cost is `1e9` of
-    /// `rate × elapsed`).
-    tokens: i64,
-    refilled: LocalTime,
+    /// What an operator asked for.
+    asked: RiskState,
+    breakers: Breakers,
+    orders: Bucket,
+    cancels: Bucket,
 }
 
-/// One placement, in the bucket's unit.
-const TOKEN: i64 = 1_000_000_000;
-
 impl Gate {
-    /// A gate with its bucket full.
+    /// A gate with its buckets full.
     pub fn new(limits: RiskLimits) -> Self {
-        let tokens = i64::from(limits.order_rate_max_per_s) * TOKEN;
-        Self { limits, state: RiskState::Active, tokens, refilled: LocalTime::default() }
+        let rates = rates(&limits);
+        Self {
+            breakers: Breakers::new(limits.instruments.len()),
+            limits,
+            asked: RiskState::Active,
+            orders: Bucket::full(rates.0),
+            cancels: Bucket::full(rates.1),
+        }
     }
 
     /// Limits in force.
@@ -163,33 +198,58 @@ impl Gate {
         &self.limits
     }
 
-    /// State in force.
+    /// What has gone beyond its limit by itself.
+    pub fn breakers(&self) -> &Breakers {
+        &self.breakers
+    }
+
+    /// The breakers, to weigh and to measure, with the limits they need.
+    pub fn breakers_mut(&mut self) -> (&mut Breakers, &RiskLimits) {
+        (&mut self.breakers, &self.limits)
+    }
+
+    /// State of the whole book.
     pub fn state(&self) -> RiskState {
-        self.state
+        self.asked.max(self.breakers.state_of(None))
     }
 
-    /// Puts a state in force.
-    pub fn set_state(&mut self, state: RiskState) {
-        self.state = state;
+    /// State of an instrument, the book's counted in.
+    pub fn state_of(&self, instrument: InstrumentId) -> RiskState {
+        self.asked.max(self.breakers.state_of(Some(instrument)))
     }
 
-    /// Puts limits in force; state and bucket carry on.
+    /// What an operator asked for.
+    pub fn asked(&self) -> RiskState {
+        self.asked
+    }
+
+    /// An operator asks for a state.
+    pub fn ask(&mut self, state: RiskState) {
+        self.asked = state;
+    }
+
+    /// Puts limits in force; states, measures and buckets carry on.
     pub fn set_limits(&mut self, limits: RiskLimits) {
-        self.tokens = self.tokens.min(i64::from(limits.order_rate_max_per_s) * TOKEN);
+        let rates = rates(&limits);
+        self.orders.cut(rates.0);
+        self.cancels.cut(rates.1);
         self.limits = limits;
     }
 
-    /// Whether the whole book has lost more than it may.
-    pub fn loss_is_too_large(&self, equity: Money) -> bool {
-        self.limits.loss_max.is_some_and(|max| -equity > max)
+    /// Whether any limit is on the worth of several positions together.
+    pub fn watches_exposure(&self) -> bool {
+        let book = &self.limits.book;
+        !self.limits.venues.is_empty()
+            || book.exposure != ExposureLimits::default()
+            || book.leverage_max_centi.is_some()
     }
 
     /// How much more may be bought or sold before the position limit, if nothing rested; what would bring the
     /// position to zero while reducing, and nothing while halted.
     pub fn room(&self, instrument: InstrumentId, position: Lots, side: Side) -> Lots {
         let held = Lots(position.0 * side.sign());
-        let room = match self.state {
-            RiskState::Active => self.limits.position_max[instrument.index()] - held,
+        let room = match self.state_of(instrument) {
+            RiskState::Active => self.limits.instruments[instrument.index()].position_max(side) - held,
             RiskState::Reducing => -held,
             RiskState::Halted => Lots::ZERO,
         };
@@ -198,6 +258,7 @@ impl Gate {
 
     /// Judges a request; the first broken rule refuses it.
     pub fn approve(&mut self, request: Request, exposure: &Exposure<'_>) -> Result<Approved<Request>, Refusal> {
+        let (order_rate, cancel_rate) = rates(&self.limits);
         match &request {
             Request::Cancel { .. } => {}
             &Request::Place { side, price, qty, kind, .. } => self.judge(side, price, qty, kind, exposure)?,
@@ -205,6 +266,12 @@ impl Gate {
                 let side = exposure.replaced_side.expect("a replacement names one of our living orders");
                 self.judge(side, price, qty, OrderKind::PostOnly, exposure)?;
             }
+        }
+        if !matches!(request, Request::Cancel { .. }) {
+            self.orders.take(order_rate);
+        }
+        if !matches!(request, Request::Place { .. }) {
+            self.cancels.take(cancel_rate);
         }
         Ok(Approved(request))
     }
@@ -218,14 +285,15 @@ impl Gate {
         exposure: &Exposure<'_>,
     ) -> Result<(), Refusal> {
         let refuse = |code, value, limit| Err(Refusal { code, value, limit });
-        let limits = &self.limits;
+        let beyond = |limit, value, max| refuse(RefusalCode::Limit(limit), value, max);
+        let limits = &self.limits.instruments[exposure.instrument.index()];
         // What could still be sold of a long position (bought of a short one) without turning it round.
         let resting = match side {
             Side::Bid => exposure.buying,
             Side::Ask => exposure.selling,
         };
         let reducible = (-exposure.position.0 * side.sign() - resting.0).max(0);
-        match self.state {
+        match self.state_of(exposure.instrument) {
             RiskState::Active => {}
             RiskState::Halted if exposure.flattening && !kind.may_rest() && qty.0 <= reducible => {}
             RiskState::Halted => return refuse(RefusalCode::StateHalted, 0, 0),
@@ -234,45 +302,112 @@ impl Gate {
         }
         let Some(top) = exposure.top else { return refuse(RefusalCode::BookNotLive, 0, 0) };
         if exposure.news_age > Nanos::from_ms(i64::from(limits.stale_book_ms)) {
-            return refuse(RefusalCode::BookStale, exposure.news_age.ms(), i64::from(limits.stale_book_ms));
+            return beyond(Limit::StaleBook, exposure.news_age.ms(), i64::from(limits.stale_book_ms));
         }
-        let qty_max = limits.order_qty_max[exposure.instrument.index()];
-        if qty > qty_max {
-            return refuse(RefusalCode::OrderQty, qty.0, qty_max.0);
+        if qty > limits.order_qty_max {
+            return beyond(Limit::OrderQty, qty.0, limits.order_qty_max.0);
         }
         let notional = exposure.rules.notional_quote(price, qty);
         if notional > limits.order_notional_max {
-            let whole = |m: Money| i64::try_from(m.0 / Money::PER_QUOTE).unwrap_or(i64::MAX);
-            return refuse(RefusalCode::OrderNotional, whole(notional), whole(limits.order_notional_max));
+            return beyond(Limit::OrderNotional, whole(notional), whole(limits.order_notional_max));
         }
         let worst = (exposure.position.0 * side.sign() + resting.0).saturating_add(qty.0);
-        let position_max = limits.position_max[exposure.instrument.index()];
+        let position_max = limits.position_max(side);
         if worst > position_max.0 {
-            return refuse(RefusalCode::PositionLimit, worst, position_max.0);
+            let limit = if side == Side::Bid { Limit::PositionLong } else { Limit::PositionShort };
+            return beyond(limit, worst, position_max.0);
         }
         if exposure.alive >= limits.open_orders_max {
-            return refuse(RefusalCode::OpenOrders, i64::from(exposure.alive) + 1, i64::from(limits.open_orders_max));
+            return beyond(Limit::OpenOrders, i64::from(exposure.alive) + 1, i64::from(limits.open_orders_max));
         }
-        // |price - mid| / mid in hundredths of a basis point, in integers.
-        let distance = (2 * i128::from(price.0) - i128::from(top.twice_mid())).abs() * 1_000_000;
-        let distance = i64::try_from(distance / i128::from(top.twice_mid().max(1))).unwrap_or(i64::MAX);
+        let distance = centibps(2 * i128::from(price.0) - i128::from(top.twice_mid()), top);
         if distance > i64::from(limits.collar_centibps) {
-            return refuse(RefusalCode::PriceCollar, distance, i64::from(limits.collar_centibps));
+            return beyond(Limit::Collar, distance, i64::from(limits.collar_centibps));
         }
-        self.take_token(exposure.now)
-    }
-
-    fn take_token(&mut self, now: LocalTime) -> Result<(), Refusal> {
-        let rate = i64::from(self.limits.order_rate_max_per_s);
-        let elapsed = now.since(self.refilled).0.clamp(0, TOKEN);
-        self.refilled = now;
-        self.tokens = (self.tokens + elapsed * rate).min(rate * TOKEN);
-        if self.tokens < TOKEN {
-            return Err(Refusal { code: RefusalCode::OrderRate, value: rate + 1, limit: rate });
+        if let (Some(other), true, 1..) =
+            (exposure.own_best[side.opposite() as usize], kind.may_rest(), limits.spread_min_centibps)
+        {
+            let apart = centibps(2 * i128::from((other.0 - price.0) * side.sign()), top);
+            let apart = if (other.0 - price.0) * side.sign() < 0 { -apart } else { apart };
+            if apart < i64::from(limits.spread_min_centibps) {
+                return beyond(Limit::SpreadMin, apart, i64::from(limits.spread_min_centibps));
+            }
         }
-        self.tokens -= TOKEN;
+        if self.watches_exposure() {
+            self.judge_exposure(side, qty, top, exposure)?;
+        }
+        let (order_rate, cancel_rate) = rates(&self.limits);
+        if !self.orders.has_one(order_rate, exposure.now) {
+            return beyond(Limit::OrderRate, i64::from(order_rate) + 1, i64::from(order_rate));
+        }
+        if !self.cancels.has_one(cancel_rate, exposure.now) {
+            return beyond(Limit::CancelRate, i64::from(cancel_rate) + 1, i64::from(cancel_rate));
+        }
         Ok(())
     }
+
+    /// Worth of everything, were this order to rest too. What does not make the worst case worse may pass any limit.
+    fn judge_exposure(&self, side: Side, qty: Lots, top: Top, exposure: &Exposure<'_>) -> Result<(), Refusal> {
+        let limits = &self.limits.instruments[exposure.instrument.index()];
+        let worth =
+            |lots: Lots| limits.in_account(exposure.rules.notional_quote(Ticks(top.twice_mid() / 2), lots.abs()));
+        let position = if exposure.position.0 < 0 { -worth(exposure.position) } else { worth(exposure.position) };
+        let (buying, selling) = (worth(exposure.buying), worth(exposure.selling));
+        let before = Stake::of(position, buying, selling);
+        let after = match side {
+            Side::Bid => Stake::of(position, buying + worth(qty), selling),
+            Side::Ask => Stake::of(position, buying, selling + worth(qty)),
+        };
+        let weigh = |limit, before: Money, after: Money, max: Option<Money>| match max {
+            Some(max) if after > max && after > before => {
+                Err(Refusal { code: RefusalCode::Limit(limit), value: whole(after), limit: whole(max) })
+            }
+            Some(_) | None => Ok(()),
+        };
+        let others = &exposure.others;
+        let (venue, book) =
+            ((others.venue.and(before), others.venue.and(after)), (others.book.and(before), others.book.and(after)));
+        let of_venue = self.limits.venues.get(&exposure.rules.venue).copied().unwrap_or_default();
+        let of_book = &self.limits.book;
+        weigh(Limit::VenueGross, venue.0.gross, venue.1.gross, of_venue.gross_max)?;
+        weigh(Limit::VenueNet, venue.0.net_worst(), venue.1.net_worst(), of_venue.net_max)?;
+        weigh(Limit::BookGross, book.0.gross, book.1.gross, of_book.exposure.gross_max)?;
+        weigh(Limit::BookNet, book.0.net_worst(), book.1.net_worst(), of_book.exposure.net_max)?;
+        if let (Some(worth), Some(max)) = (others.worth, of_book.leverage_max_centi) {
+            let (before, after) = (leverage(book.0.gross, worth), leverage(book.1.gross, worth));
+            if after > i64::from(max) && after > before {
+                return Err(Refusal { code: RefusalCode::Limit(Limit::Leverage), value: after, limit: i64::from(max) });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gross exposure by what the account is worth, in hundredths; as much as can be said of one that is worth nothing.
+pub fn leverage(gross: Money, worth: Money) -> i64 {
+    if gross == Money::ZERO {
+        return 0;
+    }
+    match worth.0 {
+        ..=0 => i64::MAX,
+        worth => i64::try_from(gross.0 / (worth / 100).max(1)).unwrap_or(i64::MAX),
+    }
+}
+
+/// A distance of twice so many ticks, without its sign, in hundredths of a basis point of the mid, in integers.
+fn centibps(twice: i128, top: Top) -> i64 {
+    let parts = twice.abs() * 1_000_000 / i128::from(top.twice_mid().max(1));
+    i64::try_from(parts).unwrap_or(i64::MAX)
+}
+
+/// Whole units of money.
+fn whole(amount: Money) -> i64 {
+    i64::try_from(amount.0 / Money::PER_QUOTE).unwrap_or(i64::MAX)
+}
+
+/// Orders and cancellations a second.
+fn rates(limits: &RiskLimits) -> (u32, u32) {
+    (limits.book.order_rate_max_per_s, limits.book.cancel_rate_max_per_s.unwrap_or(u32::MAX / 2))
 }
 
 #[cfg(test)]

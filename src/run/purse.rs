@@ -6,8 +6,8 @@
 
 use crate::engine::{Carried, Session, SessionSpec};
 use crate::journal::{Account, AccountState, JournalError};
-use crate::market::Instrument;
-use crate::risk::RiskState;
+use crate::market::{Instrument, InstrumentId};
+use crate::risk::{RiskState, Score, Trip};
 use crate::units::{Lots, Money, Step};
 
 /// An account in the hands of a session.
@@ -17,6 +17,8 @@ pub struct Purse {
     simulated: bool,
     /// Held in instruments this session does not trade.
     elsewhere: Vec<Holding>,
+    /// On the other kind of exchange.
+    score_elsewhere: Option<Score>,
 }
 
 /// A position and what it cost.
@@ -43,15 +45,20 @@ pub struct BetweenLots {
 impl Purse {
     /// Takes the account of a session over `spec`, and what it brings; `None` if it brings nothing.
     pub fn take(account: Account, spec: &SessionSpec, simulated: bool) -> Result<(Self, Option<Carried>), PurseError> {
-        let (held, from, state) = match account.load()? {
-            Some(state) => (holdings(&state), state.session, state.carried.state),
-            None => (Vec::new(), String::new(), RiskState::Active),
-        };
+        let known = account.load()?.unwrap_or_default();
         let rules: Vec<_> = spec.desks.iter().map(|d| &d.rules).collect();
-        let (carried, elsewhere) = carry(held, &rules, simulated)?;
-        let carried = Carried { from, state, ..carried };
-        let nothing = carried.positions.iter().all(|p| *p == Lots::ZERO) && state == RiskState::Active;
-        Ok((Self { account, simulated, elsewhere }, (!nothing).then_some(carried)))
+        let (carried, elsewhere) = carry(holdings(&known), &rules, simulated)?;
+        let trips = trips(&known, &rules, simulated);
+        let (mut score, mut score_elsewhere) = (known.carried.score, known.score_elsewhere);
+        if known.simulated != simulated {
+            std::mem::swap(&mut score, &mut score_elsewhere);
+        }
+        let carried = Carried { from: known.session, state: known.carried.state, score, trips, ..carried };
+        let nothing = carried.positions.iter().all(|p| *p == Lots::ZERO)
+            && carried.state == RiskState::Active
+            && carried.trips.is_empty()
+            && score.is_none();
+        Ok((Self { account, simulated, elsewhere, score_elsewhere }, (!nothing).then_some(carried)))
     }
 
     /// Puts a session's positions and risk state into the account.
@@ -70,6 +77,8 @@ impl Purse {
             instruments,
             lots,
             carried,
+            simulated: self.simulated,
+            score_elsewhere: self.score_elsewhere,
             working: session.all_orders().cloned().collect(),
             limits: Some(session.limits().clone()),
             halted: (session.risk_state() == RiskState::Halted).then(|| why.to_owned()),
@@ -91,6 +100,21 @@ pub enum PurseError {
 
 fn name(rules: &Instrument, simulated: bool) -> String {
     if simulated { format!("simulated {}", rules.label()) } else { rules.label() }
+}
+
+/// What is beyond its limit, in this session's instruments. The book's trips are of the kind of exchange they happened on.
+fn trips(known: &AccountState, rules: &[&Instrument], simulated: bool) -> Vec<Trip> {
+    let here = |trip: &Trip| match trip.instrument {
+        None => (known.simulated == simulated).then(|| trip.clone()),
+        Some(id) => {
+            let label = known.instruments.get(id.index())?;
+            let index = rules.iter().position(|rules| name(rules, simulated) == *label)?;
+            let mut trip = trip.clone();
+            trip.instrument = Some(InstrumentId(u16::try_from(index).ok()?));
+            Some(trip)
+        }
+    };
+    known.carried.trips.iter().filter_map(here).collect()
 }
 
 fn holdings(state: &AccountState) -> Vec<Holding> {

@@ -54,7 +54,9 @@ impl Case {
 
 /// Keys without a built-in value that are not a venue's or an instrument's.
 fn is_optional(path: &str) -> bool {
-    path == "paper.latency_file" || path.starts_with("paper.cancel.") || path.starts_with("paper.replace.")
+    matches!(path, "paper.latency_file" | "risk.short_max_base")
+        || path.starts_with("paper.cancel.")
+        || path.starts_with("paper.replace.")
 }
 
 #[test]
@@ -64,7 +66,8 @@ fn what_is_built_in_is_complete_and_without_mistakes() {
         let missing: Vec<&str> = KEYS
             .iter()
             .map(|k| k.path)
-            .filter(|path| !path.starts_with("risk.instruments") && !path.ends_with("_fee_bps"))
+            .filter(|path| !path.starts_with("risk.") || !path.contains('*'))
+            .filter(|path| !path.ends_with("_fee_bps"))
             .filter(|path| !is_optional(path) && !path.starts_with("paper.fee_tiers"))
             .filter(|path| VenueId::ALL.iter().any(|v| loaded.origin(&path.replace('*', v.name())).is_none()))
             .collect();
@@ -287,11 +290,14 @@ fn limits_are_in_each_instruments_own_lots_or_refused() {
     let loaded = case(&[("risk.toml", own)]).load().unwrap();
     let limits = loaded.risk_limits(&[btc.clone(), doge.clone()]).unwrap();
     // 0.05 / 0.00001 = 5000 lots; 50 000.9 / 1, rounded down.
-    assert_eq!(limits.position_max, [Lots(5_000), Lots(50_000)]);
-    assert_eq!(limits.order_qty_max, [Lots(2_000), Lots(100)]);
-    assert_eq!((limits.collar_centibps, limits.loss_max.unwrap().to_string().as_str()), (20_000, "500"));
+    let sizes: Vec<_> = limits.instruments.iter().map(|own| (own.long_max, own.short_max, own.order_qty_max)).collect();
+    assert_eq!(sizes, [(Lots(5_000), Lots(5_000), Lots(2_000)), (Lots(50_000), Lots(50_000), Lots(100))]);
+    assert_eq!(
+        (limits.instruments[0].collar_centibps, limits.book.loss_max.unwrap().to_string().as_str()),
+        (20_000, "500")
+    );
     let none = case(&[]).set("risk.loss_max_quote=0").load().unwrap();
-    assert_eq!(none.risk_limits(std::slice::from_ref(&btc)).unwrap().loss_max, None);
+    assert_eq!(none.risk_limits(std::slice::from_ref(&btc)).unwrap().book.loss_max, None);
     let said = case(&[]).load().unwrap().risk_limits(&[btc, doge]).unwrap_err().to_string();
     assert!(said.contains("risk.position_max_base: 0.05 is less than one lot of binance-spot:DOGEUSDT, 1"), "{said}");
     assert!(said.contains("hint: set risk.instruments.\"binance-spot:DOGEUSDT\".position_max_base"), "{said}");
@@ -311,7 +317,8 @@ fn an_inverse_contract_needs_limits_of_its_own_in_quote_units() {
     };
     // 5 005 USD are 500 contracts of 10, rounded down.
     let limits = said(&["position_max_quote=5005", "order_qty_max_quote=1000"], &inverse).unwrap();
-    assert_eq!((limits.position_max, limits.order_qty_max), (vec![Lots(500)], vec![Lots(100)]));
+    let own = &limits.instruments[0];
+    assert_eq!((own.long_max, own.short_max, own.order_qty_max), (Lots(500), Lots(500), Lots(100)));
     let missing = said(&["position_max_quote=5000"], &inverse).unwrap_err();
     assert!(missing.contains("risk.order_qty_max_base: says nothing of deribit:BTC-PERPETUAL"), "{missing}");
     assert!(missing.contains("hint: set risk.instruments.\"deribit:BTC-PERPETUAL\".order_qty_max_quote"), "{missing}");

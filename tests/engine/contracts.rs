@@ -85,7 +85,7 @@ fn what_accrues_is_posted_at_once_and_said_with_the_next_equity_mark() {
 #[test]
 fn a_mark_does_not_make_a_silent_book_look_fresh() {
     let mut spec = contract(Kind::Linear);
-    spec.risk.stale_book_ms = 100;
+    spec.risk.instruments[0].stale_book_ms = 100;
     let (session, _) = tells(&spec, "100 book 10@1000 / 10@1004\n150 tick\n190 mark 1002\n220 tick");
     assert_eq!(session.book_state(ID).word(), "stale");
 }
@@ -95,7 +95,7 @@ fn a_loss_in_the_coin_is_limited_in_quote_currency() {
     // 5 contracts of 1000 USD long from 1000. At a mid of 902: 5000/1000 - 5000/902 = -0.54323… of the coin, which
     // are 5000 × 902/1000 - 5000 = -490 USD there; at 892 they are -540.
     let mut spec = contract(Kind::Inverse);
-    spec.risk.loss_max = Some(money("500"));
+    spec.risk.book.loss_max = Some(money("500"));
     let told = format!("{LONG}200 pause\n210 book 10@900 / 10@904\n220 tick\n");
     let (session, _) = tells(&spec, &told);
     let mark = session.equity(ID);
@@ -118,7 +118,7 @@ fn an_order_of_an_inverse_contract_is_as_large_as_its_quantity() {
     // 5 contracts are 5000 USD at any price.
     let mut spec = contract(Kind::Inverse);
     for (limit, refused) in [("5000", false), ("4999", true)] {
-        spec.risk.order_notional_max = money(limit);
+        spec.risk.instruments[0].order_notional_max = money(limit);
         let (_, said) = tells(&spec, "100 book 10@1000 / 10@1004\n150 tick");
         assert_eq!(said.iter().any(|(_, o)| matches!(o, Output::Refused { .. })), refused, "limit {limit}: {said:#?}");
     }
@@ -129,7 +129,7 @@ fn a_flattening_order_lies_on_a_price_the_venue_takes() {
     // The collar of 50 bps reaches 2.5 ticks below the touch of 1000; in steps of 4 that is 1000 again, not 998.
     let mut spec = contract(Kind::Linear);
     spec.desks[0].rules.price_rule = PriceRule::Steps(vec![(Ticks(900), 4)]);
-    spec.risk.collar_centibps = 5_000;
+    spec.risk.instruments[0].collar_centibps = 5_000;
     let (session, said) = tells(&spec, &format!("{LONG}200 flatten\n210 tick\n220 tick"));
     let crossing = said.iter().find_map(|(_, o)| match o {
         Output::Sent(Request::Place { kind: OrderKind::Ioc, price, .. }) => Some(*price),

@@ -13,7 +13,7 @@ use papermaker::strategy::Strategy;
 use papermaker::units::{LocalTime, Lots, Money, Nanos, Side, Step};
 
 use super::contracts::contract;
-use super::story::{ID, JoinBest, joining, spec, story};
+use super::story::{ID, JoinBest, joining, sized, spec, story};
 
 /// How many inputs each storm has; `PAPERMAKER_TEST_SIZE=full` makes them fifty times longer.
 fn inputs() -> u64 {
@@ -195,10 +195,9 @@ pub fn two_markets(seed: u64, length: u64) -> Vec<Stamped> {
 }
 
 fn new_limits(draw: &mut Stream) -> Input {
-    let lots = |n| Lots(n as i64);
-    let mut limits = spec(0).risk;
-    limits.position_max = vec![lots(draw.below(25)), lots(draw.below(250))];
-    limits.order_qty_max = vec![lots(1 + draw.below(10)), lots(1 + draw.below(100))];
+    let positions = [draw.below(25), draw.below(250)].map(|n| n as i64);
+    let orders = [1 + draw.below(10), 1 + draw.below(100)].map(|n| n as i64);
+    let limits = sized(&spec(0).risk, &[(positions[0], orders[0]), (positions[1], orders[1])]);
     Input::Command { by: "risk".to_owned(), command: Command::SetLimits(Box::new(limits)) }
 }
 
@@ -222,7 +221,7 @@ fn no_storm_over_two_markets_and_through_restarts_breaks_a_promise() {
             *latency = LatencySpec::constant(2_000, 6_000, 9_000);
             (latency.place, latency.cancel, latency.replace) = (jittered, jittered, jittered);
         }
-        (spec.risk.position_max, spec.risk.order_qty_max) = (vec![Lots(15), Lots(150)], vec![Lots(1_000); 2]);
+        spec.risk = sized(&spec.risk, &[(15, 1_000), (150, 1_000)]);
         let strategies = || vec![Some(Box::new(JoinBest { qty: 5 }) as Box<dyn Strategy>), joining(40).remove(0)];
         let mut guests = strategies();
         let mut session = Session::new(&spec);
@@ -247,7 +246,7 @@ fn no_storm_over_two_markets_and_through_restarts_breaks_a_promise() {
                 assert!(!placed || paused_now || session.mode() != Mode::Paused, "{at}: {output:?} while paused");
             }
             for (id, most) in ids.into_iter().zip(&mut most) {
-                let limit = session.limits().position_max[id.index()].0;
+                let limit = session.limits().instruments[id.index()].long_max.0;
                 let position = session.equity(id).position;
                 let could = |side: Side| {
                     let resting = session.orders(id).iter().filter(|o| o.side == side).map(|o| o.remaining.0);

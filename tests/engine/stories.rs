@@ -1,12 +1,12 @@
 //! What a trader would tell of a session.
 
-use papermaker::engine::{BookState, Command, Input, Mode, Output, Stamped};
+use papermaker::engine::{BookState, Command, Input, Mode, Output, Session, Stamped};
 use papermaker::exchange::latency::LatencySpec;
 use papermaker::market::{Instrument, MarketEvent, MarketEventKind, Status};
 use papermaker::order::{FillWhy, ReportKind, Request};
 use papermaker::units::{LocalTime, Lots, Money, Nanos, Side, Step, Ticks};
 
-use super::story::{ID, joining, run, spec, story};
+use super::story::{ID, joining, run, sized, spec, story};
 
 /// Fills in short: `bid 4@1000 queue_front`.
 fn fills(said: &[(u64, Output)]) -> Vec<String> {
@@ -197,7 +197,7 @@ fn reducing_sells_what_we_hold_and_buys_nothing() {
 fn a_loss_beyond_the_limit_halts_before_anything_else_is_sent() {
     // Bought 5 at 1000; the mid falls to 900: −500 quote, 400 allowed.
     let mut tight = spec(5);
-    tight.risk.loss_max = Some(Money(400 * Money::PER_QUOTE));
+    tight.risk.book.loss_max = Some(Money(400 * Money::PER_QUOTE));
     let told = "100 book 10@1000 / 10@1004\n150 tick\n160 sell 15@1000\n170 book 10@899 / 10@901\n180 tick";
     let (session, said) = run(&tight, joining(5), &story(told));
     assert_eq!(session.risk_state().word(), "halted");
@@ -287,8 +287,8 @@ fn a_quote_as_large_as_the_limit_still_follows_the_market() {
 fn an_order_that_may_not_be_moved_is_taken_back() {
     // The market runs away beyond what one order may be worth: 5 × 1001 > 5 000. The old bid must not stay behind.
     let mut small = spec(100);
-    small.risk.order_notional_max = Money(5_000 * Money::PER_QUOTE);
-    small.risk.collar_centibps = 1_000;
+    small.risk.instruments[0].order_notional_max = Money(5_000 * Money::PER_QUOTE);
+    small.risk.instruments[0].collar_centibps = 1_000;
     let told =
         "100 book 10@1000 / 10@1000000\n150 book 10@1000 / 10@1001\n160 tick\n200 book 10@1001 / 10@1002\n210 tick";
     let (session, said) = run(&small, joining(5), &story(told));
@@ -309,10 +309,13 @@ fn an_order_the_venue_will_not_move_is_taken_back() {
     assert!(session.orders(ID).iter().all(|o| o.price != Ticks(1_000)), "{said:#?}");
 }
 
+fn longest(session: &Session) -> Vec<Lots> {
+    session.limits().instruments.iter().map(|own| own.long_max).collect()
+}
+
 #[test]
 fn lower_limits_pull_what_rests_beyond_them_at_once() {
-    let mut limits = spec(3).risk;
-    limits.order_qty_max = vec![Lots(1_000)];
+    let limits = spec(3).risk;
     let lower = Input::Command { by: "risk".to_owned(), command: Command::SetLimits(Box::new(limits)) };
     let inputs = then("100 book 10@1000 / 10@1004\n150 tick", vec![(200, lower)], "210 sell 99@900\n220 tick");
     let (session, said) = run(&spec(100), joining(5), &inputs);
@@ -321,13 +324,12 @@ fn lower_limits_pull_what_rests_beyond_them_at_once() {
 
 #[test]
 fn limits_for_another_session_stop_nothing_and_unlimit_nothing() {
-    let mut limits = spec(100).risk;
-    (limits.position_max, limits.order_qty_max) = (vec![], vec![Lots(1); 3]);
+    let limits = sized(&spec(100).risk, &[]);
     let wrong = Input::Command { by: "operator".to_owned(), command: Command::SetLimits(Box::new(limits)) };
     let inputs =
         then("100 book 10@1000 / 10@1004\n150 tick", vec![(200, wrong)], "210 book 10@1001 / 10@1005\n220 tick");
     let (session, _) = run(&spec(100), joining(5), &inputs);
-    assert_eq!((session.limits().position_max.as_slice(), session.orders(ID).len()), (&[Lots(0)][..], 0));
+    assert_eq!((longest(&session).as_slice(), session.orders(ID).len()), (&[Lots(0)][..], 0));
 }
 
 #[test]
@@ -350,7 +352,7 @@ fn a_fill_on_its_way_when_lots_change_is_booked_in_the_lots_it_was_made_in() {
     let (session, said) = run(&slow, joining(5), &inputs);
     let mark = session.equity(ID);
     assert_eq!((mark.position, mark.cash.to_string()), (Lots(50), "-5000".to_owned()), "{said:#?}");
-    assert_eq!(session.limits().position_max, [Lots(1_000)]);
+    assert_eq!(longest(&session), [Lots(1_000)]);
 }
 
 #[test]
@@ -373,7 +375,7 @@ fn a_position_the_new_lot_cannot_hold_is_kept_and_not_traded() {
     let inputs = then("100 book 10@1000 / 10@1004\n150 tick", rules, "300 book 10@1000 / 10@1004\n310 tick");
     let (session, _) = run(&spec(105), joining(5), &inputs);
     assert_eq!((session.book_state(ID), session.orders(ID).len()), (BookState::Live, 2));
-    assert_eq!(session.limits().position_max, [Lots(10)]);
+    assert_eq!(longest(&session), [Lots(10)]);
 }
 
 #[test]
@@ -381,7 +383,7 @@ fn flattening_ends_in_a_wide_market_and_with_a_position_larger_than_an_order() {
     // The touch is 150 bps below the mid, the collar 200 bps: half a collar beyond the touch would be refused. The
     // venue takes at most 2 lots an order: 5 are sold as 2, 2 and 1.
     let mut wide = spec(100);
-    wide.risk.collar_centibps = 20_000;
+    wide.risk.instruments[0].collar_centibps = 20_000;
     wide.desks[0].rules.max_qty = Lots(2);
     let told = "100 book 10@10000 / 10@10004\n150 tick\n160 sell 15@10000\n170 book 99@10000 / 99@10004\n180 sell 101@10000
         190 sell 101@10000\n200 pause\n210 book 99@9850 / 99@10150\n220 flatten\n230 tick\n240 tick\n250 tick\n260 tick";

@@ -21,7 +21,7 @@ use papermaker::market::{
     Extent, FeedEvent, FeedEventKind, Funding, Instrument, InstrumentId, Level, Mark, MarketEvent, MarketEventKind,
     PrintFlags, VenueId,
 };
-use papermaker::risk::RiskLimits;
+use papermaker::risk::{BookLimits, InstrumentLimits, RiskLimits};
 use papermaker::signal::SignalSpec;
 use papermaker::strategy::{Decision, Quote, Strategies, Strategy, View, Wanted, Why};
 use papermaker::units::{FundingRate, LocalTime, Lots, Money, Nanos, Rate, Side, Step, Ticks, VenueTime};
@@ -69,17 +69,32 @@ pub fn spec(position_max: i64) -> SessionSpec {
             strategy: Some("test".to_owned()),
         }],
         risk: RiskLimits {
-            position_max: vec![Lots(position_max)],
-            order_qty_max: vec![Lots(1_000)],
-            order_notional_max: Money(10_000_000 * Money::PER_QUOTE),
-            open_orders_max: 50,
-            order_rate_max_per_s: 1_000,
-            collar_centibps: 500_000,
-            stale_book_ms: 5_000,
-            loss_max: None,
+            instruments: vec![InstrumentLimits {
+                long_max: Lots(position_max),
+                short_max: Lots(position_max),
+                order_qty_max: Lots(1_000),
+                order_notional_max: Money(10_000_000 * Money::PER_QUOTE),
+                open_orders_max: 50,
+                collar_centibps: 500_000,
+                stale_book_ms: 5_000,
+                ..InstrumentLimits::nothing()
+            }],
+            book: BookLimits { order_rate_max_per_s: 1_000, loss_max: None, ..BookLimits::default() },
+            ..RiskLimits::default()
         },
         equity_every: Nanos::from_s(1),
     }
+}
+
+/// Limits of so many instruments as these, each with its largest position (either way) and largest order.
+pub fn sized(like: &RiskLimits, sizes: &[(i64, i64)]) -> RiskLimits {
+    let own = |&(position, order): &(i64, i64)| InstrumentLimits {
+        long_max: Lots(position),
+        short_max: Lots(position),
+        order_qty_max: Lots(order),
+        ..like.instruments[0].clone()
+    };
+    RiskLimits { instruments: sizes.iter().map(own).collect(), ..like.clone() }
 }
 
 /// Joins both best prices with `qty` lots, cut to the room the limits leave.

@@ -66,16 +66,7 @@ impl Played {
         let cast = Cast {
             instruments: vec![self.instrument.clone()],
             strategies: vec![String::new()],
-            limits: RiskLimits {
-                position_max: vec![],
-                order_qty_max: vec![],
-                order_notional_max: Money::ZERO,
-                open_orders_max: 0,
-                order_rate_max_per_s: 0,
-                collar_centibps: 0,
-                stale_book_ms: 0,
-                loss_max: None,
-            },
+            limits: RiskLimits::default(),
         };
         let wish = ExportWish { kind, format: table::Format::Csv, at: At::End, depth };
         let records = self.inputs.iter().map(|input| Ok::<(Stamped, Vec<Output>), String>((input.clone(), vec![])));

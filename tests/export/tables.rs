@@ -7,7 +7,7 @@ use papermaker::market::{
     MarketEventKind, PrintFlags, VenueId,
 };
 use papermaker::order::{Fill, FillWhy, Liquidity, OrderId, OrderKind, RejectReason, Report, ReportKind, Request};
-use papermaker::risk::{Refusal, RefusalCode, RiskLimits, RiskState};
+use papermaker::risk::{BookLimits, InstrumentLimits, Limit, Refusal, RefusalCode, RiskLimits, RiskState};
 use papermaker::signal::Top;
 use papermaker::strategy::{Decision, Estimator, Idle, Quote, Wanted, Why};
 use papermaker::units::{FundingRate, LocalTime, Lots, Money, Nanos, Side, Step, Ticks, VenueTime};
@@ -36,14 +36,18 @@ fn money(quote: &str) -> Money {
 
 fn limits() -> RiskLimits {
     RiskLimits {
-        position_max: vec![Lots(5_000)],
-        order_qty_max: vec![Lots(2_000)],
-        order_notional_max: money("5000"),
-        open_orders_max: 20,
-        order_rate_max_per_s: 20,
-        collar_centibps: 20_000,
-        stale_book_ms: 2_000,
-        loss_max: None,
+        instruments: vec![InstrumentLimits {
+            long_max: Lots(5_000),
+            short_max: Lots(5_000),
+            order_qty_max: Lots(2_000),
+            order_notional_max: money("5000"),
+            open_orders_max: 20,
+            collar_centibps: 20_000,
+            stale_book_ms: 2_000,
+            ..InstrumentLimits::nothing()
+        }],
+        book: BookLimits { order_rate_max_per_s: 20, loss_max: None, ..BookLimits::default() },
+        ..RiskLimits::default()
     }
 }
 
@@ -215,7 +219,7 @@ fn orders() -> Vec<Record> {
     let replace =
         Request::Replace { old: OrderId(1), new: OrderId(2), instrument: BTC, price: Ticks(10_000), qty: Lots(2_000) };
     let replaced = ReportKind::Replaced { old: OrderId(1), remaining: Lots(1_000), queue_ahead: Lots(30) };
-    let refusal = Refusal { code: RefusalCode::PositionLimit, value: 6_000, limit: 5_000 };
+    let refusal = Refusal { code: RefusalCode::Limit(Limit::PositionLong), value: 6_000, limit: 5_000 };
     vec![
         said(1, Input::Tick, vec![Output::Sent(place(1, Side::Bid, 9_999, 1_000))]),
         said(2, Input::Tick, vec![heard(1, ReportKind::Accepted { queue_ahead: Lots(20) }), Output::Sent(replace)]),
@@ -421,10 +425,13 @@ fn marks_and_what_was_paid_on_them() {
 
 #[test]
 fn the_risk_audit_names_old_and_new_and_who() {
-    let tighter = RiskLimits { position_max: vec![Lots(1_000)], collar_centibps: 150, ..limits() };
+    let mut tighter = limits();
+    tighter.instruments[0].long_max = Lots(1_000);
+    tighter.instruments[0].collar_centibps = 150;
     let command = |command| Output::Commanded { by: "operator".to_owned(), command };
-    let halted = Output::Risk { state: RiskState::Halted, reason: "loss".to_owned(), by: "risk".to_owned() };
-    let refusal = Refusal { code: RefusalCode::OpenOrders, value: 21, limit: 20 };
+    let halted =
+        Output::Risk { instrument: None, state: RiskState::Halted, reason: "loss".to_owned(), by: "risk".to_owned() };
+    let refusal = Refusal { code: RefusalCode::Limit(Limit::OpenOrders), value: 21, limit: 20 };
     let records = [
         said(1, Input::Tick, vec![command(Command::SetLimits(Box::new(tighter)))]),
         said(2, Input::Tick, vec![Output::Refused { request: place(1, Side::Bid, 1, 1), refusal }, halted]),

@@ -9,7 +9,7 @@ use papermaker::exchange::{PaperSpec, queue::QueueModel};
 use papermaker::journal::{Checkpoint, Durability, Ending, JournalError, Manifest, Options, Store, Writer};
 use papermaker::market::{Extent, Instrument, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags, VenueId};
 use papermaker::order::{Fill, FillWhy, Liquidity, OrderId, OrderKind, Report, ReportKind, Request};
-use papermaker::risk::{RiskLimits, RiskState};
+use papermaker::risk::{BookLimits, InstrumentLimits, RiskLimits, RiskState};
 use papermaker::signal::SignalSpec;
 use papermaker::units::{LocalTime, Lots, Money, Nanos, Rate, Side, Step, Ticks, VenueTime};
 
@@ -65,14 +65,18 @@ pub fn spec() -> SessionSpec {
             strategy: Some("name = \"glft\"\ngamma = 0.1\n".to_owned()),
         }],
         risk: RiskLimits {
-            position_max: vec![Lots(1000)],
-            order_qty_max: vec![Lots(100)],
-            order_notional_max: Money(i128::MAX / 3),
-            open_orders_max: 4,
-            order_rate_max_per_s: 10,
-            collar_centibps: 1000,
-            stale_book_ms: 3000,
-            loss_max: None,
+            instruments: vec![InstrumentLimits {
+                long_max: Lots(1000),
+                short_max: Lots(1000),
+                order_qty_max: Lots(100),
+                order_notional_max: Money(i128::MAX / 3),
+                open_orders_max: 4,
+                collar_centibps: 1000,
+                stale_book_ms: 3000,
+                ..InstrumentLimits::nothing()
+            }],
+            book: BookLimits { order_rate_max_per_s: 10, loss_max: None, ..BookLimits::default() },
+            ..RiskLimits::default()
         },
         equity_every: Nanos::from_s(1),
     }
@@ -181,7 +185,7 @@ fn outputs_of(seq: u64, at: i64, mid: i64) -> Vec<Output> {
     }
     if seq.is_multiple_of(25) {
         let (state, reason) = (RiskState::Reducing, "too much".to_owned());
-        said.push(Output::Risk { state, reason, by: "gate".to_owned() });
+        said.push(Output::Risk { instrument: None, state, reason, by: "gate".to_owned() });
     }
     said
 }

@@ -11,7 +11,7 @@ use papermaker::units::{Lots, Money, Nanos, Rate};
 
 use crate::engine::contracts::contract;
 use crate::engine::invariants::{second_rules, storm, two_markets};
-use crate::engine::story::{joining, spec, story};
+use crate::engine::story::{joining, sized, spec, story};
 
 /// Runs a session and its account side by side.
 fn measured(spec: &SessionSpec, mut guests: Strategies, inputs: &[Stamped]) -> (Session, Summary, u64) {
@@ -136,7 +136,7 @@ fn an_account_of_nothing_says_nothing() {
 fn a_refusal_is_counted_by_its_code() {
     // The gate is asked for 5 lots and may let 3 pass in one order.
     let mut strict = spec(100);
-    strict.risk.order_qty_max = vec![Lots(3)];
+    strict.risk.instruments[0].order_qty_max = Lots(3);
     let (_, summary, _) = measured(&strict, joining(5), &story(SIX_SECONDS));
     let refusals = &summary.instruments[0].trading.refusals;
     assert!(refusals["ORDER_QTY_EXCEEDED"] >= 2, "{refusals:?}");
@@ -195,7 +195,7 @@ fn two_instruments_and_a_finer_lot_add_up_too() {
         for desk in &mut spec.desks {
             desk.paper.latency = LatencySpec::constant(desk.paper.latency.feed_us, 6_000, 9_000);
         }
-        (spec.risk.position_max, spec.risk.order_qty_max) = (vec![Lots(15), Lots(150)], vec![Lots(1_000); 2]);
+        spec.risk = sized(&spec.risk, &[(15, 1_000), (150, 1_000)]);
         let inputs = two_markets(seed, 3_000);
         assert!(inputs.iter().any(|i| matches!(&i.input, Input::Market(e) if e.instrument == InstrumentId(1))));
         let guests = vec![joining(5).remove(0), joining(40).remove(0)];

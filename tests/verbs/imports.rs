@@ -138,7 +138,7 @@ fn one_recorder_on_three_markets_is_one_session_quoted_on_with_one_risk_book() {
     assert!(done["notes"].to_string().contains("binance-coinm:BTCUSD_PERP: imported from coinm.txt"), "{done}");
 
     let mut reader = Store::open(here.join("store")).reader("three").expect("a recording");
-    let limits = reader.manifest().spec.risk.position_max.clone();
+    let limits = reader.manifest().spec.risk.instruments.clone();
     let (mut input, mut outputs) = (Reader::blank(), Vec::new());
     let (mut positions, mut all_at_once, mut live) = ([0i64; 3], false, Vec::new());
     while reader.next_step(&mut input, &mut outputs).expect("readable") {
@@ -146,7 +146,10 @@ fn one_recorder_on_three_markets_is_one_session_quoted_on_with_one_risk_book() {
             match output {
                 Output::Heard(Report { instrument, kind: ReportKind::Filled(fill), .. }) => {
                     positions[instrument.index()] += fill.side.sign() * fill.qty.0;
-                    assert!(positions[instrument.index()].abs() <= limits[instrument.index()].0, "{positions:?}");
+                    assert!(
+                        positions[instrument.index()].abs() <= limits[instrument.index()].long_max.0,
+                        "{positions:?}"
+                    );
                     all_at_once |= positions.iter().all(|position| *position != 0);
                 }
                 Output::Book { instrument, state: BookState::Live, .. } => live.push(instrument.0),

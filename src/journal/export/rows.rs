@@ -38,13 +38,13 @@ struct Terms {
 /// State and limits in force, to say what a change changed.
 #[derive(Clone, Debug)]
 pub struct RiskBook {
-    state: RiskState,
+    states: BTreeMap<Option<InstrumentId>, RiskState>,
     limits: RiskLimits,
 }
 
 impl RiskBook {
     pub fn new(limits: RiskLimits) -> Self {
-        Self { state: RiskState::default(), limits }
+        Self { states: BTreeMap::new(), limits }
     }
 }
 
@@ -291,9 +291,10 @@ impl<W: Write> Exporter<W> {
     pub(super) fn risk(&mut self, input: &Stamped, outputs: &[Output]) -> Result<(), ExportError> {
         for output in outputs {
             match output {
-                Output::Risk { state, reason, by } => {
-                    let old = std::mem::replace(&mut self.risk.state, *state);
-                    let words = [Cell::Nothing, Cell::text(old.word()), Cell::text(state.word()), Cell::text(reason)];
+                Output::Risk { instrument, state, reason, by } => {
+                    let old = self.risk.states.insert(*instrument, *state).unwrap_or_default();
+                    let of = instrument.map_or(Cell::Nothing, |id| Cell::text(self.rules(id).label()));
+                    let words = [of, Cell::text(old.word()), Cell::text(state.word()), Cell::text(reason)];
                     self.risk_row(input, "state", words, by)?;
                 }
                 Output::Refused { refusal, .. } => {
@@ -325,10 +326,9 @@ impl<W: Write> Exporter<W> {
             Command::Stop => ("stop", Cell::Nothing),
             Command::SetLimits(limits) => {
                 let old = std::mem::replace(&mut self.risk.limits, (**limits).clone());
-                let (old, new) =
-                    (limit_texts(&old, &self.cast.instruments), limit_texts(limits, &self.cast.instruments));
-                for ((name, old), (_, new)) in old.into_iter().zip(new).filter(|((_, old), (_, new))| old != new) {
-                    let words = [Cell::Text(name), Cell::Decimal(old), Cell::Decimal(new), Cell::Nothing];
+                for change in old.differences(limits, &self.cast.instruments) {
+                    let name = [change.key.as_str(), change.of.as_str()].join(" ").trim_end().to_owned();
+                    let words = [Cell::Text(name), Cell::Decimal(change.old), Cell::Decimal(change.new), Cell::Nothing];
                     self.risk_row(input, "limit", words, by)?;
                 }
                 return Ok(());
@@ -430,25 +430,4 @@ fn feed_detail(kind: &FeedEventKind, generation: u32) -> String {
         FeedEventKind::ProtocolError { detail } => detail.clone(),
         FeedEventKind::RateLimited { code, wait_ms } => format!("code {code}, silent for {wait_ms} ms"),
     }
-}
-
-/// Limits by the names they have in `config/risk.toml`, in the same order for equal lists of instruments.
-fn limit_texts(limits: &RiskLimits, instruments: &[Instrument]) -> Vec<(String, String)> {
-    let mut texts = Vec::new();
-    for (rules, (position, qty)) in instruments.iter().zip(limits.position_max.iter().zip(&limits.order_qty_max)) {
-        let (unit, label) = (rules.quantity_unit(), rules.label());
-        texts.push((format!("position_max_{unit} {label}"), rules.qty_text(*position)));
-        texts.push((format!("order_qty_max_{unit} {label}"), rules.qty_text(*qty)));
-    }
-    let bps = Decimal::new(i64::from(limits.collar_centibps), 2).normalize();
-    let rest = [
-        ("order_notional_max_quote", limits.order_notional_max.to_string()),
-        ("open_orders_max", limits.open_orders_max.to_string()),
-        ("order_rate_max_per_s", limits.order_rate_max_per_s.to_string()),
-        ("collar_bps", bps.to_string()),
-        ("stale_book_ms", limits.stale_book_ms.to_string()),
-        ("loss_max_quote", limits.loss_max.map_or("0".to_owned(), |loss| loss.to_string())),
-    ];
-    texts.extend(rest.map(|(name, text)| (name.to_owned(), text)));
-    texts
 }

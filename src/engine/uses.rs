@@ -1,0 +1,121 @@
+//! How much of each limit is used, for status, reports and whoever watches them over time.
+
+use super::session::Session;
+use crate::market::{InstrumentId, VenueId};
+use crate::risk::gate::leverage;
+use crate::risk::{Limit, Stake};
+use crate::units::{Money, Nanos, Side};
+
+/// Whose limit it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whose {
+    /// An instrument's.
+    Instrument(InstrumentId),
+    /// A venue's.
+    Venue(VenueId),
+    /// Everybody's.
+    Book,
+}
+
+/// Use of one limit, in its rule's unit; money in [`Money`]'s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitUse {
+    /// Which.
+    pub limit: Limit,
+    /// Whose.
+    pub whose: Whose,
+    /// Now; what cannot be said yet is `None`.
+    pub value: Option<i128>,
+    /// At most.
+    pub max: i128,
+    /// Whether both are money.
+    pub is_money: bool,
+}
+
+impl LimitUse {
+    /// `value / max`; of a limit of nothing, all of it as soon as there is anything.
+    pub fn share(&self) -> f64 {
+        match (self.value.unwrap_or(0).max(0), self.max) {
+            (0, _) => 0.0,
+            (_, ..=0) => 1.0,
+            (value, max) => value as f64 / max as f64,
+        }
+    }
+}
+
+impl Session {
+    /// Every limit in force that has a use over time: instruments in session order, venues, the book.
+    pub fn limit_uses(&self) -> Vec<LimitUse> {
+        let mut uses = Vec::new();
+        for i in 0..self.len() {
+            self.instrument_uses(InstrumentId(i as u16), &mut uses);
+        }
+        let (mut book, mut venues) = (Stake::default(), std::collections::BTreeMap::<_, Stake>::new());
+        for desk in &self.desks {
+            let stake = self.stake(desk);
+            book = book.and(stake);
+            let of_venue = venues.entry(desk.rules.venue).or_default();
+            *of_venue = of_venue.and(stake);
+        }
+        let limits = self.limits();
+        for (venue, own) in &limits.venues {
+            let stake = venues.get(venue).copied().unwrap_or_default();
+            push_money(&mut uses, Limit::VenueGross, Whose::Venue(*venue), stake.gross, own.gross_max);
+            push_money(&mut uses, Limit::VenueNet, Whose::Venue(*venue), stake.net_worst(), own.net_max);
+        }
+        let (of_book, losses) = (&limits.book, self.breakers().losses());
+        let mut money = |limit, value, max| push_money(&mut uses, limit, Whose::Book, value, max);
+        money(Limit::BookGross, book.gross, of_book.exposure.gross_max);
+        money(Limit::BookNet, book.net_worst(), of_book.exposure.net_max);
+        money(Limit::Loss, losses.session, of_book.loss_max);
+        money(Limit::DailyLoss, losses.day, of_book.daily_loss_max);
+        money(Limit::HourlyLoss, losses.hour, of_book.hourly_loss_max);
+        money(Limit::Drawdown, losses.drawdown, of_book.drawdown_max);
+        money(Limit::DailyFees, losses.fees, of_book.daily_fees_max);
+        money(Limit::Funding, self.weighed.map_or(Money::ZERO, |reading| reading.funding), of_book.funding_max);
+        if let (Some(max), Some(worth)) = (of_book.leverage_max_centi, self.worth()) {
+            let value = Some(i128::from(leverage(book.gross, worth)));
+            let whose = Whose::Book;
+            uses.push(LimitUse { limit: Limit::Leverage, whose, value, max: i128::from(max), is_money: false });
+        }
+        uses
+    }
+
+    fn instrument_uses(&self, id: InstrumentId, uses: &mut Vec<LimitUse>) {
+        let desk = &self.desks[id.index()];
+        let limits = &self.limits().instruments[id.index()];
+        let (position, whose) = (desk.ledger.position(), Whose::Instrument(id));
+        let mut push = |limit, value: Option<i64>, max: i64| {
+            let value = value.map(i128::from);
+            uses.push(LimitUse { limit, whose, value, max: i128::from(max), is_money: false });
+        };
+        let worst = |side: Side| position.0 * side.sign() + desk.resting(side).0;
+        push(Limit::PositionLong, Some(worst(Side::Bid)), limits.long_max.0);
+        push(Limit::PositionShort, Some(worst(Side::Ask)), limits.short_max.0);
+        push(Limit::OpenOrders, Some(desk.orders.len() as i64), i64::from(limits.open_orders_max));
+        let sensor = self.breakers().sensor(id);
+        let seconds = |time: Nanos| time.0 / 1_000_000_000;
+        if let Some(max) = limits.inventory_age_max {
+            push(Limit::InventoryAge, Some(sensor.inventory_age(self.now).map_or(0, seconds)), seconds(max));
+        }
+        if let Some(max) = limits.volatility_max_centibps {
+            push(Limit::Volatility, desk.volatility_centibps(), i64::from(max));
+        }
+        if let Some(limit) = limits.markout {
+            push(Limit::Markout, sensor.markout_loss(&limit), i64::from(limit.loss_max_centibps));
+        }
+        let age = sensor.news_age().map(Nanos::ms);
+        if let Some(max) = limits.feed_latency_max_ms {
+            push(Limit::FeedLatency, age, i64::from(max));
+        }
+        if let Some(max) = limits.clock_skew_max_ms {
+            push(Limit::ClockSkew, age.map(|age| -age), i64::from(max));
+        }
+    }
+}
+
+fn push_money(uses: &mut Vec<LimitUse>, limit: Limit, whose: Whose, value: Money, max: Option<Money>) {
+    if let Some(max) = max {
+        uses.push(LimitUse { limit, whose, value: Some(value.0), max: max.0, is_money: true });
+    }
+}

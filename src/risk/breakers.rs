@@ -1,0 +1,354 @@
+//! Everything that can go beyond a limit by itself, and what follows from it.
+//!
+//! A request is refused before it does harm ([`super::gate`]); a price that moves asks nobody. So after every input that can
+//! have changed one, the measures of the book and of its instruments are weighed against their limits. What is beyond its
+//! limit is a [`Trip`]: it puts its scope into a state, and it ends as its rule says. The state in force is the worst of all
+//! trips and of what an operator asked for.
+//!
+//! Nothing trips before it has data, and nothing is forgotten by changing limits: a trip ends by its own rule, weighed
+//! against the limit in force.
+
+use serde::{Deserialize, Serialize};
+
+use super::limits::{Conduct, RiskLimits};
+use super::reason::Reason;
+use super::rule::{Effect, Ends, Limit};
+use super::sensor::Sensor;
+use super::state::RiskState;
+use super::tally::{Losses, Score, Tally};
+use crate::market::InstrumentId;
+use crate::units::{LocalTime, Money, Nanos};
+
+/// A limit that has been passed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trip {
+    /// Which.
+    pub limit: Limit,
+    /// Whose; `None` is the book.
+    pub instrument: Option<InstrumentId>,
+    /// Whether it is the warning before the limit.
+    pub is_soft: bool,
+    /// What its scope is put into.
+    pub state: RiskState,
+    /// When it happened.
+    pub since: LocalTime,
+    /// By how much.
+    pub reason: Reason,
+    /// Well within its limit since then.
+    calm_since: Option<LocalTime>,
+}
+
+/// A change the session has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Whose; `None` is the book.
+    pub instrument: Option<InstrumentId>,
+    /// Why: of a trip that began or ended.
+    pub reason: Reason,
+    /// Whether it began.
+    pub began: bool,
+}
+
+/// What the book stands at; account currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookReading {
+    /// Of this session, at present prices.
+    pub equity: Money,
+    /// Paid in this session.
+    pub fees: Money,
+    /// The next funding payments, received ones not counted.
+    pub funding: Money,
+}
+
+/// What one instrument stands at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InstrumentReading {
+    /// Volatility, hundredths of a basis point per √s, once it is known.
+    pub volatility_centibps: Option<i64>,
+}
+
+/// All standing limits and what has become of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Breakers {
+    tally: Tally,
+    losses: Losses,
+    sensors: Vec<Sensor>,
+    trips: Vec<Trip>,
+}
+
+impl Breakers {
+    /// Of a session of `count` instruments.
+    pub fn new(count: usize) -> Self {
+        Self {
+            tally: Tally::default(),
+            losses: Losses::default(),
+            sensors: vec![Sensor::default(); count],
+            trips: Vec::new(),
+        }
+    }
+
+    /// Goes on from what an account remembers. Trips of instruments are of this session's.
+    pub fn restore(&mut self, score: Score, trips: Vec<Trip>) {
+        self.tally = Tally::carried(score);
+        self.trips = trips;
+    }
+
+    /// For the next session, when this one has settled so much.
+    pub fn score(&self, settled_here: Money) -> Score {
+        self.tally.score(settled_here)
+    }
+
+    /// What is beyond its limit now.
+    pub fn trips(&self) -> &[Trip] {
+        &self.trips
+    }
+
+    /// Losses as they were last weighed.
+    pub fn losses(&self) -> Losses {
+        self.losses
+    }
+
+    /// An instrument's measurements.
+    pub fn sensor(&self, id: InstrumentId) -> &Sensor {
+        &self.sensors[id.index()]
+    }
+
+    /// An instrument's measurements, to add to.
+    pub fn sensor_mut(&mut self, id: InstrumentId) -> &mut Sensor {
+        &mut self.sensors[id.index()]
+    }
+
+    /// The worst state that trips put this scope into; the book's counts for every instrument.
+    pub fn state_of(&self, instrument: Option<InstrumentId>) -> RiskState {
+        let concerns = |trip: &&Trip| trip.instrument.is_none() || trip.instrument == instrument;
+        self.trips.iter().filter(concerns).map(|trip| trip.state).max().unwrap_or_default()
+    }
+
+    /// Weighs the book.
+    pub fn weigh_book(
+        &mut self,
+        limits: &RiskLimits,
+        reading: &BookReading,
+        now: LocalTime,
+        changes: &mut Vec<Change>,
+    ) {
+        self.losses = self.tally.mark(now, reading.equity, reading.fees);
+        let (losses, book) = (self.losses, &limits.book);
+        if self.trips.is_empty() && is_calm(&losses, reading, limits) {
+            return;
+        }
+        let weighed = [
+            (Limit::Loss, losses.session, book.loss_max),
+            (Limit::DailyLoss, losses.day, book.daily_loss_max),
+            (Limit::HourlyLoss, losses.hour, book.hourly_loss_max),
+            (Limit::Drawdown, losses.drawdown, book.drawdown_max),
+            (Limit::DailyFees, losses.fees, book.daily_fees_max),
+            (Limit::Funding, reading.funding, book.funding_max),
+        ];
+        for (limit, value, max) in weighed {
+            let scale = Scale { value: value.0, max: max.map(|max| max.0), is_money: true };
+            self.weigh(limit, None, scale, &limits.conduct, now, changes);
+            if limit != Limit::Funding {
+                self.warn(limit, scale, &limits.conduct, now, changes);
+            }
+        }
+    }
+
+    /// Weighs exposure, where prices may have carried it: worth against its limit, of a venue or of the book.
+    pub fn weigh_exposure(
+        &mut self,
+        limit: Limit,
+        value: i128,
+        max: Option<i128>,
+        conduct: &Conduct,
+        now: LocalTime,
+        changes: &mut Vec<Change>,
+    ) {
+        let is_money = limit != Limit::Leverage;
+        self.weigh(limit, None, Scale { value, max, is_money }, conduct, now, changes);
+    }
+
+    /// Weighs one instrument.
+    pub fn weigh_instrument(
+        &mut self,
+        id: InstrumentId,
+        limits: &RiskLimits,
+        reading: &InstrumentReading,
+        now: LocalTime,
+        changes: &mut Vec<Change>,
+    ) {
+        let own = &limits.instruments[id.index()];
+        let sensor = &self.sensors[id.index()];
+        let seconds = |time: Nanos| time.0 / 1_000_000_000;
+        let age = sensor.inventory_age(now).map(seconds).unwrap_or(0);
+        let news_age = sensor.news_age().map(Nanos::ms);
+        let markout = own.markout.and_then(|limit| sensor.markout_loss(&limit));
+        let weighed = [
+            (Limit::InventoryAge, Some(age), own.inventory_age_max.map(seconds)),
+            (Limit::Volatility, reading.volatility_centibps, own.volatility_max_centibps.map(i64::from)),
+            (Limit::Markout, markout, own.markout.map(|limit| i64::from(limit.loss_max_centibps))),
+            (Limit::FeedLatency, news_age, own.feed_latency_max_ms.map(i64::from)),
+            (Limit::ClockSkew, news_age.map(|age| -age), own.clock_skew_max_ms.map(i64::from)),
+        ];
+        for (limit, value, max) in weighed {
+            // Without data nothing trips; what has tripped stays until there is data again, or for its time.
+            let known = match (value, limit) {
+                (Some(value), _) => value,
+                (None, Limit::Markout) => i64::MIN,
+                (None, _) => continue,
+            };
+            let scale = Scale { value: i128::from(known), max: max.map(i128::from), is_money: false };
+            let has_ended = self.weigh(limit, Some(id), scale, &limits.conduct, now, changes);
+            if has_ended && limit == Limit::Markout {
+                self.sensors[id.index()].forget_markouts();
+            }
+        }
+    }
+
+    /// Whether an operator may resume: the first trip that an operator has to end and whose limit still holds.
+    pub fn still_holds(&self, limits: &RiskLimits) -> Option<&Trip> {
+        self.trips
+            .iter()
+            .find(|trip| trip.limit.rule().ends == Ends::Operator && !trip.is_soft && self.exceeds(trip, limits))
+    }
+
+    fn exceeds(&self, trip: &Trip, limits: &RiskLimits) -> bool {
+        let book = &limits.book;
+        let (value, max) = match trip.limit {
+            Limit::Loss => (self.losses.session, book.loss_max),
+            Limit::DailyLoss => (self.losses.day, book.daily_loss_max),
+            Limit::HourlyLoss => (self.losses.hour, book.hourly_loss_max),
+            Limit::Drawdown => (self.losses.drawdown, book.drawdown_max),
+            _ => return false,
+        };
+        max.is_some_and(|max| value > max)
+    }
+
+    /// An operator resumes: trips that wait for one are over. Call it only when [`still_holds`](Self::still_holds) none.
+    pub fn resume(&mut self) {
+        self.trips.retain(|trip| trip.limit.rule().ends != Ends::Operator || trip.is_soft);
+    }
+
+    /// Weighs one value; says whether a trip ended.
+    fn weigh(
+        &mut self,
+        limit: Limit,
+        instrument: Option<InstrumentId>,
+        scale: Scale,
+        conduct: &Conduct,
+        now: LocalTime,
+        changes: &mut Vec<Change>,
+    ) -> bool {
+        let rule = limit.rule();
+        let (Effect::State(state) | Effect::RefuseOrState(state)) = rule.effect else { return false };
+        let known = self.trips.iter().position(|t| t.limit == limit && t.instrument == instrument && !t.is_soft);
+        let beyond = scale.max.is_some_and(|max| scale.value > max);
+        match (known, beyond) {
+            (None, true) => {
+                self.begin(
+                    Trip {
+                        limit,
+                        instrument,
+                        is_soft: false,
+                        state,
+                        since: now,
+                        reason: scale.reason(limit, false),
+                        calm_since: None,
+                    },
+                    changes,
+                );
+                false
+            }
+            (Some(at), false) => match rule.ends {
+                Ends::Operator => false,
+                Ends::AtOnce | Ends::Midnight => self.end(at, changes),
+                Ends::Itself => self.calm(at, scale.is_below(conduct.clear_percent), conduct, now, changes),
+            },
+            (Some(at), true) => {
+                self.trips[at].calm_since = None;
+                false
+            }
+            (None, false) => false,
+        }
+    }
+
+    /// The warning before a limit: only what reduces risk is sent.
+    fn warn(&mut self, limit: Limit, scale: Scale, conduct: &Conduct, now: LocalTime, changes: &mut Vec<Change>) {
+        let known = self.trips.iter().position(|t| t.limit == limit && t.instrument.is_none() && t.is_soft);
+        let soft =
+            (conduct.soft_percent > 0).then(|| scale.max.map(|max| max * i128::from(conduct.soft_percent) / 100));
+        let scale = Scale { max: soft.flatten(), ..scale };
+        let beyond = scale.max.is_some_and(|max| scale.value > max);
+        match (known, beyond) {
+            (None, true) => {
+                let reason = scale.reason(limit, true);
+                let state = RiskState::Reducing;
+                self.begin(
+                    Trip { limit, instrument: None, is_soft: true, state, since: now, reason, calm_since: None },
+                    changes,
+                );
+            }
+            (Some(at), true) => self.trips[at].calm_since = None,
+            (Some(at), false) => {
+                self.calm(at, scale.is_below(conduct.clear_percent), conduct, now, changes);
+            }
+            (None, false) => {}
+        }
+    }
+
+    fn begin(&mut self, trip: Trip, changes: &mut Vec<Change>) {
+        changes.push(Change { instrument: trip.instrument, reason: trip.reason, began: true });
+        self.trips.push(trip);
+    }
+
+    fn end(&mut self, at: usize, changes: &mut Vec<Change>) -> bool {
+        let trip = self.trips.remove(at);
+        changes.push(Change { instrument: trip.instrument, reason: trip.reason, began: false });
+        true
+    }
+
+    /// A trip within its limit: over once it has been well within for long enough.
+    fn calm(&mut self, at: usize, is_calm: bool, conduct: &Conduct, now: LocalTime, changes: &mut Vec<Change>) -> bool {
+        let trip = &mut self.trips[at];
+        if !is_calm {
+            trip.calm_since = None;
+            return false;
+        }
+        let since = *trip.calm_since.get_or_insert(now);
+        now.since(since) >= conduct.hold && self.end(at, changes)
+    }
+}
+
+/// Whether nothing is beyond a limit, or its warning: nearly always, and told without going through them all.
+fn is_calm(losses: &Losses, reading: &BookReading, limits: &RiskLimits) -> bool {
+    let (book, soft) = (&limits.book, i128::from(limits.conduct.soft_percent));
+    let within = |value: Money, max: Option<Money>, percent: i128| {
+        value.0 <= 0 || max.is_none_or(|max| value.0 <= max.0 * percent / 100)
+    };
+    let soft = if soft == 0 { 100 } else { soft };
+    within(losses.session, book.loss_max, soft)
+        && within(losses.day, book.daily_loss_max, soft)
+        && within(losses.hour, book.hourly_loss_max, soft)
+        && within(losses.drawdown, book.drawdown_max, soft)
+        && within(losses.fees, book.daily_fees_max, soft)
+        && within(reading.funding, book.funding_max, 100)
+}
+
+/// A value and its limit.
+#[derive(Clone, Copy, Debug)]
+struct Scale {
+    value: i128,
+    max: Option<i128>,
+    is_money: bool,
+}
+
+impl Scale {
+    /// Whether it is at most this share of the limit; without one it is.
+    fn is_below(self, percent: u32) -> bool {
+        self.max.is_none_or(|max| self.value.saturating_mul(100) <= max.saturating_mul(i128::from(percent)))
+    }
+
+    fn reason(self, limit: Limit, is_soft: bool) -> Reason {
+        Reason { limit, is_soft, value: self.value, max: self.max.unwrap_or_default(), is_money: self.is_money }
+    }
+}
