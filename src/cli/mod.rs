@@ -11,6 +11,7 @@ pub mod configure;
 pub mod doctor;
 pub mod exchange;
 pub mod failure;
+pub mod limits;
 mod metrics;
 pub mod operate;
 pub mod replay;
@@ -92,6 +93,8 @@ enum Verb {
     /// Bring every position to zero by crossing the spread, then stay paused
     Flatten(operate::CommandArgs),
     #[command(subcommand)]
+    Limits(limits::LimitsVerb),
+    #[command(subcommand)]
     Config(configure::ConfigVerb),
     Doctor(doctor::DoctorArgs),
     Exchange(exchange::ExchangeArgs),
@@ -125,6 +128,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Resume(args) => operate::command("resume", &args, globals),
         Verb::Halt(args) => operate::halt(&args, globals),
         Verb::Flatten(args) => operate::command("flatten", &args, globals),
+        Verb::Limits(verb) => limits::limits(&verb, globals),
         Verb::Config(verb) => configure::config(&verb, globals),
         Verb::Doctor(args) => doctor::doctor(&args, globals),
         Verb::Exchange(args) => exchange::exchange(&args, globals),

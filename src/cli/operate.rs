@@ -69,11 +69,11 @@ fn ask(verb: &str, reason: Option<&str>, args: &CommandArgs, globals: &Globals) 
     say(format_args!("PAPER {session}: {verb} accepted"))
 }
 
-fn running(globals: &Globals) -> Result<Client, Failure> {
+pub(super) fn running(globals: &Globals) -> Result<Client, Failure> {
     Client::of_store(&globals.load()?.settings.store.path).map_err(no_answer)
 }
 
-fn no_answer(error: ClientError) -> Failure {
+pub(super) fn no_answer(error: ClientError) -> Failure {
     let hint = error.hint();
     Failure::could_not_run(error).hint(hint)
 }

@@ -55,6 +55,7 @@ pub fn run(args: &RunArgs, globals: &Globals) -> Outcome {
         record_only: args.record_only,
         dashboard: !args.no_dashboard,
         profile: globals.profile.clone(),
+        sources: globals.sources(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| Failure::could_not_run(e).context("the runtime did not start"))?;

@@ -150,6 +150,8 @@ pub const KEYS: &[Key] = &[
     key("risk.instruments.*.order_qty_max_quote", AMOUNT),
     key("risk.venues.*.gross_max_quote", AMOUNT),
     key("risk.venues.*.net_max_quote", AMOUNT),
+    key("risk.approved_by", Kind::Text),
+    key("risk.approved_at", Kind::Text),
     key("risk.account_rates.*", Kind::Exact("0.000001", "1000000")),
     key("venues.*.ws_url", Kind::Websocket),
     key("venues.*.rest_url", Kind::Rest),

@@ -156,6 +156,10 @@ pub struct RiskSettings {
     /// By venue name.
     #[serde(default)]
     pub venues: BTreeMap<String, VenueRisk>,
+    /// Who has approved that limits let more through than before.
+    pub approved_by: Option<String>,
+    /// When; an approval is good for one change.
+    pub approved_at: Option<String>,
     /// By currency: one unit of it in account currency.
     #[serde(default)]
     pub account_rates: BTreeMap<String, Decimal>,

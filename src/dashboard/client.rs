@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::contact::{Contact, ContactError};
+use super::limits::{LimitsAnswer, LimitsWish};
 use super::status::StatusSnapshot;
 
 /// A bot on this machine answers within this or is stuck.
@@ -94,6 +95,15 @@ impl Client {
         let words = serde_json::json!({ "by": by, "reason": reason });
         let request = self.http.post(self.url(verb)).bearer_auth(&self.contact.token).json(&words);
         self.body(request.send().await).await.map(drop)
+    }
+
+    /// Asks for other limits, or with an empty wish for those in force. A refusal is an answer too.
+    pub async fn limits(&self, wish: &LimitsWish) -> Result<LimitsAnswer, ClientError> {
+        let request = self.http.post(self.url("limits")).bearer_auth(&self.contact.token).json(wish);
+        let answer = request.send().await.map_err(|source| silent(&self.contact, source))?;
+        let status = answer.status().as_u16();
+        let body = answer.text().await.map_err(|source| silent(&self.contact, source))?;
+        serde_json::from_str(&body).map_err(|_| ClientError::Refused { address: self.contact.address, status, body })
     }
 
     fn url(&self, path: &str) -> String {

@@ -12,6 +12,7 @@
 
 pub mod client;
 pub mod contact;
+pub mod limits;
 mod metrics;
 pub mod observer;
 mod server;

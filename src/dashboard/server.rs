@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use super::limits::LimitsAsk;
 use super::metrics;
 use super::status::StatusSnapshot;
 use crate::engine::Command;
@@ -28,7 +29,7 @@ use crate::engine::Command;
 /// Shortest time between two pictures on the stream: five a second, what eyes follow.
 const PICTURE_EVERY: Duration = Duration::from_millis(200);
 /// Longest reason or name an operator may give, bytes; it is recorded with the session.
-const WORDS_MAX: usize = 200;
+pub(super) const WORDS_MAX: usize = 200;
 /// Largest request body, bytes.
 const BODY_MAX: usize = 4096;
 
@@ -87,6 +88,7 @@ impl Handle {
 ///
 /// * `snapshots` — the latest picture; readers see it at most every 200 ms
 /// * `commands` — accepted writes, with who asked; the session records them as inputs
+/// * `limits` — wishes for other limits, each with the way back
 /// * `stop` — true ends the server and every open stream
 pub async fn serve(
     bind: IpAddr,
@@ -94,6 +96,7 @@ pub async fn serve(
     token: String,
     snapshots: watch::Receiver<Arc<StatusSnapshot>>,
     commands: mpsc::Sender<(String, Command)>,
+    limits: mpsc::Sender<LimitsAsk>,
     stop: watch::Receiver<bool>,
 ) -> Result<Handle, ServeError> {
     let address = SocketAddr::new(bind, port);
@@ -104,7 +107,7 @@ pub async fn serve(
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     let door = Door { token: token.into(), snapshots, commands, stop: stop.clone() };
-    let app = routes(door);
+    let app = routes(door, limits);
     let task = tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(stopped(stop)).await });
     Ok(Handle { address, task })
 }
@@ -122,8 +125,10 @@ struct Door {
     stop: watch::Receiver<bool>,
 }
 
-fn routes(door: Door) -> Router {
+fn routes(door: Door, limits: mpsc::Sender<LimitsAsk>) -> Router {
+    let ask_limits = post(super::limits::ask).with_state(limits.clone());
     let writes = Router::new()
+        .route("/api/limits", ask_limits)
         .route("/api/pause", post(|d, b| command(d, b, |why| without(why, Command::Pause))))
         .route("/api/resume", post(|d, b| command(d, b, |why| without(why, Command::Resume))))
         .route("/api/halt", post(|d, b| command(d, b, |why| Ok(halt(why)))))
@@ -136,6 +141,7 @@ fn routes(door: Door) -> Router {
             "/api/status",
             get(|State(door): State<Door>| async move { Json(StatusSnapshot::clone(&latest(&door))) }),
         )
+        .route("/api/limits", get(super::limits::show).with_state(limits))
         .route("/api/stream", get(pictures))
         .route("/metrics", get(prometheus))
         .route("/healthz", get(health))

@@ -15,11 +15,13 @@ use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use super::core::Core;
+use super::limits::{self, Governor, Proposal};
 use super::prepare::{self, PrepareError};
 use super::purse::{Purse, PurseError};
 use super::simulated::{self, SimulatedError};
-use crate::config::Loaded;
+use crate::config::{Loaded, Sources};
 use crate::dashboard::contact::fresh_token;
+use crate::dashboard::limits::LimitsAsk;
 use crate::dashboard::status::FeedStatus;
 use crate::dashboard::{self, Contact, ContactError, Handle, ServeError, StatusSnapshot};
 use crate::engine::{Carried, Command, EquityMark, Input, Session, SessionSpec};
@@ -54,6 +56,8 @@ pub struct Ask {
     pub dashboard: bool,
     /// In the recording's name: which profile this is.
     pub profile: String,
+    /// Where the configuration came from, to read it again when limits change.
+    pub sources: Sources,
 }
 
 /// Why a live session could not run, or not to its end.
@@ -132,9 +136,11 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
     // Everything that can fail for reasons outside comes before the recording begins, so that a refused start
     // leaves no empty session behind.
     let (inputs, inbox) = mpsc::channel(CHANNEL);
+    let (ask_limits, limits_asked) = mpsc::channel(16);
+    let (propose, proposals) = std::sync::mpsc::channel();
     let (show, pictures) = watch::channel(Arc::new(StatusSnapshot::starting(&id, &rules_of(&spec))));
     let desk = if ask.dashboard && loaded.settings.dashboard.enabled {
-        Some(open_dashboard(loaded, &id, pictures.clone(), &inputs, &stopped).await?)
+        Some(open_dashboard(loaded, &id, pictures.clone(), &inputs, ask_limits.clone(), &stopped).await?)
     } else {
         None
     };
@@ -164,6 +170,7 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
     let keeper = Keeper {
         core,
         inbox,
+        proposals,
         show,
         health,
         folder: store.folder(&id),
@@ -172,6 +179,8 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
         stopping_since: None,
     };
     let mut keeping = keeper.start(carried)?;
+    let reload = signal(SignalKind::hangup()).expect("a process may listen to its own signals");
+    let governor = tokio::spawn(Governor::new(ask.sources.clone(), loaded, propose).watch(limits_asked, reload));
     let tick = Duration::from_millis(u64::from(loaded.settings.session.tick_ms));
     let timers = tokio::spawn(tell_time(inputs.clone(), tick, ask.lasting));
     let shown = tokio::spawn(show_status(pictures));
@@ -195,6 +204,8 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
     };
     shown.abort();
     timers.abort();
+    governor.abort();
+    drop(ask_limits);
     let _ = stop.send(true);
     while feeds.join_next().await.is_some() {}
     if let Some((handle, contact)) = desk {
@@ -286,13 +297,15 @@ async fn open_dashboard(
     session: &str,
     pictures: watch::Receiver<Arc<StatusSnapshot>>,
     inputs: &mpsc::Sender<Heard>,
+    limits: mpsc::Sender<LimitsAsk>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<(Handle, Contact), LiveError> {
     let token = fresh_token().map_err(LiveError::Token)?;
     let (commands, mut asked) = mpsc::channel::<(String, Command)>(16);
     let settings = &loaded.settings.dashboard;
     let handle =
-        dashboard::serve(settings.bind, settings.port, token.clone(), pictures, commands, stopped.clone()).await?;
+        dashboard::serve(settings.bind, settings.port, token.clone(), pictures, commands, limits, stopped.clone())
+            .await?;
     let inputs = inputs.downgrade();
     tokio::spawn(async move {
         while let (Some((by, command)), Some(inputs)) = (asked.recv().await, inputs.upgrade()) {
@@ -391,6 +404,7 @@ fn feed_status(connection: usize, (venue, health): &FeedHealth, now: LocalTime) 
 struct Keeper {
     core: Core,
     inbox: mpsc::Receiver<Heard>,
+    proposals: std::sync::mpsc::Receiver<Proposal>,
     show: watch::Sender<Arc<StatusSnapshot>>,
     health: Vec<FeedHealth>,
     folder: PathBuf,
@@ -424,6 +438,9 @@ impl Keeper {
             }
             self.core.take(at, input)?;
             if is_tick {
+                while let Ok(proposal) = self.proposals.try_recv() {
+                    limits::take_up(&mut self.core, proposal)?;
+                }
                 self.guard_disk(at)?;
                 self.draw(at);
             }

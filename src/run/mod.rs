@@ -6,6 +6,7 @@
 
 pub mod core;
 pub mod import;
+pub mod limits;
 pub mod live;
 pub mod prepare;
 pub mod purse;

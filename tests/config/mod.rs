@@ -54,7 +54,7 @@ impl Case {
 
 /// Keys without a built-in value that are not a venue's or an instrument's.
 fn is_optional(path: &str) -> bool {
-    matches!(path, "paper.latency_file" | "risk.short_max_base")
+    matches!(path, "paper.latency_file" | "risk.short_max_base" | "risk.approved_by" | "risk.approved_at")
         || path.starts_with("paper.cancel.")
         || path.starts_with("paper.replace.")
 }
@@ -92,7 +92,12 @@ fn every_comment_states_the_range_that_is_enforced() {
         let Some((_, range)) = range else { continue };
         let (section, name) = path.rsplit_once('.').unwrap();
         let range = format!("[{range}]");
-        if section.contains('*') || is_optional(path) {
+        // What can be set per instrument is explained once.
+        if section == "risk.instruments.*" && KEYS.iter().any(|k| k.path == format!("risk.{name}")) {
+            continue;
+        }
+        let name = if name == "*" { "EUR" } else { name };
+        if path.contains('*') || is_optional(path) {
             let says = |l: &str| l.starts_with('#') && l.contains(&format!(" {name} ")) && l.contains(&range);
             // The two fees share a line.
             assert!(text.lines().any(|l| says(l) || l.contains("_fee_bps") && l.contains(&range)), "{path} {range}");

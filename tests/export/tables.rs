@@ -440,8 +440,8 @@ fn the_risk_audit_names_old_and_new_and_who() {
     assert_eq!(
         csv(Kind::Risk, &records),
         [
-            "1,1000000,limit,position_max_base binance-spot:BTCUSDT,0.05000,0.01000,,operator",
-            "1,1000000,limit,collar_bps,200,1.5,,operator",
+            "1,1000000,limit,position_max_base binance-spot:BTCUSDT,0.05,0.01,,operator",
+            "1,1000000,limit,collar_bps binance-spot:BTCUSDT,200,1.5,,operator",
             "2,2000000,refused,OPEN_ORDERS_EXCEEDED,20,,21,gate",
             "2,2000000,state,,active,halted,loss,risk",
             "3,3000000,resume,,,,,operator",

@@ -30,7 +30,9 @@ impl Desk {
         let (commands, heard) = mpsc::channel(2);
         let (stop, stopped) = watch::channel(false);
         let bind = "127.0.0.1".parse().expect("an address");
-        let handle = dashboard::serve(bind, 0, TOKEN.to_owned(), seen, commands, stopped).await.expect("a free port");
+        let handle = dashboard::serve(bind, 0, TOKEN.to_owned(), seen, commands, mpsc::channel(1).0, stopped)
+            .await
+            .expect("a free port");
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self { handle, pictures, heard, stop, http }
     }
@@ -147,8 +149,15 @@ async fn a_taken_port_is_an_error_that_names_the_key_and_the_remedy() {
     let address = desk.handle.address();
     let (commands, _heard) = mpsc::channel(1);
     let stopped = desk.stop.subscribe();
-    let again =
-        dashboard::serve(address.ip(), address.port(), String::new(), desk.pictures.subscribe(), commands, stopped);
+    let again = dashboard::serve(
+        address.ip(),
+        address.port(),
+        String::new(),
+        desk.pictures.subscribe(),
+        commands,
+        mpsc::channel(1).0,
+        stopped,
+    );
     let error = again.await.expect_err("taken");
     assert!(matches!(error, ServeError::InUse { .. }) && error.to_string().contains("dashboard.port"), "{error}");
     assert!(error.hint().contains("--set dashboard.port="), "{}", error.hint());

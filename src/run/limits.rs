@@ -1,0 +1,211 @@
+//! Limits that change while the bot runs: a file that was edited, a signal, an operator.
+//!
+//! Two halves. The [`Governor`] is a task of its own: it watches `risk.toml` (its content, once a second; at once on
+//! SIGHUP), hears the API, and loads and checks the whole configuration, so that nothing of this takes the session's time.
+//! What it arrives at is a [`Proposal`], which the session's thread takes up between two inputs: only there are the rules
+//! known in whose lots limits are counted, and only there can a change be recorded at its place.
+//!
+//! A change is whole or not at all. A file with a mistake changes nothing; a change that lets more through needs somebody
+//! to say so (`--confirm`, or `approved_by` and a new `approved_at` in the file). What an operator sets stands above the
+//! file until the file changes.
+
+use std::path::PathBuf;
+use std::sync::mpsc as thread;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::{info, warn};
+
+use super::core::Core;
+use crate::config::{Loaded, Sources, load};
+use crate::dashboard::limits::{LimitValue, LimitsAnswer, LimitsAsk, LimitsWish};
+use crate::digest::Digest;
+use crate::engine::{Command, Input};
+use crate::feed::wall_clock;
+use crate::journal::JournalError;
+use crate::market::Instrument;
+
+/// How often the file is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A whole, checked configuration whose limits should be in force.
+#[derive(Debug)]
+pub struct Proposal {
+    loaded: Box<Loaded>,
+    by: String,
+    /// Somebody has said that limits may become looser.
+    approved: bool,
+    dry_run: bool,
+    answer: oneshot::Sender<LimitsAnswer>,
+}
+
+/// The session's side: takes up one proposal, between two inputs.
+pub fn take_up(core: &mut Core, proposal: Proposal) -> Result<(), JournalError> {
+    let session = core.session();
+    let rules: Vec<Instrument> = session.instruments().cloned().collect();
+    let mut answer = LimitsAnswer { paper: true, ..LimitsAnswer::default() };
+    match proposal.loaded.risk_limits(&rules) {
+        Err(problems) => answer.error = Some(problems.to_string()),
+        Ok(limits) => {
+            let changes = session.limits().differences(&limits, &rules);
+            let loosens = changes.iter().any(|change| change.loosens);
+            answer.changes = changes.into_iter().map(Into::into).collect();
+            if loosens && !proposal.approved && !proposal.dry_run {
+                answer.needs_confirmation = true;
+                answer.error = Some("limits would let more through, and nobody has confirmed that".to_owned());
+            } else if !answer.changes.is_empty() && !proposal.dry_run {
+                let command = Command::SetLimits(Box::new(limits));
+                core.take(wall_clock(), Input::Command { by: proposal.by, command })?;
+                (answer.applied, answer.seq) = (true, Some(core.session().seq()));
+            }
+        }
+    }
+    let in_force = core.session().limits().values(&rules);
+    answer.limits = in_force.into_iter().map(|v| LimitValue { key: v.key, of: v.of, value: v.text }).collect();
+    // Whoever asked may have gone.
+    let _ = proposal.answer.send(answer);
+    Ok(())
+}
+
+/// Watches and loads.
+#[derive(Debug)]
+pub struct Governor {
+    sources: Sources,
+    /// What operators have set since the file last changed, as after `--set`.
+    overrides: Vec<String>,
+    /// The file's content as it was last taken up, or refused.
+    seen: Option<Digest>,
+    /// Its content a moment ago: one that is being written is not read.
+    glimpsed: Option<Digest>,
+    /// The last approval that has been used.
+    approval: Option<String>,
+    session: thread::Sender<Proposal>,
+}
+
+impl Governor {
+    /// Over the sources that the session was started with.
+    pub fn new(sources: Sources, started_with: &Loaded, session: thread::Sender<Proposal>) -> Self {
+        let mut governor = Self {
+            sources,
+            overrides: Vec::new(),
+            seen: None,
+            glimpsed: None,
+            approval: started_with.settings.risk.approved_at.clone(),
+            session,
+        };
+        governor.seen = governor.content();
+        governor
+    }
+
+    /// Until the session ends.
+    pub async fn watch(mut self, mut asks: mpsc::Receiver<LimitsAsk>, mut reload: tokio::signal::unix::Signal) {
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let goes_on = tokio::select! {
+                _ = look.tick() => self.look(false).await,
+                Some(()) = reload.recv() => self.look(true).await,
+                ask = asks.recv() => match ask {
+                    Some(ask) => self.hear(ask).await,
+                    None => false,
+                },
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.sources.dir.clone().unwrap_or_else(|| PathBuf::from("config")).join("risk.toml")
+    }
+
+    fn content(&self) -> Option<Digest> {
+        std::fs::read(self.file()).ok().map(|bytes| Digest::of(&bytes))
+    }
+
+    /// Looks whether the file has changed, and has been left alone since; `at_once` does not wait.
+    async fn look(&mut self, at_once: bool) -> bool {
+        let content = self.content();
+        let is_settled = at_once || content == self.glimpsed;
+        self.glimpsed = content;
+        // A file that is gone says nothing: limits stay.
+        if content.is_none() || !is_settled || (content == self.seen && !at_once) {
+            return true;
+        }
+        self.seen = content;
+        let place = self.file().display().to_string();
+        let loaded = match load(&self.sources) {
+            Ok(loaded) => loaded,
+            Err(problems) => {
+                warn!("limits stay as they are: {problems}");
+                return true;
+            }
+        };
+        let risk = &loaded.settings.risk;
+        let (who, when) = (risk.approved_by.clone(), risk.approved_at.clone());
+        let approved = who.is_some() && when.is_some() && when != self.approval;
+        let by = match &who {
+            Some(who) if approved => format!("{place}, approved by {who}"),
+            Some(_) | None => place.clone(),
+        };
+        let Some(answer) = self.propose(loaded, by, approved, false).await else { return false };
+        for change in &answer.changes {
+            info!("{place}: {change}");
+        }
+        match &answer.error {
+            Some(_) if answer.needs_confirmation => {
+                warn!(
+                    "{place}: limits stay as they are: the changes marked looser need approved_by and a new approved_at in \
+                     [risk]"
+                );
+            }
+            Some(error) => warn!("{place}: limits stay as they are: {error}"),
+            None => {
+                self.overrides.clear();
+                if answer.applied && approved {
+                    self.approval = when;
+                }
+            }
+        }
+        true
+    }
+
+    async fn hear(&mut self, ask: LimitsAsk) -> bool {
+        let LimitsWish { set, confirm, dry_run, by } = ask.wish;
+        let stray = set.iter().find(|argument| !argument.trim_start().starts_with("risk."));
+        let failed = |error: String| LimitsAnswer { paper: true, error: Some(error), ..LimitsAnswer::default() };
+        if let Some(stray) = stray {
+            let _ = ask.answer.send(failed(format!("{stray:?} is no limit: write risk.key=value")));
+            return true;
+        }
+        let mut overrides = self.overrides.clone();
+        overrides.extend(set.iter().cloned());
+        let mut sources = self.sources.clone();
+        sources.sets.extend(overrides.iter().cloned());
+        let loaded = match load(&sources) {
+            Ok(loaded) => loaded,
+            Err(problems) => {
+                let _ = ask.answer.send(failed(problems.to_string()));
+                return true;
+            }
+        };
+        let by = by.unwrap_or_else(|| "operator".to_owned());
+        let dry_run = dry_run || set.is_empty();
+        let Some(answer) = self.propose(loaded, by, confirm, dry_run).await else { return false };
+        if answer.applied {
+            self.overrides = overrides;
+            answer.changes.iter().for_each(|change| info!("{change}"));
+        }
+        let _ = ask.answer.send(answer);
+        true
+    }
+
+    /// Hands over to the session; `None` once it has ended.
+    async fn propose(&mut self, loaded: Loaded, by: String, approved: bool, dry_run: bool) -> Option<LimitsAnswer> {
+        let (answer, answered) = oneshot::channel();
+        let loaded = Box::new(loaded);
+        self.session.send(Proposal { loaded, by, approved, dry_run, answer }).ok()?;
+        answered.await.ok()
+    }
+}
