@@ -242,6 +242,12 @@ impl Loaded {
         Digest::of(self.canonical().as_bytes())
     }
 
+    /// The fingerprint of `[risk]` alone.
+    pub fn risk_digest(&self) -> Digest {
+        let risk = self.entries.iter().filter(|e| e.key.starts_with("risk."));
+        Digest::of(risk.map(|e| format!("{} = {}\n", e.key, e.value)).collect::<String>().as_bytes())
+    }
+
     /// What is wrong between keys, each in its own right allowed.
     fn contradictions(&self) -> Vec<Problem> {
         let mut problems = Vec::new();

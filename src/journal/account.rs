@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::error::JournalError;
 use super::index::{SledFault, open_sled};
 use super::lock::Lock;
-use crate::digest::canonical_bytes;
+use crate::digest::{Digest, canonical_bytes};
 use crate::engine::Carried;
 use crate::order::Order;
 use crate::risk::{RiskLimits, Score};
@@ -38,6 +38,8 @@ pub struct AccountState {
     pub score_elsewhere: Option<Score>,
     /// Limits in force.
     pub limits: Option<RiskLimits>,
+    /// The configured limits that those were made from: if they are others by now, they count and not the ones here.
+    pub limits_of: Option<Digest>,
     /// Why trading is halted, if it is.
     pub halted: Option<String>,
     /// Session that saved it.

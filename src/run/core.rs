@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::purse::Purse;
 use crate::dashboard::status::{FeedStatus, JournalStatus};
 use crate::dashboard::{Observer, StatusSnapshot};
-use crate::digest::canonical_bytes;
+use crate::digest::{Digest, canonical_bytes};
 use crate::engine::{Input, Output, Session, SessionSpec, Stamped};
 use crate::journal::{Checkpoint, Ending, JournalError, Manifest, Writer};
 use crate::market::InstrumentId;
@@ -99,6 +99,13 @@ impl Core {
         match &mut self.purse {
             Some(purse) => purse.save(&self.session, &self.writer.manifest().id, &self.risk_reason),
             None => Ok(()),
+        }
+    }
+
+    /// The configured limits have changed; those in force are made from these.
+    pub fn configured(&mut self, limits_of: Digest) {
+        if let Some(purse) = &mut self.purse {
+            purse.configured(limits_of);
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Proposal {
     /// Somebody has said that limits may become looser.
     approved: bool,
     dry_run: bool,
+    /// Of the configured limits, without what operators have set above them.
+    limits_of: Digest,
     answer: oneshot::Sender<LimitsAnswer>,
 }
 
@@ -55,6 +57,7 @@ pub fn take_up(core: &mut Core, proposal: Proposal) -> Result<(), JournalError> 
                 answer.error = Some("limits would let more through, and nobody has confirmed that".to_owned());
             } else if !answer.changes.is_empty() && !proposal.dry_run {
                 let command = Command::SetLimits(Box::new(limits));
+                core.configured(proposal.limits_of);
                 core.take(wall_clock(), Input::Command { by: proposal.by, command })?;
                 (answer.applied, answer.seq) = (true, Some(core.session().seq()));
             }
@@ -79,6 +82,8 @@ pub struct Governor {
     glimpsed: Option<Digest>,
     /// The last approval that has been used.
     approval: Option<String>,
+    /// Of the configured limits that are in force.
+    limits_of: Digest,
     session: thread::Sender<Proposal>,
 }
 
@@ -91,6 +96,7 @@ impl Governor {
             seen: None,
             glimpsed: None,
             approval: started_with.settings.risk.approved_at.clone(),
+            limits_of: started_with.risk_digest(),
             session,
         };
         governor.seen = governor.content();
@@ -149,7 +155,8 @@ impl Governor {
             Some(who) if approved => format!("{place}, approved by {who}"),
             Some(_) | None => place.clone(),
         };
-        let Some(answer) = self.propose(loaded, by, approved, false).await else { return false };
+        let limits_of = loaded.risk_digest();
+        let Some(answer) = self.propose(loaded, by, approved, false, limits_of).await else { return false };
         for change in &answer.changes {
             info!("{place}: {change}");
         }
@@ -163,6 +170,7 @@ impl Governor {
             Some(error) => warn!("{place}: limits stay as they are: {error}"),
             None => {
                 self.overrides.clear();
+                self.limits_of = limits_of;
                 if answer.applied && approved {
                     self.approval = when;
                 }
@@ -192,7 +200,7 @@ impl Governor {
         };
         let by = by.unwrap_or_else(|| "operator".to_owned());
         let dry_run = dry_run || set.is_empty();
-        let Some(answer) = self.propose(loaded, by, confirm, dry_run).await else { return false };
+        let Some(answer) = self.propose(loaded, by, confirm, dry_run, self.limits_of).await else { return false };
         if answer.applied {
             self.overrides = overrides;
             answer.changes.iter().for_each(|change| info!("{change}"));
@@ -202,10 +210,17 @@ impl Governor {
     }
 
     /// Hands over to the session; `None` once it has ended.
-    async fn propose(&mut self, loaded: Loaded, by: String, approved: bool, dry_run: bool) -> Option<LimitsAnswer> {
+    async fn propose(
+        &self,
+        loaded: Loaded,
+        by: String,
+        approved: bool,
+        dry_run: bool,
+        limits_of: Digest,
+    ) -> Option<LimitsAnswer> {
         let (answer, answered) = oneshot::channel();
         let loaded = Box::new(loaded);
-        self.session.send(Proposal { loaded, by, approved, dry_run, answer }).ok()?;
+        self.session.send(Proposal { loaded, by, approved, dry_run, limits_of, answer }).ok()?;
         answered.await.ok()
     }
 }

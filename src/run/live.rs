@@ -17,14 +17,14 @@ use tracing::{error, info};
 use super::core::Core;
 use super::limits::{self, Governor, Proposal};
 use super::prepare::{self, PrepareError};
-use super::purse::{Purse, PurseError};
+use super::purse::{Brought, Purse, PurseError};
 use super::simulated::{self, SimulatedError};
 use crate::config::{Loaded, Sources};
 use crate::dashboard::contact::fresh_token;
 use crate::dashboard::limits::LimitsAsk;
 use crate::dashboard::status::FeedStatus;
 use crate::dashboard::{self, Contact, ContactError, Handle, ServeError, StatusSnapshot};
-use crate::engine::{Carried, Command, EquityMark, Input, Session, SessionSpec};
+use crate::engine::{Command, EquityMark, Input, Session, SessionSpec};
 use crate::feed::{self, Ended, Endpoint, FeedError, Health, Heard, Place, wall_clock};
 use crate::journal::{Account, JournalError, Manifest, Options, Store};
 use crate::market::{Instrument, InstrumentId, VenueId};
@@ -122,7 +122,7 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
 
     let store = Store::open(&loaded.settings.store.path);
     let account = Account::open(store.path())?;
-    let (purse, carried) = Purse::take(account, &spec, loaded.settings.simulator.embedded)?;
+    let (purse, brought) = Purse::take(account, &spec, loaded.settings.simulator.embedded, loaded.risk_digest())?;
     let now = wall_clock();
     let id = ask.session.clone().unwrap_or_else(|| session_name(now, &ask.profile));
     let mut manifest = Manifest::new(&id, spec.clone(), now);
@@ -178,7 +178,7 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
         disk_checked: LocalTime::default(),
         stopping_since: None,
     };
-    let mut keeping = keeper.start(carried)?;
+    let mut keeping = keeper.start(brought)?;
     let reload = signal(SignalKind::hangup()).expect("a process may listen to its own signals");
     let governor = tokio::spawn(Governor::new(ask.sources.clone(), loaded, propose).watch(limits_asked, reload));
     let tick = Duration::from_millis(u64::from(loaded.settings.session.tick_ms));
@@ -414,21 +414,26 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn start(self, carried: Option<Carried>) -> Result<tokio::sync::oneshot::Receiver<Kept>, LiveError> {
+    fn start(self, brought: Brought) -> Result<tokio::sync::oneshot::Receiver<Kept>, LiveError> {
         let (done, kept) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("session".to_owned());
         thread
             .spawn(move || {
-                let _ = done.send(self.keep(carried));
+                let _ = done.send(self.keep(brought));
             })
             .map_err(LiveError::Thread)?;
         Ok(kept)
     }
 
-    fn keep(mut self, carried: Option<Carried>) -> Kept {
-        if let Some(carried) = carried {
+    fn keep(mut self, brought: Brought) -> Kept {
+        if let Some(carried) = brought.carried {
             info!("carrying over from {}: positions {:?}, {}", carried.from, carried.positions, carried.state.word());
             let command = Command::Restore(Box::new(carried));
+            self.core.take(wall_clock(), Input::Command { by: "account".to_owned(), command })?;
+        }
+        if let Some(limits) = brought.limits {
+            info!("limits that were set by hand are in force again; config/risk.toml has not changed since");
+            let command = Command::SetLimits(Box::new(limits));
             self.core.take(wall_clock(), Input::Command { by: "account".to_owned(), command })?;
         }
         while let Some(Heard { at, input }) = self.inbox.blocking_recv() {

@@ -4,10 +4,11 @@
 //! the lot it was counted in, and those a session does not trade are kept for the one that will. What was bought on
 //! the simulated exchange is not worth anything on a real one, so holdings there go by a name of their own.
 
+use crate::digest::Digest;
 use crate::engine::{Carried, Session, SessionSpec};
 use crate::journal::{Account, AccountState, JournalError};
 use crate::market::{Instrument, InstrumentId};
-use crate::risk::{RiskState, Score, Trip};
+use crate::risk::{RiskLimits, RiskState, Score, Trip};
 use crate::units::{Lots, Money, Step};
 
 /// An account in the hands of a session.
@@ -19,6 +20,17 @@ pub struct Purse {
     elsewhere: Vec<Holding>,
     /// On the other kind of exchange.
     score_elsewhere: Option<Score>,
+    /// What the limits in force were made from.
+    limits_of: Digest,
+}
+
+/// What an account brings to a session.
+#[derive(Debug, Default)]
+pub struct Brought {
+    /// Positions, states and scores, if there are any.
+    pub carried: Option<Carried>,
+    /// Limits that an operator had set above the configured ones, which are still the same.
+    pub limits: Option<RiskLimits>,
 }
 
 /// A position and what it cost.
@@ -43,11 +55,26 @@ pub struct BetweenLots {
 }
 
 impl Purse {
-    /// Takes the account of a session over `spec`, and what it brings; `None` if it brings nothing.
-    pub fn take(account: Account, spec: &SessionSpec, simulated: bool) -> Result<(Self, Option<Carried>), PurseError> {
+    /// Takes the account of a session over `spec`, and what it brings.
+    ///
+    /// * `limits_of` — fingerprint of the configured limits
+    pub fn take(
+        account: Account,
+        spec: &SessionSpec,
+        simulated: bool,
+        limits_of: Digest,
+    ) -> Result<(Self, Brought), PurseError> {
         let known = account.load()?.unwrap_or_default();
         let rules: Vec<_> = spec.desks.iter().map(|d| &d.rules).collect();
         let (carried, elsewhere) = carry(holdings(&known), &rules, simulated)?;
+        let same_instruments = known.instruments.iter().zip(&known.lots).take(rules.len());
+        let same_instruments = rules.len() <= known.instruments.len()
+            && same_instruments.zip(&rules).all(|((label, lot), r)| *label == name(r, simulated) && *lot == r.lot);
+        let is_of_these = known.limits_of == Some(limits_of) && same_instruments;
+        let limits = known
+            .limits
+            .clone()
+            .filter(|limits| is_of_these && limits.instruments.len() == rules.len() && *limits != spec.risk);
         let trips = trips(&known, &rules, simulated);
         let (mut score, mut score_elsewhere) = (known.carried.score, known.score_elsewhere);
         if known.simulated != simulated {
@@ -58,7 +85,13 @@ impl Purse {
             && carried.state == RiskState::Active
             && carried.trips.is_empty()
             && score.is_none();
-        Ok((Self { account, simulated, elsewhere, score_elsewhere }, (!nothing).then_some(carried)))
+        let purse = Self { account, simulated, elsewhere, score_elsewhere, limits_of };
+        Ok((purse, Brought { carried: (!nothing).then_some(carried), limits }))
+    }
+
+    /// The configured limits are others now.
+    pub fn configured(&mut self, limits_of: Digest) {
+        self.limits_of = limits_of;
     }
 
     /// Puts a session's positions and risk state into the account.
@@ -81,6 +114,7 @@ impl Purse {
             score_elsewhere: self.score_elsewhere,
             working: session.all_orders().cloned().collect(),
             limits: Some(session.limits().clone()),
+            limits_of: Some(self.limits_of),
             halted: (session.risk_state() == RiskState::Halted).then(|| why.to_owned()),
             session: id.to_owned(),
             at: session.now(),

@@ -37,6 +37,7 @@ fn state(position: i64, orders: u64) -> AccountState {
         score_elsewhere: None,
         working: (0..orders).map(order).collect(),
         limits: None,
+        limits_of: None,
         halted: Some("loss limit".to_owned()),
         session: "monday".to_owned(),
         at: LocalTime(9),

@@ -368,7 +368,8 @@ fn profit_given_back_counts_as_drawdown() {
     // Up 250 at 1050, then 100 left at 1020: 150 given back, 140 allowed; no loss at all since the start.
     let spec = tight(|spec| spec.risk.book.drawdown_max = Some(money(140)));
     // (Nothing rests meanwhile, so that nothing is sold on the way.)
-    let warned = format!("{LONG_FIVE}\n180 pause\n190 tick\n200 book 10@1049 / 10@1051\n210 book 10@1019 / 10@1021\n220 tick");
+    let warned =
+        format!("{LONG_FIVE}\n180 pause\n190 tick\n200 book 10@1049 / 10@1051\n210 book 10@1019 / 10@1021\n220 tick");
     let told = tell(&spec, &warned);
     told.says(&[("book", "halted", "DRAWDOWN_EXCEEDED value=150.00 limit=140.00 unit=quote")]);
     // A warning at half of twice as much, lifted after a second well within.

@@ -5,6 +5,7 @@
 
 mod api;
 mod imports;
+mod limits;
 mod observer;
 mod recordings;
 mod refusals;

@@ -4,7 +4,7 @@ use super::papermaker;
 
 /// CONTRACT's verbs of this part. `limits`, `backtest`, `train`, `evaluate`, `report`, `realism` come in later parts.
 const VERBS: [&str; 13] = [
-    "run", "replay", "sessions", "status", "stop", "pause", "resume", "halt", "flatten", "config", "doctor",
+    "run", "replay", "sessions", "status", "stop", "pause", "resume", "halt", "flatten", "limits", "config", "doctor",
     "exchange", "help",
 ];
 
