@@ -33,7 +33,7 @@ pub struct ShowArgs {
 pub struct SetArgs {
     /// Keys of [risk], without `risk.`; `papermaker limits show` names them
     #[arg(value_name = "KEY=VALUE", required = true)]
-    pub set: Vec<String>,
+    pub wanted: Vec<String>,
     /// Limits may let more through than before
     #[arg(long)]
     pub confirm: bool,
@@ -73,7 +73,7 @@ fn set(args: &SetArgs, globals: &Globals) -> Outcome {
         false => format!("risk.{argument}"),
     };
     let wish = LimitsWish {
-        set: args.set.iter().map(full).collect(),
+        set: args.wanted.iter().map(full).collect(),
         confirm: args.confirm,
         dry_run: args.dry_run,
         by: args.by.clone(),

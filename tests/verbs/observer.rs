@@ -48,12 +48,12 @@ fn a_quoting_session_shows_its_quotes_with_what_is_ahead_of_them() {
 
 #[test]
 fn a_fill_is_counted_and_reaches_the_money_and_the_limits() {
-    // Bought 5 at 1000 with the mid at 1002: 2 × 5 = 10 earned. 5 of 100 lots held.
+    // Bought 5 at 1000 with the mid at 1002: 2 × 5 = 10 earned. 5 of 100 lots held, 5 more may be bought.
     let seen = picture_of(&format!("{QUOTED}160 sell 15@1000\n170 tick"));
     let it = &seen.instruments[0];
     let pnl = it.pnl.as_ref().expect("marked");
     assert_eq!((seen.fills, it.position.as_str(), pnl.spread.as_str(), pnl.equity.as_str()), (1, "5", "10", "10"));
-    assert_eq!((it.limits[0].limit.as_str(), it.limits[0].share), ("position_max_base", 0.05));
+    assert_eq!((it.limits[0].limit.as_str(), it.limits[0].share), ("position_max_base", 0.1));
     // 5 joined 10: a third was ours.
     assert_eq!(it.level_share_max, 0.3333);
     assert!(seen.block().contains("at most 33.3 % of a level"), "{}", seen.block());

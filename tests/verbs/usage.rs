@@ -2,8 +2,8 @@
 
 use super::papermaker;
 
-/// CONTRACT's verbs of this part. `limits`, `backtest`, `train`, `evaluate`, `report`, `realism` come in later parts.
-const VERBS: [&str; 13] = [
+/// CONTRACT's verbs of this part. `backtest`, `train`, `evaluate`, `report`, `realism` come in later parts.
+const VERBS: [&str; 14] = [
     "run", "replay", "sessions", "status", "stop", "pause", "resume", "halt", "flatten", "limits", "config", "doctor",
     "exchange", "help",
 ];
@@ -30,12 +30,20 @@ fn help_names_every_verb_of_the_contract_and_no_other() {
 #[test]
 fn every_verb_explains_itself_with_an_example_on_stdout() {
     let here = empty();
-    for verb in VERBS.into_iter().filter(|v| !["sessions", "config", "help"].contains(v)) {
+    for verb in VERBS.into_iter().filter(|v| !["sessions", "limits", "config", "help"].contains(v)) {
         let help = papermaker(here.path(), &[verb, "--help"]).exits(0).stdout();
         assert!(help.contains("Example") && help.contains(&format!("papermaker {verb}")), "{verb}:\n{help}");
         assert!(help.contains("--set") && help.contains("--config"), "{verb}:\n{help}");
     }
-    for verb in ["sessions list", "sessions show", "sessions export", "config show", "config check"] {
+    for verb in [
+        "sessions list",
+        "sessions show",
+        "sessions export",
+        "limits show",
+        "limits set",
+        "config show",
+        "config check",
+    ] {
         let mut line: Vec<&str> = verb.split(' ').collect();
         line.push("--help");
         let help = papermaker(here.path(), &line).exits(0).stdout();
