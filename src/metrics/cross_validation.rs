@@ -1,0 +1,1 @@
+//! Which periods may be learnt from when others are for judging.
