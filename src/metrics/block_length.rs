@@ -77,6 +77,22 @@ mod tests {
     }
 
     #[test]
+    fn the_estimate_is_what_numpy_says() {
+        // x_t = ρ·x_{t-1} + u_t, with u from Knuth's MMIX generator, seed 7. The formula written in numpy gives the lengths;
+        // Python's arch 8.0, which doubles the first lag that does not matter instead of the last that does, 14.14 and 29.37.
+        for (rho, expected) in [(0.5, 13.320_012_565_865_333), (0.8, 28.499_080_473_657_55)] {
+            let (mut state, mut x) = (7u64, 0.0);
+            let mut next = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                x = rho * x + (state >> 11) as f64 / (1u64 << 53) as f64 - 0.5;
+                x
+            };
+            let series: Vec<f64> = (0..2_000).map(|_| next()).collect();
+            assert!((block_length(&series) - expected).abs() < 1e-9, "ρ {rho}: {}", block_length(&series));
+        }
+    }
+
+    #[test]
     fn an_ma1_needs_shorter_ones() {
         // θ = 1: R(1) = R(0)/2 and no more, so G = R(0), g = 2·R(0): (1/2)^{2/3} = 0.630, times 27.14 is 17.1.
         let found: Vec<f64> = (0..5).map(|seed| block_length(&arma(0.0, 1.0, 20_000, seed))).collect();

@@ -275,8 +275,8 @@ mod tests {
         let second: Vec<Vec<f64>> =
             (0..5).map(|i| (0..30).map(|_| 10.0 * f64::from(i) + draw.normal()).collect()).collect();
         let first: Vec<Vec<f64>> = second.iter().map(|g| g.iter().map(|x| x + 0.5).collect()).collect();
-        let of = |groups: &[Vec<f64>]| groups.iter().map(Vec::as_slice).collect::<Vec<_>>();
-        let found = compare_groups(&of(&first), &of(&second), &plan(500, 1), mean).expect("means");
+        let [first, second] = [&first, &second].map(|groups| groups.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let found = compare_groups(&first, &second, &plan(500, 1), mean).expect("means");
         assert!((found.difference.low - 0.5).abs() < 1e-9 && (found.difference.high - 0.5).abs() < 1e-9, "{found:?}");
         assert!(found.p_value < 0.01);
     }
