@@ -1,5 +1,6 @@
 //! One test binary, from story to storm; `tests/README.md` is the ladder.
 
+mod backtest;
 mod book;
 mod config;
 mod data;

@@ -196,12 +196,20 @@ fn strategies(args: &BacktestArgs, configured: &str) -> Vec<String> {
             let own = if args.as_recorded { crate::run::backtest::RECORDED } else { configured };
             all.push(own.to_owned());
         }
-        let stem = |name: &str| PathBuf::from(name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        if args.sweep.is_none() && !all.iter().any(|name| name == rival || stem(name).as_deref() == Some(rival)) {
+        if args.sweep.is_none() && !all.iter().any(|name| is_called(name, rival)) {
             all.push(rival.clone());
         }
     }
     all
+}
+
+/// Whether a strategy is meant: by its whole name, or by its file's without folder and ending.
+fn is_called(name: &str, meant: &str) -> bool {
+    let stem = |name: &str| {
+        let file = name.strip_suffix(".toml").unwrap_or(name);
+        file.rsplit('/').next().unwrap_or(file).to_owned()
+    };
+    name == meant || stem(name) == stem(meant)
 }
 
 fn sources(args: &BacktestArgs, tick_every: Nanos) -> Result<Vec<Source>, Failure> {
@@ -283,7 +291,7 @@ impl Progress for Bar {
 
 fn must_beat(found: &Backtest, rival: &str) -> Outcome {
     let first = &found.strategies[0].name;
-    let Some(pair) = found.pairs.iter().find(|pair| pair.first == *first && pair.second == rival) else {
+    let Some(pair) = found.pairs.iter().find(|pair| pair.first == *first && is_called(&pair.second, rival)) else {
         let names: Vec<&str> = found.strategies.iter().skip(1).map(|s| s.name.as_str()).collect();
         let error = anyhow::anyhow!("--must-beat {rival}: the first, {first}, was not run against it");
         return Err(Failure::could_not_run(error).hint(format!("it was run against {}", names.join(", "))));
@@ -293,7 +301,7 @@ fn must_beat(found: &Backtest, rival: &str) -> Outcome {
         Some(pnl) => Err(Failure::answer_is_no(anyhow::anyhow!(
             "{first} does not beat {rival}: a profit {} above it, p {}",
             sure(Some(&pnl.difference)),
-            significant(pnl.p_value)
+            chance(pnl.p_value)
         ))),
         None => {
             let error = anyhow::anyhow!("{first} and {rival} have no profits that can be compared");
@@ -304,6 +312,11 @@ fn must_beat(found: &Backtest, rival: &str) -> Outcome {
 
 fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), significant)
+}
+
+/// A probability.
+fn chance(p: f64) -> String {
+    format!("{p:.4}")
 }
 
 fn sure(interval: Option<&Interval>) -> String {
@@ -340,7 +353,8 @@ fn row(name: &str, score: &Score, deflated: Option<f64>) -> Vec<String> {
     };
     let rest = [score.sortino, score.max_drawdown, score.mean_abs_position, score.pnl_to_map, score.quote_uptime];
     let mut cells = vec![name.to_owned(), pnl, number(score.fees), score.fills.to_string(), ratio];
-    cells.extend(rest.into_iter().chain([markout, deflated]).map(number));
+    cells.extend(rest.into_iter().chain([markout]).map(number));
+    cells.push(deflated.map_or_else(|| "-".to_owned(), chance));
     cells
 }
 
@@ -393,7 +407,7 @@ fn as_text(found: &Backtest, verbose: bool) -> Vec<String> {
         text.push(format!(
             "probability of overfitting {}: so often the best on one half of time was no better than the median on the other \
              ({} ways to halve {} parts)",
-            significant(o.probability),
+            chance(o.probability),
             o.splits,
             o.parts
         ));
@@ -429,7 +443,7 @@ fn table(found: &Backtest, currency: &Option<String>) -> Vec<String> {
         text.push(format!(
             "in {}{}, ratios per period of {} s ({} periods)",
             score.currency.as_deref().unwrap_or("several currencies"),
-            score.asset.as_ref().map(|asset| format!(" and {asset}")).unwrap_or_default(),
+            score.asset.as_ref().map(|asset| format!(", positions in {asset}")).unwrap_or_default(),
             significant(score.period_s),
             score.periods
         ));
@@ -462,7 +476,7 @@ fn by_recording(contender: &Contender) -> Vec<Vec<String>> {
 
 fn pair_row(pair: &Pair) -> Vec<String> {
     let compared = |name: &str, comparison: &Option<Comparison>| {
-        let p = comparison.map(|c| format!(", p {}", significant(c.p_value))).unwrap_or_default();
+        let p = comparison.map(|c| format!(", p {}", chance(c.p_value))).unwrap_or_default();
         format!("{name} {}{p}", sure(comparison.as_ref().map(|c| &c.difference)))
     };
     vec![
@@ -506,7 +520,7 @@ fn walked(found: &Backtest) -> Vec<String> {
             cv.splits,
             cv.path_sharpes.len(),
             ratios.join(" "),
-            significant(cv.probability_of_overfitting)
+            chance(cv.probability_of_overfitting)
         ));
     }
     text
@@ -549,6 +563,14 @@ mod tests {
         assert_eq!((span_or_nothing("0"), span_or_nothing("2s")), (Ok(Nanos::ZERO), Ok(Nanos::from_s(2))));
         assert!(span_or_nothing("2").is_err() && criterion("luck").is_err());
         assert_eq!(criterion("pnl"), Ok(Criterion::Pnl));
+    }
+
+    #[test]
+    fn a_file_goes_by_its_short_name_too() {
+        for (name, meant) in [("glft", "glft"), ("strategies/glft.toml", "glft"), ("glft", "mine/glft.toml")] {
+            assert!(is_called(name, meant), "{name} {meant}");
+        }
+        assert!(!is_called("glft risk_factor=0.1", "glft") && !is_called("glft2", "glft"));
     }
 
     #[test]
