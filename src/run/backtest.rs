@@ -22,6 +22,7 @@ mod recordings;
 pub mod sweep;
 pub mod trials;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::import::ImportFailed;
@@ -217,6 +218,7 @@ pub fn backtest(ask: &Ask, progress: &dyn Progress) -> Result<Backtest, Backtest
     let series: Vec<&Series> = scored.iter().filter_map(|(_, _, series)| series.as_ref()).collect();
     let mut judgement = judgement::judge(ask, &candidates, &series, &recordings)?;
     judgement.notes.extend(not_as_recorded(ask, &candidates, &runs));
+    judgement.notes.extend(fees(ask, &candidates, &recordings));
 
     let contenders = candidates.into_iter().zip(runs).zip(scored).map(|((of, runs), (score, by_currency, series))| {
         let track = series.and_then(|series| Track::of(&series.concat()));
@@ -250,6 +252,17 @@ pub fn backtest(ask: &Ask, progress: &dyn Progress) -> Result<Backtest, Backtest
         walk_forward: judgement.walk_forward,
         cross_validation: judgement.cross_validation,
     })
+}
+
+/// The fees of the configuration in force: those of the profile `demo` are nobody's but the simulated exchange's.
+fn fees(ask: &Ask, candidates: &[Candidate], recordings: &[Recording]) -> Option<String> {
+    let first = candidates.first().filter(|_| ask.settings == Settings::InForce)?;
+    let venues: BTreeSet<String> = recordings.iter().flat_map(|recording| first.fees(recording)).collect();
+    let profile = match ask.configuration.profile.as_str() {
+        "" => "no profile".to_owned(),
+        name => format!("profile {name}"),
+    };
+    Some(format!("fees as configured ({profile}): {}", venues.into_iter().collect::<Vec<_>>().join("; ")))
 }
 
 /// Recordings that their own strategy under their own settings does not end as they did.
