@@ -69,7 +69,7 @@ const stepped = uPlot.paths.stepped({ align: 1 });
 // Last value as a line, and between its lowest and highest a shade; those two have no place in the legend.
 function ranged(label, line, colour, more = {}) {
   const edge = { class: "quiet", stroke: "transparent", width: 0, points: { show: false }, paths: stepped, scale: more.scale };
-  return { series: [{ label, stroke: ink(colour), width: 1.5, paths: stepped, points: { show: false }, value: (u, v) => short(v), ...more }, edge, edge],
+  return { series: [{ label, tint: colour, stroke: ink(colour), width: 1.5, paths: stepped, points: { show: false }, value: (u, v) => short(v), ...more }, edge, { ...edge }],
     data: [line.last, line.high, line.low] };
 }
 function chart(box, { height, lines, x, axes, hooks = {}, shade = "--shade", time = true, cursor = {}, scales = {}, label }) {
@@ -80,7 +80,7 @@ function chart(box, { height, lines, x, axes, hooks = {}, shade = "--shade", tim
     if (line.series.length === 3) bands.push({ series: [first + 1, first + 2], fill: () => css(line.shade ?? shade) });
   }
   const u = new uPlot({ width: Math.max(240, box.clientWidth), height, series, bands, axes, hooks, ...(time ? utc : {}),
-    scales: { x: { time }, ...scales }, padding: [10, 8, 0, 0], legend: { live: true, markers: { fill: (u, i) => series[i].stroke?.() ?? "transparent", stroke: "transparent" } },
+    scales: { x: { time }, ...scales }, padding: [10, 8, 0, 0], legend: { live: true, markers: { width: 0, fill: (u, i) => series[i].tint ? `var(${series[i].tint})` : "transparent", stroke: "transparent" } },
     cursor: { drag: { x: time, y: false, uni: 20 }, points: { show: false }, ...(time ? { sync: { key: "time", setSeries: false } } : {}), ...cursor } }, columns, box);
   const c = { u, box, height, time };
   charts.push(c);
@@ -288,7 +288,7 @@ function markout(box, all) {
   const lines = known.map(({ name, rows, colour, dash }) => {
     const at = pick => rows.map(m => m.mean_bps == null || m.error_bps == null ? null : pick(m));
     const edge = { class: "quiet", stroke: "transparent", width: 0, points: { show: false } };
-    return { series: [{ label: name, stroke: ink(colour), width: 2, dash, value: (u, v) => v == null ? "–" : short(+v.toPrecision(4)) + " bps", points: { show: true, size: 7, fill: ink(colour) } }, ...(single ? [edge, edge] : [])],
+    return { series: [{ label: name, tint: colour, stroke: ink(colour), width: 2, dash, value: (u, v) => v == null ? "–" : short(+v.toPrecision(4)) + " bps", points: { show: true, size: 7, fill: ink(colour) } }, ...(single ? [edge, { ...edge }] : [])],
       data: [rows.map(m => m.mean_bps), ...(single ? [at(m => m.mean_bps + 1.96 * m.error_bps), at(m => m.mean_bps - 1.96 * m.error_bps)] : [])] };
   });
   chart(box, { height: 220, x, time: false, label: "after", lines, scales: { x: { time: false, range: [-.3, horizons.length - .7] } },
