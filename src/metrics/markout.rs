@@ -42,12 +42,28 @@ pub struct Markout {
     /// What of it the market took back: half-spread less markout.
     #[serde(serialize_with = "plain")]
     pub adverse_selection: Money,
+    /// Currency traded by them.
+    #[serde(serialize_with = "plain")]
+    pub notional: Money,
     /// Markout by currency traded, basis points; `None` without fills.
     pub markout_bps: Option<f64>,
     /// Mean over fills of each one's own, basis points, large and small alike.
     pub mean_bps: Option<f64>,
     /// Standard error of that mean, as if fills were independent.
     pub error_bps: Option<f64>,
+}
+
+impl Markout {
+    /// Of all these fills together, at one horizon and in one currency.
+    pub fn of_all(parts: &[&Markout]) -> Self {
+        let mut all = Horizon::default();
+        for part in parts {
+            let (n, mean) = (part.fills as f64, part.mean_bps.unwrap_or_default());
+            let squares = part.error_bps.map_or(0.0, |error| error * error * n * (n - 1.0));
+            all.join(part, mean, squares);
+        }
+        all.told(parts.first().map_or(0.0, |part| part.after_s))
+    }
 }
 
 /// A fill waiting for a horizon.
@@ -116,7 +132,7 @@ impl Markouts {
 
     /// Per horizon, shortest first.
     pub fn summary(&self) -> Vec<Markout> {
-        self.0.iter().zip(HORIZONS).map(|(horizon, after)| horizon.summary(after)).collect()
+        self.0.iter().zip(HORIZONS).map(|(horizon, after)| horizon.told(seconds(after))).collect()
     }
 }
 
@@ -132,15 +148,32 @@ impl Horizon {
         self.squares += off * (bps - self.mean_bps);
     }
 
-    fn summary(&self, after: Nanos) -> Markout {
+    /// Takes in the fills of another (T. Chan, G. Golub & R. LeVeque, American Statistician 37 (1983), eq. 2.1).
+    fn join(&mut self, other: &Markout, mean: f64, squares: f64) {
+        let (ours, theirs) = (self.fills as f64, other.fills as f64);
+        self.missing += other.missing;
+        if other.fills == 0 {
+            return;
+        }
+        let off = mean - self.mean_bps;
+        self.mean_bps += off * theirs / (ours + theirs);
+        self.squares += squares + off * off * ours * theirs / (ours + theirs);
+        self.fills += other.fills;
+        self.markout += other.markout;
+        self.half_spread += other.half_spread;
+        self.notional += other.notional;
+    }
+
+    fn told(&self, after_s: f64) -> Markout {
         let n = self.fills as f64;
         Markout {
-            after_s: seconds(after),
+            after_s,
             fills: self.fills,
             missing: self.missing,
             markout: self.markout,
             half_spread: self.half_spread,
             adverse_selection: self.half_spread - self.markout,
+            notional: self.notional,
             markout_bps: in_bps(self.markout, self.notional),
             mean_bps: (self.fills > 0).then_some(self.mean_bps),
             error_bps: (self.fills > 1).then(|| sqrt(self.squares / (n - 1.0) / n)),

@@ -4,6 +4,7 @@
 //! them. [`live`] feeds it from sockets, [`replay`] from a recording (and compares), [`import`] from other programs'
 //! files; [`rerun`] runs recorded inputs under other settings. What time it is they learn from [`crate::feed::wall_clock`].
 
+pub mod backtest;
 pub mod core;
 pub mod import;
 pub mod live;
