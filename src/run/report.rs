@@ -7,9 +7,12 @@
 //!
 //! Reading order: [`tell`] reads a recording, [`session_html`] writes its report, [`backtest_html`] that of a backtest.
 
+mod backtest;
 mod columns;
 mod figures;
 mod page;
 mod session;
+mod sweep;
 
+pub use backtest::backtest_html;
 pub use session::{session_html, tell};

@@ -14,6 +14,10 @@ pub(super) fn number(value: f64) -> String {
         return format!("{value:.0}");
     }
     let rounded = format!("{value:.5e}");
+    if value != 0.0 && value.abs() < 1e-6 {
+        // Nobody counts zeros.
+        return format!("{value:.2e}");
+    }
     rounded.parse().map_or(rounded, |rounded: f64| if rounded == 0.0 { "0".to_owned() } else { rounded.to_string() })
 }
 
@@ -84,8 +88,13 @@ mod tests {
 
     #[test]
     fn numbers_are_as_long_as_a_person_reads() {
-        for (value, text) in [(0.0, "0"), (-0.0, "0"), (-0.001_234_567_8, "-0.00123457"), (123_456_789.0, "123456789")]
-        {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "0"),
+            (8.719_9e-11, "8.72e-11"),
+            (-0.001_234_567_8, "-0.00123457"),
+            (123_456_789.0, "123456789"),
+        ] {
             assert_eq!(number(value), text);
         }
         assert_eq!([maybe(None), number(f64::NAN), percent(0.123_456)], ["–", "–", "12.35 %"]);

@@ -102,6 +102,29 @@ pub(super) fn document(title: &str, body: &Html, data: &serde_json::Value) -> St
     page.0
 }
 
+/// The bar that moves all charts over time together.
+///
+/// * `has_fills` — whether there are any to step through
+pub(super) fn toolbar(has_fills: bool) -> Html {
+    let mut bar = Html::default();
+    bar.tag("<nav id=\"bar\" class=\"row\" aria-label=\"Time shown by all charts\" hidden>");
+    let acts = [
+        ("whole", "Whole", "Show all of it (0)"),
+        ("in", "+", "Zoom in (+)"),
+        ("out", "−", "Zoom out (-)"),
+        ("left", "◀", "Earlier (left arrow)"),
+        ("right", "▶", "Later (right arrow)"),
+        ("before", "⟨ fill", "Fill before (p)"),
+        ("after", "fill ⟩", "Next fill (n)"),
+    ];
+    for (act, name, label) in acts.into_iter().take(if has_fills { 7 } else { 5 }) {
+        bar.tag("<button type=\"button\" data-act=\"").text(act).tag("\" aria-label=\"").text(label).tag("\" title=\"");
+        bar.text(label).tag("\">").text(name).tag("</button>");
+    }
+    bar.tag("<span id=\"range\" class=\"soft\" role=\"status\"></span></nav>\n");
+    bar
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use super::columns;
 use super::figures::{distribution, interval, length, maybe, moment, number, percent, shown};
-use super::page::{Html, document};
+use super::page::{Html, document, toolbar};
 use crate::journal::{JournalError, Manifest, Reader, SessionState};
+use crate::metrics::bootstrap::Interval;
 use crate::metrics::sketch::Quantiles;
 use crate::metrics::story::{FillMark, Line, Scene};
 use crate::metrics::summary::{Attribution, InstrumentSummary};
@@ -31,7 +32,7 @@ pub fn session_html(manifest: &Manifest, told: &Told) -> String {
     head(&mut body, manifest, told);
     body.tag("<main>\n");
     in_short(&mut body, told);
-    body.add(&toolbar());
+    body.add(&toolbar(true));
     for (index, (scene, it)) in told.scenes.iter().zip(&told.summary.instruments).enumerate() {
         instrument(&mut body, index, scene, it);
     }
@@ -52,26 +53,6 @@ pub fn session_html(manifest: &Manifest, told: &Told) -> String {
     configuration(&mut body, manifest);
     body.tag("</main>\n");
     document(&format!("PAPER · {}", manifest.id), &body, &data(manifest, told))
-}
-
-/// The bar that moves all charts over time together.
-fn toolbar() -> Html {
-    let mut bar = Html::default();
-    bar.tag("<nav id=\"bar\" class=\"row\" aria-label=\"Time shown by all charts\" hidden>");
-    for (act, name, label) in [
-        ("whole", "Whole", "Show all of it"),
-        ("in", "+", "Zoom in"),
-        ("out", "−", "Zoom out"),
-        ("left", "◀", "Earlier"),
-        ("right", "▶", "Later"),
-        ("before", "⟨ fill", "Fill before"),
-        ("after", "fill ⟩", "Next fill"),
-    ] {
-        bar.tag("<button type=\"button\" data-act=\"").text(act).tag("\" aria-label=\"").text(label).tag("\" title=\"");
-        bar.text(label).tag("\">").text(name).tag("</button>");
-    }
-    bar.tag("<span id=\"range\" class=\"soft\" role=\"status\"></span></nav>\n");
-    bar
 }
 
 fn head(body: &mut Html, manifest: &Manifest, told: &Told) {
@@ -115,41 +96,44 @@ fn strategies(manifest: &Manifest) -> String {
 }
 
 fn in_short(body: &mut Html, told: &Told) {
-    body.tag("<section><h2>In short</h2><div class=\"scroll\"><table class=\"numbers\">");
-    body.head(&[
-        "",
-        "profit",
-        "95 % interval of it",
-        "Sharpe ratio per period",
-        "95 % interval",
-        "deepest drawdown",
-        "fills",
-        "two-sided",
-    ]);
-    for it in &told.summary.instruments {
-        let risk = &it.risk;
-        let of_profit = risk.mean.map(|mean| {
-            let n = mean.n as f64;
-            format!("{} … {} (n {})", number(mean.low * n), number(mean.high * n), mean.n)
-        });
-        body.tag("<tr><th scope=\"row\">").text(&it.instrument).tag("</th>");
-        body.cell(format!("{} {}", money(it.attribution.pnl), it.currency));
-        body.cell(of_profit.unwrap_or_else(|| "–".to_owned()));
-        body.cell(maybe(risk.sharpe.map(|sharpe| sharpe.value)));
-        body.cell(risk.sharpe.map_or_else(|| "–".to_owned(), |sharpe| interval(&sharpe)));
-        body.cell(format!("{} {}", money(risk.max_drawdown), it.currency)).cell(it.trading.num_trades);
-        body.cell(percent(it.quoting.two_sided_uptime)).tag("</tr>");
-    }
+    let its = &told.summary.instruments;
+    body.tag("<section><h2>In short</h2><div class=\"scroll\"><table class=\"numbers fit\">");
+    let names = std::iter::once("").chain(its.iter().map(|it| it.instrument.as_str()));
+    body.head(&names.collect::<Vec<_>>());
+    let mut row = |name: &'static str, text: &dyn Fn(&InstrumentSummary) -> String| {
+        body.tag("<tr><th scope=\"row\">").tag(name).tag("</th>");
+        its.iter().for_each(|it| drop(body.cell(text(it))));
+        body.tag("</tr>");
+    };
+    row("profit", &|it| format!("{} {}", money(it.attribution.pnl), it.currency));
+    row("95 % interval of it", &|it| {
+        it.risk.mean.map_or_else(
+            || "–".to_owned(),
+            |mean| {
+                let n = mean.n as f64;
+                interval(&Interval { low: mean.low * n, high: mean.high * n, ..mean })
+            },
+        )
+    });
+    row("Sharpe ratio per period", &|it| maybe(it.risk.sharpe.map(|sharpe| sharpe.value)));
+    row("95 % interval of it", &|it| it.risk.sharpe.map_or_else(|| "–".to_owned(), |sharpe| interval(&sharpe)));
+    row("deepest drawdown", &|it| format!("{} {}", money(it.risk.max_drawdown), it.currency));
+    row("fills", &|it| it.trading.num_trades.to_string());
+    row("markout after 1 s", &|it| {
+        let known = it.markouts.iter().find(|m| m.after_s == 1.0).and_then(|m| m.mean_bps.map(|bps| (bps, m)));
+        known.map_or_else(
+            || "–".to_owned(),
+            |(bps, m)| format!("{} ± {} bps (n {})", number(bps), maybe(m.error_bps), m.fills),
+        )
+    });
+    row("quoting both sides", &|it| percent(it.quoting.two_sided_uptime));
     body.tag("</table></div>");
-    let periods: Vec<String> = told
-        .summary
-        .instruments
-        .iter()
-        .map(|it| format!("{} of {}", length(it.risk.period_s), it.instrument))
-        .collect();
+    let periods: Vec<String> =
+        its.iter().map(|it| format!("{} of {}", length(it.risk.period_s), it.instrument)).collect();
     body.note(format!(
         "A period is {}. Intervals: 10 000 resamples of the periods in blocks, as they hang together; of the profit, the \
-         interval of its mean per period times the periods. A short session says little: mind n.",
+         interval of its mean per period times the periods; n is how many. Of a markout, one standard error. A short \
+         session says little.",
         periods.join(", ")
     ));
     body.tag("</section>\n");

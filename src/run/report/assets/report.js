@@ -27,9 +27,12 @@ addEventListener("beforeprint", () => { dress(true); fit(680); folded = [...docu
 addEventListener("afterprint", () => { dress(); fit(); folded.forEach(d => { d.open = false; }); });
 
 // -- numbers and times ----------------------------------------------------------------------------
-const short = v => v == null ? "–" : Math.abs(v) >= 1e5 ? v.toFixed(0) : String(+v.toPrecision(6));
+const short = v => v == null || Number.isNaN(v) ? "–" : Math.abs(v) >= 1e5 ? v.toFixed(0) : String(+v.toPrecision(6));
 const two = n => String(n).padStart(2, "0");
+// A backtest's recordings follow each other: its charts count from the start of the first.
+const elapsed = data.kind === "backtest";
 function clock(s, finer = 3) {
+  if (elapsed && s >= 86400) return Math.floor(s / 86400) + " d " + clock(s % 86400, finer);
   const d = new Date(s * 1e3), f = finer && (d.getUTCMilliseconds() / 1e3).toFixed(finer).slice(1);
   return `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}:${two(d.getUTCSeconds())}${f || ""}`;
 }
@@ -63,7 +66,7 @@ function read(trace, start) {
 
 // -- charts ---------------------------------------------------------------------------------------
 const axis = more => ({ stroke: ink("--soft"), grid: { stroke: ink("--line"), width: 1 }, ticks: { stroke: ink("--line"), width: 1 },
-  font: "12px system-ui, sans-serif", ...more });
+  font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif", ...more });
 const numbers = (u, splits) => splits.map(v => v == null ? "" : short(+v.toPrecision(10)));
 const stepped = uPlot.paths.stepped({ align: 1 });
 // Last value as a line, and between its lowest and highest a shade; those two have no place in the legend.
@@ -73,14 +76,14 @@ function ranged(label, line, colour, more = {}) {
     data: [line.last, line.high, line.low] };
 }
 function chart(box, { height, lines, x, axes, hooks = {}, shade = "--shade", time = true, cursor = {}, scales = {}, label }) {
-  const series = [{ label: time ? "UTC" : label ?? "", value: (u, v) => v == null ? "–" : time ? clock(v) : axes[0].values(u, [v])[0] }], columns = [x], bands = [];
+  const series = [{ label: time ? elapsed ? "after" : "UTC" : label ?? "", value: (u, v) => v == null ? "–" : time ? clock(v) : axes[0].values(u, [v])[0] }], columns = [x], bands = [];
   for (const line of lines) {
     const first = series.length;
     series.push(...line.series); columns.push(...line.data);
     if (line.series.length === 3) bands.push({ series: [first + 1, first + 2], fill: () => css(line.shade ?? shade) });
   }
   const u = new uPlot({ width: Math.max(240, box.clientWidth), height, series, bands, axes, hooks, ...(time ? utc : {}),
-    scales: { x: { time }, ...scales }, padding: [10, 8, 0, 0], legend: { live: true, markers: { width: 0, fill: (u, i) => series[i].tint ? `var(${series[i].tint})` : "transparent", stroke: "transparent" } },
+    scales: { x: { time }, ...scales }, padding: [10, 26, 0, 0], legend: { live: true, markers: { width: 0, fill: (u, i) => series[i].tint ? `var(${series[i].tint})` : "transparent", stroke: "transparent" } },
     cursor: { drag: { x: time, y: false, uni: 20 }, points: { show: false }, ...(time ? { sync: { key: "time", setSeries: false } } : {}), ...cursor } }, columns, box);
   const c = { u, box, height, time };
   charts.push(c);
@@ -88,8 +91,8 @@ function chart(box, { height, lines, x, axes, hooks = {}, shade = "--shade", tim
   return c;
 }
 // The time axis: dates only where they change.
-const timeAxis = () => axis({ space: 90, values: (u, splits, i, space, step) => splits.map((s, k) =>
-  (k === 0 || day(s) !== day(splits[k - 1])) && s % 86400 === 0 ? day(s) : clock(s, step >= 1 ? 0 : step >= .01 ? 2 : 3)) });
+const timeAxis = () => axis({ space: 90, size: 30, values: (u, splits, i, space, step) => splits.map((s, k) =>
+  !elapsed && s % 86400 === 0 ? day(s) : clock(s, step >= 1 ? 0 : step >= .01 ? 2 : 3)) });
 
 // -- one stretch of time for all ------------------------------------------------------------------
 const whole = { min: data.started_s ?? 0, max: (data.started_s ?? 0) + (data.seconds || 1) };
@@ -102,7 +105,7 @@ function show(min, max) {
   charts.filter(c => c.time).forEach(c => c.u.setScale("x", view));
   moving = false;
   const all = length >= (whole.max - whole.min) * .9999;
-  if ($("range")) $("range").textContent = `${day(min)} ${clock(min, length < 60 ? 3 : 0)} – ${clock(max, length < 60 ? 3 : 0)} UTC${all ? " (all)" : ""}`;
+  if ($("range")) $("range").textContent = `${elapsed ? "" : day(min) + " "}${clock(min, length < 60 ? 3 : 0)} – ${clock(max, length < 60 ? 3 : 0)}${elapsed ? "" : " UTC"}${all ? " (all)" : ""}`;
   fillCharts.forEach(list);
 }
 const follow = { setScale: [(u, key) => {
@@ -162,13 +165,12 @@ function spells(it) {
 const fillAt = row => data.started_s + row[0] / MICRO;
 function marks(it) {
   return u => {
-    const { ctx, bbox } = u, px = devicePixelRatio, r = 5 * px;
+    const { ctx, bbox } = u, px = devicePixelRatio, shown = it.fills.rows.filter(row => fillAt(row) >= u.scales.x.min && fillAt(row) <= u.scales.x.max);
+    const r = Math.min(5, Math.max(2.5, bbox.width / px / shown.length * 2)) * px;
     ctx.save();
     ctx.beginPath(); ctx.rect(bbox.left - r, bbox.top, bbox.width + 2 * r, bbox.height); ctx.clip();
-    for (const row of it.fills.rows) {
-      const at = fillAt(row);
-      if (at < u.scales.x.min || at > u.scales.x.max) continue;
-      const x = u.valToPos(at, "x", true), y = u.valToPos(row[5], "y", true), up = row[3] === 0 ? 1 : -1;
+    for (const row of shown) {
+      const x = u.valToPos(fillAt(row), "x", true), y = u.valToPos(row[5], "y", true), up = row[3] === 0 ? 1 : -1;
       ctx.beginPath(); ctx.moveTo(x, y - up * r); ctx.lineTo(x + r, y + up * r); ctx.lineTo(x - r, y + up * r); ctx.closePath();
       ctx.strokeStyle = css("--card"); ctx.fillStyle = css(up > 0 ? "--buy" : "--sell"); ctx.lineWidth = px;
       if (row[4]) { ctx.strokeStyle = ctx.fillStyle; ctx.fillStyle = css("--card"); ctx.lineWidth = 2 * px; }
@@ -182,7 +184,7 @@ function words(it, row) {
   const gain = mid == null ? "–" : short((side ? 1 : -1) * (price - mid));
   return [`${side ? "Sold" : "Bought"} ${short(qty)} ${it.asset} at ${price.toFixed(it.price_decimals)} ${it.quote}`, [
     `Why: ${WHY[why]}`, `Ahead of us just before: ${short(ahead)} ${it.asset}`,
-    rested == null ? "It never rested" : `Rested ${short(rested)} s`, `${taken ? "Taker" : "Maker"}, order ${order}, fee ${short(fee)} ${it.currency}`,
+    rested == null ? "It never rested" : `Rested ${short(+rested.toPrecision(4))} s`, `${taken ? "Taker" : "Maker"}, order ${order}, fee ${short(fee)} ${it.currency}`,
     `From the mid: ${gain} ${it.quote}`, `Happened ${clock(data.started_s + happened / MICRO)}, heard ${clock(data.started_s + heard / MICRO)} UTC`]];
 }
 function tip(left, top, title, lines) {
@@ -232,7 +234,7 @@ function list(c) {
   for (const r of rows.slice(0, LIST)) {
     const tr = table.insertRow();
     for (const t of [clock(fillAt(r)), (r[3] ? "▼ sold" : "▲ bought") + (r[4] ? ", took" : ""), r[5].toFixed(c.it.price_decimals), short(r[6]),
-      ["through", "queue front", "crossed", "took"][r[8]], short(r[9]), short(r[11]), r[10] == null ? "–" : short((r[3] ? 1 : -1) * (r[5] - r[10])), short(r[7])]) tr.insertCell().textContent = t;
+      ["through", "queue front", "crossed", "took"][r[8]], short(r[9]), r[11] == null ? "–" : short(+r[11].toPrecision(4)), r[10] == null ? "–" : short((r[3] ? 1 : -1) * (r[5] - r[10])), short(r[7])]) tr.insertCell().textContent = t;
   }
   fold.querySelector("div").replaceChildren(el("div", "scroll", table), rows.length > LIST ? el("p", "note", `The first ${LIST} of ${rows.length} in view: zoom in for the rest.`) : "");
 }
@@ -240,7 +242,7 @@ function list(c) {
 // -- what each chart shows ------------------------------------------------------------------------
 const traces = new Map(), traceOf = i => traces.get(i) ?? traces.set(i, read(data.instruments[i].trace, data.started_s)).get(i);
 const empty = (box, why) => { box.append(el("p", "empty", why)); };
-const side = unit => axis({ size: 76, values: numbers, label: unit, labelSize: 18, labelFont: "12px system-ui, sans-serif" });
+const side = unit => axis({ size: 76, values: numbers, label: unit, labelSize: 18 });
 const kinds = {
   market(box, i) {
     const it = data.instruments[i], { x, lines } = traceOf(i);
@@ -268,17 +270,39 @@ const kinds = {
   },
   sources(box, i) {
     const it = data.instruments[i], { x, lines } = traceOf(i);
-    const minus = l => ({ last: l.last.map(v => v == null ? v : -v), high: l.low.map(v => v == null ? v : -v), low: l.high.map(v => v == null ? v : -v) });
     chart(box, { height: 220, x, shade: "--none", lines: [ranged("spread", lines.spread, "--buy"), ranged("inventory", lines.inventory, "--second", { dash: [8, 3] }),
       ranged("− fees", minus(lines.fees), "--fourth", { dash: [3, 3] }), ranged("− funding", minus(lines.funding), "--third", { dash: [1, 3] }),
       ranged("profit", lines.equity, "--ink", { width: 2 })], axes: [timeAxis(), side(it.currency)], hooks: { drawAxes: [spells(it)], ...follow } });
   },
+  curves(box, i) {
+    const { currency, x, drawn } = data.curves[i];
+    if (!drawn.length || x.length < 2) return empty(box, "Nothing was run.");
+    const fallen = equity => { let top = -Infinity; return equity.map(v => v - (top = Math.max(top, v))); };
+    const more = { axes: [timeAxis(), side(currency)], hooks: { drawAxes: [spells({ spells: { kept: [] } })], ...follow } };
+    chart(box, { ...more, height: 320, x, lines: drawn.map((d, k) => plain(d.name, d.equity, k)) });
+    chart(below(box, "Drawdown of each strategy"), { ...more, height: 180, x, lines: drawn.map((d, k) => plain(d.name, fallen(d.equity), k)) });
+  },
+  markouts(box) { markout(box, data.markouts.map((m, i) => ({ name: m.name, rows: m.rows, colour: look(i).tint, dash: look(i).dash }))); },
   markout(box, i) { markout(box, [{ name: "mean", rows: data.metrics.instruments[i].markouts, colour: "--main" }]); },
 };
+const minus = l => { const not = list => list.map(v => v == null ? v : -v); return { last: not(l.last), high: not(l.low), low: not(l.high), any: l.any }; };
+function below(box, label) {
+  const under = el("div", "chart");
+  under.setAttribute("aria-label", label);
+  box.after(under);
+  return under;
+}
 function worth(box, currency, x, lines, behind) {
-  const under = { last: lines.drawdown.last.map(v => v == null ? v : -v), high: lines.drawdown.low.map(v => v == null ? v : -v), low: lines.drawdown.high.map(v => v == null ? v : -v) };
-  chart(box, { height: 240, x, lines: [ranged("equity", lines.equity, "--main"), ranged("drawdown", under, "--sell", { fill: ink("--gap"), dash: [4, 2] })],
-    axes: [timeAxis(), side(currency)], hooks: { drawAxes: behind, ...follow } });
+  const more = { axes: [timeAxis(), side(currency)], hooks: { drawAxes: behind, ...follow } };
+  chart(box, { ...more, height: 220, x, lines: [ranged("equity", lines.equity, "--main")] });
+  chart(below(box, "Drawdown"), { ...more, height: 130, x, lines: [ranged("drawdown", minus(lines.drawdown), "--sell", { fill: ink("--fall") })] });
+}
+// Several strategies: colours repeat, dashes then differ.
+const TINTS = ["--main", "--sell", "--third", "--second", "--fourth", "--mid"], DASHES = [undefined, [7, 3], [2, 3]];
+const look = i => ({ tint: TINTS[i % TINTS.length], dash: DASHES[Math.floor(i / TINTS.length) % DASHES.length] });
+function plain(name, values, i) {
+  const { tint, dash } = look(i);
+  return { series: [{ label: name, tint, dash, stroke: ink(tint), width: 1.5, paths: stepped, points: { show: false }, value: (u, v) => short(v) }], data: [values] };
 }
 // Horizons are as good as logarithmic: each has a place of its own.
 function markout(box, all) {
@@ -292,7 +316,7 @@ function markout(box, all) {
       data: [rows.map(m => m.mean_bps), ...(single ? [at(m => m.mean_bps + 1.96 * m.error_bps), at(m => m.mean_bps - 1.96 * m.error_bps)] : [])] };
   });
   chart(box, { height: 220, x, time: false, label: "after", lines, scales: { x: { time: false, range: [-.3, horizons.length - .7] } },
-    axes: [axis({ splits: () => x, values: (u, s) => s.map(v => horizons[v] == null ? "" : horizons[v] + " s") }), side("bps")],
+    axes: [axis({ size: 30, splits: () => x, values: (u, s) => s.map(v => horizons[v] == null ? "" : horizons[v] + " s") }), side("bps")],
     hooks: { drawAxes: [u => {
       const y = u.valToPos(0, "y", true);
       if (y < u.bbox.top || y > u.bbox.top + u.bbox.height) return;
