@@ -7,6 +7,7 @@
 //! One file per family of verbs; each verb is its arguments and one function that calls its driver. [`Failure`] is
 //! how a verb says no.
 
+pub mod backtest;
 pub mod configure;
 pub mod doctor;
 pub mod exchange;
@@ -80,6 +81,7 @@ enum Verb {
     Run(run::RunArgs),
     Replay(replay::ReplayArgs),
     Report(report::ReportArgs),
+    Backtest(backtest::BacktestArgs),
     #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
     Status(operate::StatusArgs),
@@ -121,6 +123,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Run(args) => run::run(&args, globals),
         Verb::Replay(args) => replay::replay(&args, globals),
         Verb::Report(args) => report::report(&args, globals),
+        Verb::Backtest(args) => backtest::backtest(&args, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),
         Verb::Stop(args) => operate::command("stop", &args, globals),

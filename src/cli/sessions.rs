@@ -335,7 +335,7 @@ fn cast(manifest: &Manifest) -> Result<Cast, Failure> {
 }
 
 /// Which files are of which instrument.
-fn wishes(args: &ImportArgs, tick_every: Nanos) -> anyhow::Result<Vec<import::Wish>> {
+pub(super) fn wishes(args: &ImportArgs, tick_every: Nanos) -> anyhow::Result<Vec<import::Wish>> {
     let wish = |venue, symbol: String, files| import::Wish {
         files,
         format: args.format,

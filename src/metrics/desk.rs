@@ -3,7 +3,7 @@
 use super::bootstrap::{Plan, interval};
 use super::curve::Curve;
 use super::drawdown::Drawdown;
-use super::markout::Markouts;
+use super::markout::{Circumstances, Markouts};
 use super::quotes::Quotes;
 use super::returns::{cvar, mean, nd_pnl, pnl_to_map, returns, sharpe, sharpe_error, sortino, win_rate};
 use super::selection::Track;
@@ -12,7 +12,7 @@ use super::sketch::Dwell;
 use super::summary::{Attribution, InstrumentSummary, Inventory, Market, Risk, seconds};
 use crate::engine::{BookState, Carried, EquityMark, Output};
 use crate::market::{Instrument, InstrumentId, MarketEvent};
-use crate::order::{Report, ReportKind};
+use crate::order::{Liquidity, Report, ReportKind};
 use crate::portfolio::Ledger;
 use crate::units::{LocalTime, Money, Nanos, Ticks};
 
@@ -105,13 +105,16 @@ impl Desk {
 
     /// The venue's word on an order, heard while everything else was as it is.
     pub fn hear(&mut self, report: &Report) {
+        let waited = self.quotes.waited(report.id, report.happened);
         let rules = &self.sight.rules;
         self.quotes.hear(rules, report);
         if let ReportKind::Filled(fill) = &report.kind {
             self.ledger.fill(rules, fill);
             // The ledger takes a fill before the first mark as its mark: no spread was earned.
             let mark = *self.marked.get_or_insert(2 * fill.price.0);
-            self.markouts.fill(rules, fill, report.happened, mark);
+            let imbalance = self.sight.live_top().map(|top| top.imbalance() * fill.side.sign() as f64);
+            let waited = waited.filter(|_| fill.liquidity == Liquidity::Maker);
+            self.markouts.fill(rules, fill, report.happened, mark, Circumstances { imbalance, waited });
         }
     }
 
@@ -199,6 +202,8 @@ impl Desk {
                 interruptions: self.interruptions,
             },
             markouts: self.markouts.summary(),
+            markouts_by_imbalance: self.markouts.by_imbalance(),
+            markouts_by_waiting_time: self.markouts.by_waiting_time(),
         }
     }
 

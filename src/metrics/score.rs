@@ -17,6 +17,7 @@ use super::markout::Markout;
 use super::returns::{mean, pnl_to_map, sharpe, sharpe_error, sortino};
 use super::selection::Track;
 use super::summary::{InstrumentSummary, Summary};
+use crate::units::Money;
 
 /// Most periods that the returns of all recordings together are counted in.
 pub const PERIODS_MAX: usize = 1_024;
@@ -154,7 +155,7 @@ fn returns_of(run: &Summary, currency: &str, period_s: f64) -> Vec<f64> {
         // Periods double, so the one is a whole multiple of the other.
         let stride = (period_s / it.risk.period_s).round().max(1.0) as usize;
         let mut marks: Vec<f64> = it.risk.equity.iter().step_by(stride).copied().collect();
-        let pnl = it.attribution.pnl.to_f64();
+        let pnl = nearest(it.attribution.pnl);
         match marks.len() {
             0 | 1 => marks = vec![0.0, pnl],
             marked => marks[marked - 1] = pnl,
@@ -165,6 +166,11 @@ fn returns_of(run: &Summary, currency: &str, period_s: f64) -> Vec<f64> {
         equity.iter_mut().zip(marks).for_each(|(sum, mark)| *sum += mark);
     }
     super::returns::returns(&equity)
+}
+
+/// The float nearest to an amount: what one would type ([`Money::to_f64`] is off by a bit, and sessions depend on it).
+fn nearest(amount: Money) -> f64 {
+    amount.to_string().parse().expect("an amount is written as a number")
 }
 
 /// Currencies of the instruments, in the order in which they first appear.
@@ -185,8 +191,8 @@ impl Score {
         let series = Series::of(runs, currency);
         let its: Vec<(&Summary, &InstrumentSummary)> =
             runs.iter().flat_map(|run| within(run, currency).map(move |it| (*run, it))).collect();
-        let total = |amount: fn(&InstrumentSummary) -> f64| its.iter().map(|(_, it)| amount(it)).sum::<f64>();
-        let pnl = total(|it| it.attribution.pnl.to_f64());
+        let total = |amount: fn(&InstrumentSummary) -> Money| nearest(its.iter().map(|(_, it)| amount(it)).sum());
+        let pnl = total(|it| it.attribution.pnl);
         let returns = series.concat();
         let track = Track::of(&returns);
         let time: f64 = its.iter().map(|(run, _)| run.seconds).sum();
@@ -195,8 +201,8 @@ impl Score {
         let length: f64 = runs.iter().map(|run| run.seconds).sum();
         score.currency = Some(currency.to_owned());
         score.pnl = Some(pnl);
-        score.fees = Some(total(|it| it.attribution.fees.to_f64()));
-        score.trading_value = Some(total(|it| it.trading.trading_value.to_f64()));
+        score.fees = Some(total(|it| it.attribution.fees));
+        score.trading_value = Some(total(|it| it.trading.trading_value));
         score.sharpe = sharpe(&returns);
         score.sharpe_error = track.and_then(|t| sharpe_error(t.sharpe, returns.len(), t.skew, t.kurtosis));
         score.sortino = sortino(&returns);
@@ -254,7 +260,7 @@ fn max_drawdown(runs: &[&Summary], currency: &str, series: &Series) -> f64 {
         drawdown.mark(f64::from(at), equity);
     }
     let is_single = runs.iter().all(|run| within(run, currency).count() <= 1);
-    let inside = runs.iter().flat_map(|run| within(run, currency)).map(|it| it.risk.max_drawdown.to_f64());
+    let inside = runs.iter().flat_map(|run| within(run, currency)).map(|it| nearest(it.risk.max_drawdown));
     if is_single { inside.fold(drawdown.max(), f64::max) } else { drawdown.max() }
 }
 
@@ -298,7 +304,6 @@ impl Difference {
 mod tests {
     use super::*;
     use crate::metrics::summary::{Attribution, Inventory, Quoting, Risk, Trading};
-    use crate::units::Money;
 
     fn money(text: &str) -> Money {
         Money::from_decimal(text.parse().expect("a number")).expect("an amount")
@@ -317,6 +322,8 @@ mod tests {
             inventory: Inventory { mean_absolute_position: 2.0, ..Inventory::default() },
             market: Default::default(),
             markouts: Vec::new(),
+            markouts_by_imbalance: Vec::new(),
+            markouts_by_waiting_time: Vec::new(),
         }
     }
 

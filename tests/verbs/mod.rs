@@ -4,6 +4,7 @@
 //! that it sees what a newcomer sees.
 
 mod api;
+mod backtests;
 mod imports;
 mod observer;
 mod recordings;

@@ -174,7 +174,9 @@ function marks(it) {
       ctx.beginPath(); ctx.moveTo(x, y - up * r); ctx.lineTo(x + r, y + up * r); ctx.lineTo(x - r, y + up * r); ctx.closePath();
       ctx.strokeStyle = css("--card"); ctx.fillStyle = css(up > 0 ? "--buy" : "--sell"); ctx.lineWidth = px;
       if (row[4]) { ctx.strokeStyle = ctx.fillStyle; ctx.fillStyle = css("--card"); ctx.lineWidth = 2 * px; }
-      ctx.fill(); ctx.stroke();
+      ctx.fill();
+      // Where they crowd, an outline would be all there is to see.
+      if (r > 4 * px || row[4]) ctx.stroke();
     }
     ctx.restore();
   };
