@@ -14,6 +14,7 @@ mod journal;
 mod market_sim;
 mod metrics;
 mod protocol;
+mod report;
 mod storms;
 mod support;
 mod tidy;

@@ -40,6 +40,7 @@ use crate::units::{Nanos, Step};
     papermaker backtest --format hftbacktest-raw --instrument binance-usdm:BTCUSDT=btc.gz --strategy glft --json\n  \
     papermaker backtest monday tuesday --strategy glft --sweep grid.toml --walk-forward 4 --cpcv 6,2\n  \
     papermaker backtest monday --strategy glft --must-beat fixed-spread\n  \
+    papermaker backtest monday --strategy glft --strategy fixed-spread --report monday.html\n  \
     papermaker backtest --trials\n\n\
     A grid: [strategy] risk_factor = [0.1, 0.5], min_spread_bps = { from = 0, to = 2, step = 0.5 };\n\
     [paper] entry_latency_us = { from = 1000, to = 100000, points = 3, scale = \"log\" }; [strategy.glft] for one kind only.\n\
@@ -116,6 +117,12 @@ pub struct BacktestArgs {
     /// Only list what was tried so far; with recordings, on them
     #[arg(long, conflicts_with_all = ["strategy", "sweep", "format"])]
     pub trials: bool,
+    /// Also write a page of it: one HTML file with charts, readable offline and on paper
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+    /// Replace FILE.html if it exists
+    #[arg(long, requires = "report")]
+    pub force: bool,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -156,6 +163,10 @@ pub fn backtest(args: &BacktestArgs, globals: &Globals) -> Outcome {
     if args.trials {
         return list_trials(args, &TrialLog::of_store(&store));
     }
+    if let Some(file) = &args.report {
+        // To run for an hour and then not say what came of it would be a pity.
+        super::report::refuse_to_replace(file, args.force)?;
+    }
     let sweep = args.sweep.as_ref().map(|file| {
         fs::read_to_string(file)
             .map_err(|e| Failure::could_not_run(e).context(format!("{}: cannot be read", file.display())))
@@ -182,6 +193,9 @@ pub fn backtest(args: &BacktestArgs, globals: &Globals) -> Outcome {
     let done = drive(&ask, &bar);
     bar.0.finish_and_clear();
     let found = done.map_err(refusal)?;
+    if let Some(file) = &args.report {
+        super::report::write_page(file, args.force, &crate::run::report::backtest_html(&found))?;
+    }
     if args.json {
         say(serde_json::to_string_pretty(&found).expect("an answer is plain data"))?;
     } else {

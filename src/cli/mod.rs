@@ -15,6 +15,7 @@ pub mod failure;
 mod metrics;
 pub mod operate;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod sessions;
 pub mod span;
@@ -79,6 +80,7 @@ impl Globals {
 enum Verb {
     Run(run::RunArgs),
     Replay(replay::ReplayArgs),
+    Report(report::ReportArgs),
     Backtest(backtest::BacktestArgs),
     #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
@@ -120,6 +122,7 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.verb.unwrap_or_else(|| Verb::Run(run::RunArgs::default())) {
         Verb::Run(args) => run::run(&args, globals),
         Verb::Replay(args) => replay::replay(&args, globals),
+        Verb::Report(args) => report::report(&args, globals),
         Verb::Backtest(args) => backtest::backtest(&args, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),

@@ -14,7 +14,7 @@ use crate::engine::{BookState, Carried, EquityMark, Output};
 use crate::market::{Instrument, InstrumentId, MarketEvent};
 use crate::order::{Liquidity, Report, ReportKind};
 use crate::portfolio::Ledger;
-use crate::units::{LocalTime, Money, Nanos};
+use crate::units::{LocalTime, Money, Nanos, Ticks};
 
 /// Books, orders, fills and time of one instrument.
 #[derive(Clone, Debug)]
@@ -76,7 +76,23 @@ impl Desk {
         self.position.pass(time);
     }
 
-    fn held(&self) -> f64 {
+    /// The books.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Twice the mid that the position was last marked at, ticks.
+    pub fn marked(&self) -> Option<i64> {
+        self.marked
+    }
+
+    /// Our best resting bid and ask, as we know it.
+    pub fn best(&self) -> [Option<Ticks>; 2] {
+        self.quotes.best()
+    }
+
+    /// Signed, in the asset.
+    pub fn held(&self) -> f64 {
         self.ledger.position().0 as f64 * self.sight.rules.lot.to_f64()
     }
 

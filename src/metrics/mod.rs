@@ -21,8 +21,10 @@ pub mod score;
 pub mod selection;
 mod sight;
 pub mod sketch;
+pub mod story;
 pub mod summary;
 
 pub use account::Account;
 pub use bootstrap::Plan;
+pub use story::{Story, Told};
 pub use summary::Summary;

@@ -153,6 +153,11 @@ impl Quotes {
         self.width_bps.change(bps);
     }
 
+    /// Our best resting bid and ask.
+    pub fn best(&self) -> [Option<Ticks>; 2] {
+        self.best
+    }
+
     /// Orders and trades so far, for a profit.
     pub fn trading(&self, pnl: Money) -> Trading {
         let made = self.sums.placed + self.sums.replaces;

@@ -12,5 +12,6 @@ pub mod live;
 pub mod prepare;
 pub mod purse;
 pub mod replay;
+pub mod report;
 pub mod rerun;
 pub mod simulated;
