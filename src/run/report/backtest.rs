@@ -307,7 +307,9 @@ fn judgement(body: &mut Html, backtest: &Backtest) {
         "Probabilistic: probability that the true ratio is above zero, had nothing else been tried. Deflated: above the best of \
          all trials by chance. PBO: how often the best on one half of time was no better than the median on the other.",
     );
-    backtest.notes.iter().for_each(|note| drop(body.note(note)));
+    for note in &backtest.notes {
+        body.note(note);
+    }
     body.tag("</section>\n");
 }
 

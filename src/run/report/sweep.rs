@@ -97,7 +97,9 @@ fn map(body: &mut Html, swept: &[&Contender], title: &str, of: impl Fn(&Contende
     body.tag("<h3>")
         .text(format!("{title}: {down} down, {across} across"))
         .tag("</h3><div class=\"scroll\"><table class=\"heat\"><tr><td></td>");
-    columns.iter().for_each(|column| drop(body.tag("<th scope=\"col\">").text(column).tag("</th>")));
+    for column in &columns {
+        body.tag("<th scope=\"col\">").text(column).tag("</th>");
+    }
     body.tag("</tr>");
     for row in rows {
         body.tag("<tr><th scope=\"row\">").text(row).tag("</th>");
