@@ -30,7 +30,8 @@ pub(super) fn tables(body: &mut Html, strategies: &[Contender]) {
     body.tag("</section>\n");
 }
 
-fn base(contender: &Contender) -> &str {
+/// The name of what was swept.
+pub(super) fn base(contender: &Contender) -> &str {
     contender.name.split(' ').next().unwrap_or(&contender.name)
 }
 
