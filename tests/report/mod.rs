@@ -138,7 +138,7 @@ fn what_comes_from_outside_stays_text() {
 #[test]
 fn a_backtests_report_tells_of_every_strategy_fold_and_trial() {
     let (here, store) = golden();
-    let grid = "[strategy]\nhalf_spread_ticks = [1, 4]\n\n[paper]\nresponse_latency_us = [1000, 20000]\n";
+    let grid = "[strategy]\nhalf_spread_bps = [0.05, 0.5]\n\n[paper]\nresponse_latency_us = [1000, 20000]\n";
     let ask = Ask {
         store: store.path().to_owned(),
         sources: vec![Source::Session("demo-btcusdt".to_owned())],

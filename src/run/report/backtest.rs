@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::figures::{interval, length, maybe, moment, number, percent};
+use super::figures::{brief, length, maybe, moment, number, percent};
 use super::page::{Html, document, toolbar};
 use super::sweep;
 use crate::metrics::bootstrap::{Comparison, Interval};
@@ -44,6 +44,14 @@ fn scores(contender: &Contender) -> Vec<&Score> {
     if contender.by_currency.is_empty() { vec![&contender.score] } else { contender.by_currency.iter().collect() }
 }
 
+/// Its name on a chart: without the file's, where all are of one.
+fn shortly(contender: &Contender, among: &Backtest) -> String {
+    let base = sweep::base(contender);
+    let rest = contender.name[base.len()..].trim_start();
+    let is_clear = !rest.is_empty() && among.strategies.iter().all(|c| sweep::base(c) == base);
+    if is_clear { rest.to_owned() } else { contender.name.clone() }
+}
+
 fn head(body: &mut Html, backtest: &Backtest) {
     let seconds: f64 = backtest.recordings.iter().map(|recorded| recorded.seconds).sum();
     let inputs: u64 = backtest.recordings.iter().map(|recorded| recorded.inputs).sum();
@@ -74,8 +82,8 @@ fn strategies(body: &mut Html, backtest: &Backtest) {
         "drawdown",
         "fees",
         "fills",
-        "mean |position|",
-        "profit / that",
+        "MAP",
+        "profit / MAP",
         "two-sided",
     ]);
     let all = || backtest.strategies.iter().flat_map(|c| scores(c).into_iter().map(move |score| (c, score)));
@@ -87,26 +95,27 @@ fn strategies(body: &mut Html, backtest: &Backtest) {
             .tag("\"><th scope=\"row\">")
             .text(&contender.name)
             .tag("</th>");
-        body.tag("<td data-key=\"pnl\">").text(format!("{} {currency}", maybe(score.pnl))).tag("</td>");
+        body.tag("<td data-key=\"pnl\">").text(format!("{} {currency}", brief(score.pnl))).tag("</td>");
         body.cell(sure(score.ci95.pnl.as_ref())).tag("<td>").add(&scale.drawn(score.ci95.pnl.as_ref())).tag("</td>");
-        body.cell(maybe(score.sharpe)).cell(sure(score.ci95.sharpe.as_ref())).cell(maybe(contender.deflated_sharpe));
-        body.cell(maybe(score.sortino)).cell(maybe(score.max_drawdown)).cell(maybe(score.fees)).cell(score.fills);
-        body.cell(maybe(score.mean_abs_position)).cell(maybe(score.pnl_to_map));
+        body.cell(brief(score.sharpe)).cell(sure(score.ci95.sharpe.as_ref())).cell(brief(contender.deflated_sharpe));
+        body.cell(brief(score.sortino)).cell(brief(score.max_drawdown)).cell(brief(score.fees)).cell(score.fills);
+        body.cell(brief(score.mean_abs_position)).cell(brief(score.pnl_to_map));
         body.cell(score.quote_uptime.map_or_else(|| "–".to_owned(), percent)).tag("</tr>");
     }
     body.tag("</table></div>");
-    let period = backtest.strategies.first().map_or(0.0, |c| scores(c).first().map_or(0.0, |s| s.period_s));
+    let first = all().next().map(|(_, score)| score);
+    let (period, periods) = first.map_or((0.0, 0), |score| (score.period_s, score.periods));
     body.note(format!(
-        "Ratios are per period of {}, not annualised. Intervals: blocks of periods resampled, and recordings too where there \
-         are several; n is periods. Deflated: probability that the true Sharpe ratio is above what the best of all trials \
-         would show by chance.",
+        "Ratios are per period of {}, {periods} of them, not annualised. Intervals: blocks of periods resampled, and recordings \
+         too where there are several. Deflated: probability that the true Sharpe ratio is above what the best of all trials \
+         would show by chance. MAP: mean absolute position over time.",
         length(period)
     ));
     body.tag("</section>\n");
 }
 
 fn sure(of: Option<&Interval>) -> String {
-    of.map_or_else(|| "–".to_owned(), interval)
+    of.map_or_else(|| "–".to_owned(), |of| format!("{} … {}", brief(Some(of.low)), brief(Some(of.high))))
 }
 
 /// Intervals drawn under each other to one scale that shows zero.
@@ -125,8 +134,8 @@ impl Scale {
         let mut drawn = Html::default();
         let wide = self.high - self.low;
         let Some(of) = of.filter(|_| wide > 0.0) else { return drawn };
-        let at = |value: f64| format!("{:.1}", 4.0 + 132.0 * (value - self.low) / wide);
-        drawn.tag("<svg class=\"interval\" viewBox=\"0 0 140 14\" width=\"140\" height=\"14\" aria-hidden=\"true\"><line class=\"zero\" y1=\"0\" y2=\"14\" x1=\"");
+        let at = |value: f64| format!("{:.1}", 4.0 + 112.0 * (value - self.low) / wide);
+        drawn.tag("<svg class=\"interval\" viewBox=\"0 0 120 14\" width=\"120\" height=\"14\" aria-hidden=\"true\"><line class=\"zero\" y1=\"0\" y2=\"14\" x1=\"");
         drawn.text(at(0.0)).tag("\" x2=\"").text(at(0.0)).tag("\"/><line y1=\"7\" y2=\"7\" x1=\"").text(at(of.low));
         drawn
             .tag("\" x2=\"")
@@ -160,12 +169,12 @@ fn pairs(body: &mut Html, backtest: &Backtest) {
     let scale = Scale::over(backtest.pairs.iter().filter_map(|pair| of(pair.difference.ci95.pnl)));
     for pair in &backtest.pairs {
         let d = &pair.difference;
-        let p = |c: Option<Comparison>| maybe(c.map(|c| c.p_value));
+        let p = |c: Option<Comparison>| brief(c.map(|c| c.p_value));
         body.tag("<tr><th scope=\"row\">").text(format!("{} − {}", pair.first, pair.second)).tag("</th>");
-        body.cell(format!("{} {}", maybe(d.pnl), d.currency.as_deref().unwrap_or("")));
+        body.cell(format!("{} {}", brief(d.pnl), d.currency.as_deref().unwrap_or("")));
         body.cell(sure(of(d.ci95.pnl).as_ref())).tag("<td>").add(&scale.drawn(of(d.ci95.pnl).as_ref())).tag("</td>");
-        body.cell(p(d.ci95.pnl)).cell(maybe(d.sharpe)).cell(sure(of(d.ci95.sharpe).as_ref())).cell(p(d.ci95.sharpe));
-        body.cell(maybe(d.max_drawdown)).cell(maybe(d.fees)).cell(d.fills).tag("</tr>");
+        body.cell(p(d.ci95.pnl)).cell(brief(d.sharpe)).cell(sure(of(d.ci95.sharpe).as_ref())).cell(p(d.ci95.sharpe));
+        body.cell(brief(d.max_drawdown)).cell(brief(d.fees)).cell(d.fills).tag("</tr>");
     }
     body.tag("</table></div>");
     body.note(
@@ -213,7 +222,7 @@ fn curves(backtest: &Backtest) -> Vec<Curves> {
                 let series = Series::of(&summaries.iter().collect::<Vec<_>>(), &currency);
                 let (moments, equity) = curve(&series, &summaries);
                 x = moments;
-                (contender.name.clone(), equity)
+                (shortly(contender, backtest), equity)
             });
             let drawn = drawn.collect();
             Curves { currency, x, drawn, left_out }
@@ -272,7 +281,7 @@ fn markouts(body: &mut Html, backtest: &Backtest) {
     for contender in &backtest.strategies {
         body.tag("<tr><th scope=\"row\">").text(&contender.name).tag("</th>");
         for m in &contender.score.markouts {
-            body.cell(format!("{} ± {} ({})", maybe(m.mean_bps), maybe(m.error_bps), m.fills));
+            body.cell(format!("{} ± {} ({})", brief(m.mean_bps), brief(m.error_bps), m.fills));
         }
         body.tag("</tr>");
     }
@@ -307,7 +316,9 @@ fn judgement(body: &mut Html, backtest: &Backtest) {
         "Probabilistic: probability that the true ratio is above zero, had nothing else been tried. Deflated: above the best of \
          all trials by chance. PBO: how often the best on one half of time was no better than the median on the other.",
     );
-    backtest.notes.iter().for_each(|note| drop(body.note(note)));
+    for note in &backtest.notes {
+        body.note(note);
+    }
     body.tag("</section>\n");
 }
 
@@ -324,7 +335,11 @@ fn walk_forward(body: &mut Html, walk: &WalkForward) {
     ]);
     for fold in &walk.folds {
         body.tag("<tr><th scope=\"row\">").text(format!("{} … {}", fold.train[0], fold.train[1])).tag("</th>");
-        body.cell(format!("{} … {}", fold.test[0], fold.test[1])).cell(&fold.chosen).cell(maybe(fold.in_sample));
+        body.cell(format!("{} … {}", fold.test[0], fold.test[1]))
+            .tag("<td class=\"names\">")
+            .text(&fold.chosen)
+            .tag("</td>")
+            .cell(maybe(fold.in_sample));
         body.cell(maybe(fold.out_of_sample)).cell(number(fold.pnl)).cell(fold.rank).tag("</tr>");
     }
     body.tag("</table></div>");
@@ -396,7 +411,8 @@ fn recordings(body: &mut Html, backtest: &Backtest) {
                 let whose =
                     if run.summary.instruments.len() > 1 { format!(" {}", it.instrument) } else { String::new() };
                 body.tag("<tr><th scope=\"row\">").text(format!("{}{whose}", recorded.name)).tag("</th>");
-                body.cell(&contender.name).cell(format!("{} {}", number(a.pnl.to_f64()), it.currency));
+                body.tag("<td class=\"names\">").text(&contender.name).tag("</td>");
+                body.cell(format!("{} {}", number(a.pnl.to_f64()), it.currency));
                 for amount in [a.spread, a.inventory, a.fees, a.funding] {
                     body.cell(number(amount.to_f64()));
                 }
@@ -459,6 +475,6 @@ fn data(backtest: &Backtest, curves: Vec<Curves>) -> Value {
         // The first begins where everything begins.
         "events": begins.split_first().map_or(&[][..], |(_, rest)| rest),
         "instruments": [], "curves": curves.collect::<Vec<_>>(),
-        "markouts": drawn.map(|c| json!({ "name": c.name, "rows": c.score.markouts })).collect::<Vec<_>>(),
+        "markouts": drawn.map(|c| json!({ "name": shortly(c, backtest), "rows": c.score.markouts })).collect::<Vec<_>>(),
     })
 }

@@ -21,7 +21,12 @@ pub(super) fn number(value: f64) -> String {
     rounded.parse().map_or(rounded, |rounded: f64| if rounded == 0.0 { "0".to_owned() } else { rounded.to_string() })
 }
 
-/// The same; a dash for what cannot be said.
+/// Four digits, where many stand side by side.
+pub(super) fn brief(value: Option<f64>) -> String {
+    maybe(value.map(|value| format!("{value:.3e}").parse().unwrap_or(value)))
+}
+
+/// Six digits; a dash for what cannot be said.
 pub(super) fn maybe(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), number)
 }
@@ -97,6 +102,7 @@ mod tests {
         ] {
             assert_eq!(number(value), text);
         }
+        assert_eq!([Some(0.123_456), Some(-12_345.6), None].map(brief), ["0.1235", "-12350", "–"]);
         assert_eq!([maybe(None), number(f64::NAN), percent(0.123_456)], ["–", "–", "12.35 %"]);
         assert_eq!(shown(&json!({ "value": 1.5, "low": 1.0, "high": 2.25, "n": 7 })), "1.5 [1 … 2.25] n 7");
         assert_eq!(shown(&json!("12.500000001")), "12.5");

@@ -102,7 +102,9 @@ fn in_short(body: &mut Html, told: &Told) {
     body.head(&names.collect::<Vec<_>>());
     let mut row = |name: &'static str, text: &dyn Fn(&InstrumentSummary) -> String| {
         body.tag("<tr><th scope=\"row\">").tag(name).tag("</th>");
-        its.iter().for_each(|it| drop(body.cell(text(it))));
+        for it in its {
+            body.cell(text(it));
+        }
         body.tag("</tr>");
     };
     row("profit", &|it| format!("{} {}", money(it.attribution.pnl), it.currency));
@@ -371,7 +373,9 @@ fn answers(body: &mut Html, told: &Told) {
             ("our share of the level at join, %".to_owned(), &waits.share_at_join, 1e2),
         ] {
             body.tag("<tr><th scope=\"row\">").text(&it.instrument).tag("</th>").cell(what);
-            distribution(sketch, scale).iter().for_each(|text| drop(body.cell(text)));
+            for text in distribution(sketch, scale) {
+                body.cell(text);
+            }
             body.tag("</tr>");
         }
         let queue = it.trading.time_in_queue_s;
@@ -381,7 +385,9 @@ fn answers(body: &mut Html, told: &Told) {
             .cell("time in queue of fills, s")
             .cell(it.trading.maker_trades);
         let of = |q: Quantiles| [q.mean, q.p05, q.p25, q.p50, q.p75, q.p95].map(number);
-        queue.map_or_else(|| [const { String::new() }; 6], of).iter().for_each(|text| drop(body.cell(text)));
+        for text in queue.map_or_else(|| [const { String::new() }; 6], of) {
+            body.cell(text);
+        }
         body.tag("</tr>");
     }
     body.tag("</table></div>");

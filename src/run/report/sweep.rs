@@ -30,7 +30,8 @@ pub(super) fn tables(body: &mut Html, strategies: &[Contender]) {
     body.tag("</section>\n");
 }
 
-fn base(contender: &Contender) -> &str {
+/// The name of what was swept.
+pub(super) fn base(contender: &Contender) -> &str {
     contender.name.split(' ').next().unwrap_or(&contender.name)
 }
 
@@ -97,7 +98,9 @@ fn map(body: &mut Html, swept: &[&Contender], title: &str, of: impl Fn(&Contende
     body.tag("<h3>")
         .text(format!("{title}: {down} down, {across} across"))
         .tag("</h3><div class=\"scroll\"><table class=\"heat\"><tr><td></td>");
-    columns.iter().for_each(|column| drop(body.tag("<th scope=\"col\">").text(column).tag("</th>")));
+    for column in &columns {
+        body.tag("<th scope=\"col\">").text(column).tag("</th>");
+    }
     body.tag("</tr>");
     for row in rows {
         body.tag("<tr><th scope=\"row\">").text(row).tag("</th>");

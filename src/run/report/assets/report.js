@@ -232,9 +232,10 @@ function list(c) {
   if (!fold.open) return;
   const table = el("table", "numbers"), head = el("tr");
   for (const name of ["heard, UTC", "side", "price", c.it.asset, "why", "ahead", "rested, s", "from mid", "fee"]) head.append(el("th", "", name));
-  table.append(el("thead", "", head));
+  const body = el("tbody");
+  table.append(el("thead", "", head), body);
   for (const r of rows.slice(0, LIST)) {
-    const tr = table.insertRow();
+    const tr = body.insertRow();
     for (const t of [clock(fillAt(r)), (r[3] ? "▼ sold" : "▲ bought") + (r[4] ? ", took" : ""), r[5].toFixed(c.it.price_decimals), short(r[6]),
       ["through", "queue front", "crossed", "took"][r[8]], short(r[9]), r[11] == null ? "–" : short(+r[11].toPrecision(4)), r[10] == null ? "–" : short((r[3] ? 1 : -1) * (r[5] - r[10])), short(r[7])]) tr.insertCell().textContent = t;
   }
