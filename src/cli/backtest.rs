@@ -201,6 +201,12 @@ pub fn backtest(args: &BacktestArgs, globals: &Globals) -> Outcome {
     } else {
         as_text(&found, args.verbose).iter().try_for_each(say)?;
     }
+    let is_missing = (args.walk_forward.is_some() && found.walk_forward.is_none())
+        || (args.cpcv.is_some() && found.cross_validation.is_none());
+    if is_missing {
+        let why: Vec<&str> = found.notes.iter().filter(|note| note.starts_with("--")).map(String::as_str).collect();
+        return Err(Failure::could_not_run(anyhow::anyhow!(why.join("\n"))).context("what was chosen cannot be judged"));
+    }
     args.must_beat.as_ref().map_or(Ok(()), |rival| must_beat(&found, rival))
 }
 

@@ -198,6 +198,7 @@ pub fn backtest(ask: &Ask, progress: &dyn Progress) -> Result<Backtest, Backtest
     let logged = log.read()?;
     let candidates = candidates::candidates(ask)?;
     let recordings = find(&store, ask)?;
+    judgement::check(ask, &candidates, &recordings)?;
     log.ready()?;
     let (recorded, runs) = run_all(ask, &recordings, &candidates, progress)?;
 
@@ -216,7 +217,7 @@ pub fn backtest(ask: &Ask, progress: &dyn Progress) -> Result<Backtest, Backtest
     log.append(&now)?;
     let best = tally.sharpe_variance.map(|variance| best_by_chance(tally.distinct as f64, variance));
     let series: Vec<&Series> = scored.iter().filter_map(|(_, _, series)| series.as_ref()).collect();
-    let mut judgement = judgement::judge(ask, &candidates, &series, &recordings)?;
+    let mut judgement = judgement::judge(ask, &candidates, &series, &recordings);
     judgement.notes.extend(not_as_recorded(ask, &candidates, &runs));
     judgement.notes.extend(fees(ask, &candidates, &recordings));
 

@@ -145,6 +145,10 @@ fn what_cannot_be_run_exits_with_two_and_says_what_to_do() {
     backtest(here.path(), &["storm", "--strategy", "near.toml", "--walk-forward", "3"])
         .exits(2)
         .complains_of(&["nothing to choose from"]);
+    // Five seconds are less than what estimators look back on: the runs are told all the same.
+    let two = ["storm", "--strategy", "near.toml", "--strategy", "far.toml", "--walk-forward", "3"];
+    let short = backtest(here.path(), &two).exits(2).complains_of(&["--walk-forward", "--embargo"]);
+    assert!(short.stdout().contains("near - far"), "{}", short.stdout());
     let usage = backtest(here.path(), &["storm", "--cpcv", "6"]).exits(2);
     assert!(usage.stderr().contains("6,2"), "{}", usage.stderr());
     // Limits that are less than a lot of what was recorded.
