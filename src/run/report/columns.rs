@@ -105,6 +105,6 @@ mod tests {
 
     #[test]
     fn steps_are_powers_of_ten() {
-        assert_eq!([0.0, 300.0, 1.0, 99_999.0, 1e6, 1e8].map(step), [1.0, 1e-3, 1e-5, 1e-1, 1.0, 1e2]);
+        assert_eq!([0.0, 300.0, 2.0, 99_999.0, 2e6, 3e8].map(step), [1.0, 1e-3, 1e-5, 1e-1, 1e1, 1e3]);
     }
 }

@@ -78,12 +78,13 @@ pub(super) fn moment(ns: i64) -> String {
 /// So long, in the two largest units.
 pub(super) fn length(seconds: f64) -> String {
     let whole = seconds as u64;
-    match whole {
-        0..60 => format!("{} s", number((seconds * 1e3).round() / 1e3)),
-        60..3_600 => format!("{} min {} s", whole / 60, whole % 60),
-        3_600..86_400 => format!("{} h {} min", whole / 3_600, whole % 3_600 / 60),
-        _ => format!("{} d {} h", whole / 86_400, whole % 86_400 / 3_600),
-    }
+    let (large, name, small, rest) = match whole {
+        0..60 => return format!("{} s", number((seconds * 1e3).round() / 1e3)),
+        60..3_600 => (whole / 60, "min", "s", whole % 60),
+        3_600..86_400 => (whole / 3_600, "h", "min", whole % 3_600 / 60),
+        _ => (whole / 86_400, "d", "h", whole % 86_400 / 3_600),
+    };
+    if rest == 0 { format!("{large} {name}") } else { format!("{large} {name} {rest} {small}") }
 }
 
 #[cfg(test)]
@@ -111,8 +112,8 @@ mod tests {
     #[test]
     fn lengths_and_moments() {
         assert_eq!(
-            [0.25, 59.0, 61.5, 3_725.0, 90_000.0].map(length),
-            ["0.25 s", "59 s", "1 min 1 s", "1 h 2 min", "1 d 1 h"]
+            [0.25, 60.0, 61.5, 3_725.0, 90_000.0].map(length),
+            ["0.25 s", "1 min", "1 min 1 s", "1 h 2 min", "1 d 1 h"]
         );
         assert_eq!(moment(1_723_075_200_000_000_000), "2024-08-08 00:00:00 UTC");
     }

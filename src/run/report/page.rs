@@ -121,7 +121,8 @@ pub(super) fn toolbar(has_fills: bool) -> Html {
         bar.tag("<button type=\"button\" data-act=\"").text(act).tag("\" aria-label=\"").text(label).tag("\" title=\"");
         bar.text(label).tag("\">").text(name).tag("</button>");
     }
-    bar.tag("<span id=\"range\" class=\"soft\" role=\"status\"></span></nav>\n");
+    bar.tag("<span id=\"range\" class=\"soft\" role=\"status\"></span><span class=\"hint soft\">Drag over a chart to zoom. Keys: + − ← → 0");
+    bar.tag(if has_fills { ", n and p step through fills" } else { "" }).tag("</span></nav>\n");
     bar
 }
 

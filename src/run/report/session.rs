@@ -200,10 +200,10 @@ fn instrument(body: &mut Html, index: usize, scene: &Scene, it: &InstrumentSumma
 
 fn fills_note(body: &mut Html, scene: &Scene, it: &InstrumentSummary) {
     let fills = &scene.fills;
-    let drawn = if fills.every == 1 {
-        format!("All {} fills are drawn", fills.total)
-    } else {
-        format!("{} of {} fills are drawn, every {}th", fills.kept.len(), fills.total, fills.every)
+    let drawn = match (fills.total, fills.every) {
+        (0, _) => "There was no fill".to_owned(),
+        (total, 1) => format!("All {total} fills are drawn"),
+        (total, every) => format!("{} of {total} fills are drawn, every {every}th", fills.kept.len()),
     };
     body.note(format!(
         "{drawn}: ▲ we bought, ▼ we sold, hollow where we took; point at one to see why the model believes in it. Lines are our \

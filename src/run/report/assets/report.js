@@ -88,6 +88,7 @@ function chart(box, { height, lines, x, axes, hooks = {}, shade = "--shade", tim
   const c = { u, box, height, time };
   charts.push(c);
   box.tabIndex = 0;
+  box.setAttribute("role", "group");
   return c;
 }
 // The time axis: dates only where they change.
@@ -244,6 +245,7 @@ function list(c) {
 
 // -- what each chart shows ------------------------------------------------------------------------
 const traces = new Map(), traceOf = i => traces.get(i) ?? traces.set(i, read(data.instruments[i].trace, data.started_s)).get(i);
+const idle = i => !data.instruments[i].fills.total && ![data.instruments[i].trace.lines.position].some(held => held && (held.base || held.last.some(d => d)));
 const empty = (box, why) => { box.append(el("p", "empty", why)); };
 const side = unit => axis({ size: 76, values: numbers, label: unit, labelSize: 18 });
 const kinds = {
@@ -260,6 +262,7 @@ const kinds = {
     document.querySelector(`details.fills[data-of="${i}"]`).addEventListener("toggle", () => list(c));
   },
   equity(box, i) {
+    if (idle(i)) return empty(box, "Nothing was traded, and nothing held.");
     const it = data.instruments[i], { x, lines } = traceOf(i);
     worth(box, it.currency, x, lines, [spells(it)]);
   },
@@ -268,10 +271,12 @@ const kinds = {
     worth(box, data.totals[i].currency, x, lines, []);
   },
   position(box, i) {
+    if (idle(i)) return empty(box, "Nothing was held.");
     const it = data.instruments[i], { x, lines } = traceOf(i);
     chart(box, { height: 180, x, lines: [ranged("held", lines.position, "--main")], axes: [timeAxis(), side(it.asset)], hooks: { drawAxes: [spells(it)], ...follow } });
   },
   sources(box, i) {
+    if (idle(i)) return empty(box, "There was no profit and no loss.");
     const it = data.instruments[i], { x, lines } = traceOf(i);
     chart(box, { height: 220, x, shade: "--none", lines: [ranged("spread", lines.spread, "--buy"), ranged("inventory", lines.inventory, "--second", { dash: [8, 3] }),
       ranged("− fees", minus(lines.fees), "--fourth", { dash: [3, 3] }), ranged("− funding", minus(lines.funding), "--third", { dash: [1, 3] }),
