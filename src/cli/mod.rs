@@ -10,6 +10,7 @@
 pub mod configure;
 pub mod doctor;
 pub mod exchange;
+mod export;
 pub mod failure;
 mod metrics;
 pub mod operate;

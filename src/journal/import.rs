@@ -23,6 +23,7 @@ pub mod cryptofeed;
 pub mod hftbacktest;
 
 mod lines;
+mod npz;
 mod rows;
 mod survey;
 mod together;
@@ -51,6 +52,8 @@ pub enum Format {
     HftbacktestRaw,
     /// cryptofeed's raw captures: `.jsonl.zst` (format 2 and 3) and `.txt.gz` (before).
     Cryptofeed,
+    /// hftbacktest's arrays of rows, `.npz` and `.npy`.
+    HftbacktestNpz,
 }
 
 impl Format {
@@ -59,6 +62,7 @@ impl Format {
         match self {
             Format::HftbacktestRaw => "hftbacktest-raw",
             Format::Cryptofeed => "cryptofeed",
+            Format::HftbacktestNpz => "hftbacktest-npz",
         }
     }
 }
@@ -69,10 +73,11 @@ impl FromStr for Format {
         match s {
             "hftbacktest-raw" | "hftbacktest" => Ok(Format::HftbacktestRaw),
             "cryptofeed" => Ok(Format::Cryptofeed),
-            "tardis-csv" | "binance-vision" | "hftbacktest-npz" | "lobster" => {
-                Err(format!("{s} is not read yet; hftbacktest-raw and cryptofeed are"))
+            "hftbacktest-npz" => Ok(Format::HftbacktestNpz),
+            "tardis-csv" | "binance-vision" | "lobster" => {
+                Err(format!("{s} is not read yet; hftbacktest-raw, hftbacktest-npz and cryptofeed are"))
             }
-            _ => Err(format!("unknown format {s:?}; known are hftbacktest-raw and cryptofeed")),
+            _ => Err(format!("unknown format {s:?}; known are hftbacktest-raw, hftbacktest-npz and cryptofeed")),
         }
     }
 }
@@ -207,19 +212,26 @@ struct Seat {
 
 fn open_as(wish: Wish, seat: Seat) -> Result<Box<dyn Play>, ImportError> {
     match wish.format {
-        Format::HftbacktestRaw | Format::Cryptofeed => Ok(Box::new(Import::open(wish, seat)?)),
+        Format::HftbacktestRaw => Ok(Box::new(Import::open(wish, seat, hftbacktest::records)?)),
+        Format::Cryptofeed => Ok(Box::new(Import::open(wish, seat, cryptofeed::records)?)),
+        Format::HftbacktestNpz => Ok(Box::new(rows::Normalised::open(wish, seat, npz::rows)?)),
     }
 }
 
 impl Import {
-    fn open(wish: Wish, seat: Seat) -> Result<Self, ImportError> {
+    /// `records` opens the files.
+    fn open(
+        wish: Wish,
+        seat: Seat,
+        records: impl Fn(&Wish) -> Result<Records, ImportError>,
+    ) -> Result<Self, ImportError> {
         if !matches!(wish.venue, VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm) {
             let known = "binance-spot, binance-usdm and binance-coinm are";
             let why = format!("{} recordings of {} are not read yet; {known}", wish.format.word(), wish.venue);
             return Err(ImportError::Unsupported(why));
         }
-        let survey = survey::survey(&wish, wish.records()?)?;
-        let records = wish.records()?;
+        let survey = survey::survey(&wish, records(&wish)?)?;
+        let records = records(&wish)?;
         Ok(Import {
             protocol: listen(vec![(seat.me, survey.instrument.clone())]),
             seat,
@@ -268,13 +280,6 @@ fn listen(instruments: Vec<(InstrumentId, Instrument)>) -> Box<dyn Protocol> {
 }
 
 impl Wish {
-    fn records(&self) -> Result<Records, ImportError> {
-        match self.format {
-            Format::HftbacktestRaw => hftbacktest::records(self),
-            Format::Cryptofeed => cryptofeed::records(self),
-        }
-    }
-
     fn refused(&self, (file, line): (usize, u64), reason: impl Into<String>) -> ImportError {
         ImportError::Refused {
             file: self.files[file].clone(),
