@@ -86,7 +86,9 @@ pub fn export(args: &ExportArgs, globals: &Globals) -> Outcome {
     match (args.format, args.kind) {
         (As::Table(format), Some(kind)) => export_table(args, &source, kind, format),
         (As::HftbacktestNpz, None) => export_market(args, &source),
-        (As::Table(_), None) => Err(usage("a table is of one kind", "say which with --kind, for example --kind trades")),
+        (As::Table(_), None) => {
+            Err(usage("a table is of one kind", "say which with --kind, for example --kind trades"))
+        }
         (As::HftbacktestNpz, Some(_)) => {
             Err(usage("hftbacktest-npz is the whole market, not a kind of table", "leave --kind out"))
         }
@@ -143,7 +145,8 @@ fn export_market(args: &ExportArgs, source: &Source) -> Outcome {
         return Err(usage("an archive is not for a terminal", "name a file with --out"));
     };
     let desks = &source.manifest.spec.desks;
-    let is_meant = |symbol: &str, label: &str| args.symbol.as_deref().is_none_or(|name| name == symbol || name == label);
+    let is_meant =
+        |symbol: &str, label: &str| args.symbol.as_deref().is_none_or(|name| name == symbol || name == label);
     let meant: Vec<usize> =
         (0..desks.len()).filter(|n| is_meant(&desks[*n].rules.symbol, &desks[*n].rules.label())).collect();
     let [me] = meant[..] else {
@@ -162,11 +165,7 @@ fn export_market(args: &ExportArgs, source: &Source) -> Outcome {
 }
 
 /// Writes a file under another name until it is whole, so that nobody takes half of it for all.
-fn whole(
-    file: &Path,
-    force: bool,
-    write: impl FnOnce(File) -> Result<Exported, Failure>,
-) -> Result<Exported, Failure> {
+fn whole(file: &Path, force: bool, write: impl FnOnce(File) -> Result<Exported, Failure>) -> Result<Exported, Failure> {
     if file.exists() && !force {
         let error = anyhow::anyhow!("{}: is there already, and nothing is overwritten", file.display());
         return Err(Failure::could_not_run(error).hint("another --out, or --force to replace it"));
@@ -183,7 +182,6 @@ fn whole(
     fs::rename(&unfinished, file).map_err(failed)?;
     Ok(written)
 }
-
 
 fn told(source: &Source, written: &Exported, what: &str, out: &Path) -> Outcome {
     written.notes.iter().for_each(|note| tracing::warn!("{note}"));

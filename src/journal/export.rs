@@ -4,12 +4,15 @@
 //! bounded by the books and the living orders. Nothing is recomputed that the session has already said; only the
 //! book and the best bid and offer are added up again, from the same market events.
 //!
+//! csv and jsonl are text, parquet has typed columns; [`Hftbacktest`] is another fold, of one instrument's market
+//! into hftbacktest's rows.
+//!
 //! Times are integer nanoseconds: `recv_ns` is our clock ([`Stamped::at`]), `venue_ns` the venue's. Prices and
 //! quantities are plain decimals in the venue's precision; in jsonl they are JSON numbers written digit for digit.
 //! A column named `_quote` is in quote currency, any other amount in the instrument's settlement currency; the two are
 //! one but for inverse contracts, whose amounts are converted at the price of their row.
 //!
-//! Reading order: [`Exporter::step`] is the fold, one function per kind below it; [`table`] writes rows.
+//! Reading order: [`Exporter::step`] is the fold, one function per kind below it; [`table`] writes rows, `columns` says what they hold.
 
 pub mod table;
 

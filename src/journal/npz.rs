@@ -306,7 +306,9 @@ impl Iterator for Saved {
         }
         let is_last = self.read == self.rows;
         if is_last && self.crc.is_some_and(|crc| crc != self.reader.crc().sum()) {
-            return Some(Err("is the last row, and the archive's checksum is of other bytes than were read".to_owned()));
+            return Some(
+                Err("is the last row, and the archive's checksum is of other bytes than were read".to_owned()),
+            );
         }
         Some(Ok(Event::from_bytes(&bytes)))
     }
@@ -319,7 +321,8 @@ mod tests {
     #[test]
     fn a_float_is_the_decimal_it_was_made_of_and_back() {
         let mut places = 0;
-        for (step, count, text) in [("0.01", 6_401_350, "64013.50"), ("0.1", 618, "61.8"), ("0.25", 3, "0.75"), ("5", -4, "-20")]
+        for (step, count, text) in
+            [("0.01", 6_401_350, "64013.50"), ("0.1", 618, "61.8"), ("0.25", 3, "0.75"), ("5", -4, "-20")]
         {
             let step = Step::parse(step).unwrap();
             let value = float(step, count);
@@ -359,7 +362,8 @@ mod tests {
     fn numpys_own_way_to_write_a_header_is_read() {
         let text = "{'descr': [('ev', '<u8'), ('exch_ts', '<i8'), ('local_ts', '<i8'), ('px', '<f8'), ('qty', '<f8'), \
                     ('order_id', '<u8'), ('ival', '<i8'), ('fval', '<f8')], 'fortran_order': False, 'shape': (7,), }\n";
-        let bytes = |text: &str| [b"\x93NUMPY\x01\x00", &(text.len() as u16).to_le_bytes()[..], text.as_bytes()].concat();
+        let bytes =
+            |text: &str| [b"\x93NUMPY\x01\x00", &(text.len() as u16).to_le_bytes()[..], text.as_bytes()].concat();
         assert_eq!(rows_of_header(&mut bytes(text).as_slice()), Ok(7));
         let older = text.replace("('order_id', '<u8'), ", "");
         assert!(rows_of_header(&mut bytes(&older).as_slice()).unwrap_err().contains("other rows than hftbacktest 2"));

@@ -4,6 +4,7 @@
 //! that it sees what a newcomer sees.
 
 mod api;
+mod exports;
 mod imports;
 mod observer;
 mod recordings;

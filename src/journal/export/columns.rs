@@ -39,14 +39,9 @@ pub fn columns(kind: Kind) -> &'static [(&'static str, Holds)] {
             ("qty", Qty),
             ("aggressor", Words),
         ],
-        Kind::Book => &[
-            ("venue", Words),
-            ("symbol", Words),
-            ("side", Words),
-            ("level", Count),
-            ("price", Price(0)),
-            ("qty", Qty),
-        ],
+        Kind::Book => {
+            &[("venue", Words), ("symbol", Words), ("side", Words), ("level", Count), ("price", Price(0)), ("qty", Qty)]
+        }
         Kind::Bbo => &[
             ("seq", Count),
             ("recv_ns", Count),

@@ -24,9 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
-use parquet::data_type::{
-    ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, Int64Type,
-};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FixedLenByteArray, FixedLenByteArrayType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -114,9 +112,9 @@ impl<W: Write + Send> OneFile<W> {
     /// Adds a row, a cell for every column.
     pub fn row<'a>(&mut self, cells: impl Iterator<Item = &'a Cell>) -> io::Result<()> {
         for (column, cell) in self.columns.iter_mut().zip(cells) {
-            column.push(cell).map_err(|why| {
-                io::Error::new(io::ErrorKind::InvalidData, format!("column {}: {why}", column.name))
-            })?;
+            column
+                .push(cell)
+                .map_err(|why| io::Error::new(io::ErrorKind::InvalidData, format!("column {}: {why}", column.name)))?;
         }
         self.rows += 1;
         if self.rows == GROUP { self.close_group() } else { Ok(()) }
@@ -404,9 +402,7 @@ fn day(at: LocalTime) -> String {
 
 fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 #[cfg(test)]

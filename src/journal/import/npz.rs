@@ -249,7 +249,9 @@ impl Kept {
             if side != Some(Side::Bid) {
                 let to = to.filter(|_| side.is_some()).unwrap_or(Decimal::MAX);
                 let gone_asks: Vec<Decimal> = self.asks.range(..=to).map(|(price, _)| *price).collect();
-                gone_asks.iter().for_each(|price| drop(self.asks.remove(price)));
+                for price in &gone_asks {
+                    self.asks.remove(price);
+                }
                 gone.1.extend(gone_asks);
             }
         }
