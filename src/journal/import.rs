@@ -224,12 +224,26 @@ struct Seat {
 fn open_as(wish: Wish, seat: Seat) -> Result<Box<dyn Play>, ImportError> {
     match wish.format {
         Format::HftbacktestRaw => {
+            has_frames(&wish)?;
             let files = hftbacktest::open(&wish)?;
             Ok(Box::new(Import::open(wish, seat, |wish| hftbacktest::records(wish, &files))?))
         }
-        Format::Cryptofeed => Ok(Box::new(Import::open(wish, seat, cryptofeed::records)?)),
+        Format::Cryptofeed => {
+            has_frames(&wish)?;
+            Ok(Box::new(Import::open(wish, seat, cryptofeed::records)?))
+        }
         Format::HftbacktestNpz => Ok(Box::new(rows::Normalised::open(wish, seat, npz::rows)?)),
     }
+}
+
+/// Whether we can read what this venue's frames say.
+fn has_frames(wish: &Wish) -> Result<(), ImportError> {
+    if matches!(wish.venue, VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm) {
+        return Ok(());
+    }
+    let known = "binance-spot, binance-usdm and binance-coinm are";
+    let why = format!("{} recordings of {} are not read yet; {known}", wish.format.word(), wish.venue);
+    Err(ImportError::Unsupported(why))
 }
 
 impl Import {
@@ -239,11 +253,6 @@ impl Import {
         seat: Seat,
         records: impl Fn(&Wish) -> Result<Box<dyn Records>, ImportError>,
     ) -> Result<Self, ImportError> {
-        if !matches!(wish.venue, VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm) {
-            let known = "binance-spot, binance-usdm and binance-coinm are";
-            let why = format!("{} recordings of {} are not read yet; {known}", wish.format.word(), wish.venue);
-            return Err(ImportError::Unsupported(why));
-        }
         let survey = survey::survey(&wish, records(&wish)?)?;
         let records = records(&wish)?;
         Ok(Import {

@@ -134,15 +134,18 @@ pub fn float(step: Step, count: i64) -> f64 {
 /// Most places a price or quantity has.
 const PLACES: usize = 15;
 
+/// Beyond this many units of the last place, so with more than 13 digits, any float would be near some decimal.
+const UNITS_MAX: f64 = 1e13;
+
 /// The decimal a float stands for: the one with the fewest places that is within two parts in 2⁵² (4.4·10⁻¹⁶) of it.
 /// That forgives the last bit or two of a price that was computed, 618 × 0.1 = 61.800000000000004, and nothing more.
-/// `places` is where to look first, and remembers. `None`: no decimal of up to 15 places is that close.
+/// `places` is where to look first, and remembers. `None`: no decimal of up to 13 digits is that close.
 pub fn decimal(value: f64, places: &mut usize) -> Option<Decimal> {
     let at = |places: usize| {
         let power = POWERS_OF_TEN[places] as f64;
         let units = (value * power).round();
         let is_near = (units / power - value).abs() <= value.abs() * (2.0 / (1u64 << 52) as f64);
-        (is_near && units.abs() < 9e15).then(|| Decimal::from_i128_with_scale(units as i128, places as u32))
+        (is_near && units.abs() < UNITS_MAX).then(|| Decimal::from_i128_with_scale(units as i128, places as u32))
     };
     if !value.is_finite() {
         return None;
@@ -338,8 +341,9 @@ mod tests {
         let product = 618.0 * 0.1;
         assert_eq!(product.to_string(), "61.800000000000004");
         assert_eq!(decimal(product, &mut 0).unwrap().to_string(), "61.8");
-        // 10⁻¹² is 36 times the 1.4·10⁻¹⁴ between two floats there.
-        assert_eq!(decimal(61.800000000001, &mut 0).unwrap().to_string(), "61.800000000001");
+        // 10⁻¹¹ is 1,400 times the 7.1·10⁻¹⁵ between two floats there; 10⁻¹² would be a fourteenth digit.
+        assert_eq!(decimal(61.80000000001, &mut 0).unwrap().to_string(), "61.80000000001");
+        assert_eq!(decimal(61.800000000001, &mut 0), None);
         assert_eq!(decimal(1.0 / 3.0, &mut 0), None);
         assert_eq!(decimal(f64::NAN, &mut 0), None);
         assert_eq!(decimal(f64::INFINITY, &mut 0), None);

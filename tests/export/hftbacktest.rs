@@ -115,7 +115,7 @@ fn what_is_heard_in_another_order_than_it_happened_stands_once_for_each_half() {
         rows.iter().map(|row| (row.ival, row.is(EXCH_EVENT), row.is(LOCAL_EVENT))).collect();
     assert_eq!(order, [(1, true, true), (3, true, false), (2, true, true), (3, false, true)]);
     // 10 - 1, 30 - 2 and 20 - 3: the second is 28 ns early.
-    assert!(said.notes[0].starts_with("4 rows were heard before they happened") || said.notes[0].starts_with("3 rows"));
+    assert!(said.notes[0].starts_with("3 rows were heard before they happened"), "{:?}", said.notes);
     assert!(said.notes[0].contains("by at most 28 ns"), "{:?}", said.notes);
 }
 
@@ -301,7 +301,7 @@ fn a_file_that_is_something_else_is_refused_by_row() {
         (with(event(BOTH | DEPTH_EVENT, 1, 2, 99.0, 1.0)), "names no side"),
         (with(event(bid | 10, 1, 2, 99.0, 1.0)), "tells of single orders (event 10)"),
         (with(event(bid | DEPTH_EVENT, 1, 2, f64::NAN, 1.0)), "price NaN is no decimal"),
-        (with(event(bid | DEPTH_EVENT, 1, 2, 100.0 / 3.0, 1.0)), "is no decimal of up to 15 places"),
+        (with(event(bid | DEPTH_EVENT, 1, 2, 100.0 / 3.0, 1.0)), "is no decimal of up to 13 digits"),
         (with(event(bid | DEPTH_EVENT, 1, 2, 99.0, -1.0)), "-1 is no quantity"),
         (with(event(bid | TRADE_EVENT, 1, 2, 99.0, 0.0)), "is a print of 0 at 99"),
         (

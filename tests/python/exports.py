@@ -78,7 +78,7 @@ def parquet(folder):
     with localcontext() as context:
         context.prec = 60
         turnover = sum(Decimal(row[price]) * Decimal(row[qty]) for row in texts)
-    found = duckdb.sql(f"select sum(price * qty) from '{folder}/trades.parquet'").fetchone()[0]
+    found = duckdb.sql(f"select sum(price * qty) from '{folder}/trades.parquet'").fetchall()[0][0]
     assert same(found, str(turnover)), f"{found} instead of {turnover}"
     claim(f"duckdb's sum of price times quantity is exact: {plain(turnover)}")
 
@@ -149,7 +149,9 @@ def hftbacktest(folder, symbol, tick, lot):
     depth = backtest.depth(0)
     _, book = read_csv(folder / "book.csv")
     best = {side: next(row for row in book if row[1] == symbol and row[2] == side) for side in ("bid", "ask")}
-    assert (depth.best_bid, depth.best_ask) == (float(best["bid"][4]), float(best["ask"][4])), (
+    # Its prices are ticks times a float.
+    ticks = [round(depth.best_bid / float(tick)), round(depth.best_ask / float(tick))]
+    assert ticks == [round(float(best[side][4]) / float(tick)) for side in ("bid", "ask")], (
         f"{depth.best_bid} / {depth.best_ask}, our book ends at {best['bid'][4]} / {best['ask'][4]}"
     )
     claim(f"a backtest over market.npz ends at {depth.best_bid} / {depth.best_ask}, as our book does")

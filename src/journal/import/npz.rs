@@ -282,7 +282,7 @@ impl Kept {
 
     fn level(&mut self, row: &Event) -> Result<(Side, Priced), String> {
         let qty = npz::decimal(row.qty, &mut self.places.1)
-            .ok_or_else(|| format!("quantity {} is no decimal of up to 15 places", row.qty))?;
+            .ok_or_else(|| format!("quantity {} is no decimal of up to 13 digits", row.qty))?;
         Ok((side(row)?, (price(row, &mut self.places.0)?, qty)))
     }
 
@@ -300,7 +300,7 @@ impl Kept {
 }
 
 fn price(row: &Event, places: &mut usize) -> Result<Decimal, String> {
-    npz::decimal(row.px, places).ok_or_else(|| format!("price {} is no decimal of up to 15 places", row.px))
+    npz::decimal(row.px, places).ok_or_else(|| format!("price {} is no decimal of up to 13 digits", row.px))
 }
 
 fn side(row: &Event) -> Result<Side, String> {
