@@ -11,6 +11,7 @@ pub mod backtest;
 pub mod configure;
 pub mod doctor;
 pub mod exchange;
+mod export;
 pub mod failure;
 mod metrics;
 pub mod operate;

@@ -5,6 +5,7 @@
 
 mod api;
 mod backtests;
+mod exports;
 mod imports;
 mod observer;
 mod recordings;
