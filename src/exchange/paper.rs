@@ -55,7 +55,7 @@ use crate::market::{InstrumentId, Level, MarketEvent, MarketEventKind, Status};
 use crate::order::{OrderId, Report, ReportKind, Request};
 use crate::risk::Approved;
 use crate::rng::Stream;
-use crate::units::{LocalTime, Lots, Nanos, Side, VenueTime};
+use crate::units::{LocalTime, Lots, Nanos, VenueTime};
 use eaten::Eaten;
 use footprint::Footprint;
 use own::Own;

@@ -40,7 +40,7 @@ fn what_a_print_has_for_us_and_when_the_venue_stamped_it_are_the_only_reasons_to
         let maker = maker(5, 1, Queue::RiskAverse);
         let (us, them) = both(&market, &maker, ExchangeKind::NoPartialFillExchange);
         let (only_us, only_them) = differences(&us.fills, &them.fills);
-        assert!(!only_us.is_empty() && !only_them.is_empty(), "{name}: nothing left to explain");
+        assert!(!only_us.is_empty() || !only_them.is_empty(), "{name}: nothing left to explain");
         let (us, them) = both(&market.unstamped().with_ample_prints(), &maker, ExchangeKind::NoPartialFillExchange);
         assert_eq!(differences(&us.fills, &them.fills), (Vec::new(), Vec::new()), "{name}");
     }
