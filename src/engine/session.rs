@@ -419,12 +419,9 @@ impl Session {
     }
 
     fn guard_loss(&mut self, out: &mut Vec<Output>) {
-        if self.gate.limits().loss_max.is_none() {
-            return;
-        }
+        let Some(limit) = self.gate.limits().loss_max else { return };
         let equity: Money = self.desks.iter().map(Desk::equity_in_quote).sum();
         if self.gate.state() != RiskState::Halted && self.gate.loss_is_too_large(equity) {
-            let limit = self.gate.limits().loss_max.unwrap_or_default();
             let reason = format!("LOSS_EXCEEDED value={:.2} limit={limit:.2} unit=quote", -equity);
             self.change_state(RiskState::Halted, &reason, "risk", out);
         }
