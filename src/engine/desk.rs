@@ -283,6 +283,13 @@ impl Desk {
         self.orders.iter().filter(|o| o.side == side).map(|o| o.remaining).sum()
     }
 
+    /// As [`Desk::resting`], bids and asks.
+    pub fn resting_both(&self) -> [Lots; 2] {
+        let mut resting = [Lots::ZERO; 2];
+        self.orders.iter().for_each(|o| resting[o.side as usize] += o.remaining);
+        resting
+    }
+
     /// Orders of these sides (bid, ask) that may rest and are not leaving yet.
     pub fn to_pull(&self, sides: [bool; 2]) -> impl Iterator<Item = &Order> {
         self.orders

@@ -419,9 +419,9 @@ impl Session {
     }
 
     fn guard_loss(&mut self, out: &mut Vec<Output>) {
+        let Some(limit) = self.gate.limits().loss_max else { return };
         let equity: Money = self.desks.iter().map(Desk::equity_in_quote).sum();
         if self.gate.state() != RiskState::Halted && self.gate.loss_is_too_large(equity) {
-            let limit = self.gate.limits().loss_max.unwrap_or_default();
             let reason = format!("LOSS_EXCEEDED value={:.2} limit={limit:.2} unit=quote", -equity);
             self.change_state(RiskState::Halted, &reason, "risk", out);
         }
@@ -438,9 +438,13 @@ impl Session {
         let may_quote = self.mode == Mode::Quoting && self.gate.state() != RiskState::Halted;
         for i in 0..self.desks.len() {
             let desk = &self.desks[i];
+            if desk.orders.is_empty() {
+                continue;
+            }
             let all = !may_quote || desk.state != BookState::Live;
-            let too_many = self.room(desk.id).map(|(side, room)| all || desk.resting(side) > room);
-            if desk.orders.is_empty() || too_many == [false; 2] {
+            let resting = desk.resting_both();
+            let too_many = self.room(desk.id).map(|(side, room)| all || resting[side as usize] > room);
+            if too_many == [false; 2] {
                 continue;
             }
             let leaving: Vec<_> = desk.to_pull(too_many).map(|o| (o.id, o.instrument)).collect();

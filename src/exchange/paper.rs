@@ -51,11 +51,11 @@ use super::habit::Habits;
 use super::latency::Ways;
 use super::queue::QueueModel;
 use super::{PaperSpec, Venue, Visible};
-use crate::market::{InstrumentId, MarketEvent, MarketEventKind, Status};
+use crate::market::{InstrumentId, Level, MarketEvent, MarketEventKind, Status};
 use crate::order::{OrderId, Report, ReportKind, Request};
 use crate::risk::Approved;
 use crate::rng::Stream;
-use crate::units::{LocalTime, Lots, Nanos, Side, VenueTime};
+use crate::units::{LocalTime, Lots, Nanos, VenueTime};
 use eaten::Eaten;
 use footprint::Footprint;
 use own::Own;
@@ -76,7 +76,13 @@ pub struct Paper {
     bbo_seq: u64,
     /// The venue's stamp on the newest depth.
     depth_time: Option<VenueTime>,
+    #[serde(skip)]
+    near: Near,
 }
+
+/// Levels of a message that may concern us, bids and asks: memory that is used again, never part of the state.
+#[derive(Clone, Debug, Default)]
+struct Near([Vec<Level>; 2]);
 
 /// A request on its way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -128,6 +134,7 @@ impl Paper {
             footprint: Footprint::default(),
             bbo_seq: 0,
             depth_time: None,
+            near: Near::default(),
         }
     }
 
@@ -199,7 +206,7 @@ impl Venue for Paper {
             }
             MarketEventKind::Delta { seq, bids, asks } => {
                 self.depth_time = event.venue_time.or(self.depth_time);
-                if market.trusted && (self.concerns(Side::Bid, bids) || self.concerns(Side::Ask, asks)) {
+                if market.trusted {
                     self.changed(*seq, bids, asks, market, happened);
                 }
             }
