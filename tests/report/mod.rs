@@ -151,7 +151,7 @@ fn a_backtests_report_tells_of_every_strategy_fold_and_trial() {
         cross_validate: Some((4, 2)),
         criterion: Criterion::Sharpe,
         purge: None,
-        embargo: None,
+        embargo: Some(papermaker::units::Nanos::from_s(1)),
         resamples: 100,
         threads: 2,
         now: LocalTime(1),
