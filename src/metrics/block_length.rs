@@ -36,10 +36,10 @@ pub fn block_length(series: &[f64]) -> f64 {
     let last = last.unwrap_or_else(|| (1..=lags).rev().find(|lag| matters(*lag)).unwrap_or(0));
     let m = (2 * last).min(lags);
     let (mut g, mut big_g) = (variance, 0.0);
-    for lag in 1..=m {
+    for (lag, covariance) in r.iter().enumerate().take(m + 1).skip(1) {
         let weight = (2.0 * (1.0 - lag as f64 / m as f64)).min(1.0);
-        g += 2.0 * weight * r[lag];
-        big_g += 2.0 * weight * lag as f64 * r[lag];
+        g += 2.0 * weight * covariance;
+        big_g += 2.0 * weight * lag as f64 * covariance;
     }
     let most = (3.0 * sqrt(n)).min(n / 3.0).ceil();
     let length = pow(big_g * big_g / (g * g), 1.0 / 3.0) * pow(n, 1.0 / 3.0);

@@ -46,7 +46,7 @@ pub fn walk_forward(periods: usize, folds: usize, gaps: Gaps) -> Vec<Split> {
     let fold = |tested: usize| {
         let test = part(periods, folds + 1, tested);
         let end = test.start.saturating_sub(gaps.purge + gaps.embargo);
-        Split { tested: vec![tested], train: some([0..end]), test: vec![test] }
+        Split { tested: vec![tested], train: some(std::iter::once(0..end)), test: vec![test] }
     };
     (1..=folds).map(fold).collect()
 }
@@ -290,9 +290,9 @@ mod tests {
         near(returns.judge(Criterion::Sortino, &picked), sortino(&part).expect("it lost"));
         near(returns.judge(Criterion::Pnl, &picked), part.iter().sum());
         let flat = Returns::new(&[0.1; 30]);
-        let judged = Criterion::ALL.map(|by| flat.judge(by, &[5..25]));
+        let judged = Criterion::ALL.map(|by| flat.judge(by, std::slice::from_ref(&(5..25))));
         assert_eq!((judged[0], judged[1]), (0.0, f64::INFINITY));
-        assert_eq!(Returns::new(&[0.0; 4]).judge(Criterion::Sortino, &[0..4]), 0.0);
+        assert_eq!(Returns::new(&[0.0; 4]).judge(Criterion::Sortino, std::slice::from_ref(&(0..4))), 0.0);
     }
 
     #[test]

@@ -224,8 +224,10 @@ fn what_was_best_before_is_judged_by_what_came_after() {
     assert!(found.overfitting.as_ref().is_some_and(|o| (0.0..=1.0).contains(&o.probability)));
     // A gap longer than the past leaves nothing to learn from, and that is said.
     let too_long = Ask { embargo: None, ..asked.clone() };
-    let said = backtest(&too_long, &Unwatched).expect_err("300 s of look-back").to_string();
-    assert!(said.contains("--walk-forward") && said.contains("--embargo"), "{said}");
+    let found = run(&too_long);
+    assert!(found.walk_forward.is_none() && found.cross_validation.is_none(), "the estimators look back on 300 s");
+    let said = found.notes.join("\n");
+    assert!(said.contains("--walk-forward: ") && said.contains("--cpcv: ") && said.contains("--embargo"), "{said}");
     let alone = Ask { sweep: None, ..asked };
     assert!(backtest(&alone, &Unwatched).expect_err("one strategy").to_string().contains("nothing to choose from"));
 }

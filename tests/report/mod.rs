@@ -8,7 +8,7 @@ use papermaker::journal::{Manifest, Store};
 use papermaker::metrics::cross_validation::Criterion;
 use papermaker::run::backtest::{Ask, Settings, Source, Unwatched, backtest};
 use papermaker::run::report::{backtest_html, session_html, tell};
-use papermaker::units::LocalTime;
+use papermaker::units::{LocalTime, Nanos};
 use serde_json::{Value, json};
 
 use crate::verbs::papermaker;
@@ -151,7 +151,7 @@ fn a_backtests_report_tells_of_every_strategy_fold_and_trial() {
         cross_validate: Some((4, 2)),
         criterion: Criterion::Sharpe,
         purge: None,
-        embargo: Some(papermaker::units::Nanos::from_s(1)),
+        embargo: Some(Nanos::ZERO),
         resamples: 100,
         threads: 2,
         now: LocalTime(1),

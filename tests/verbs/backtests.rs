@@ -69,7 +69,16 @@ fn a_table_says_paper_and_lists_everybody() {
     let ran = backtest(here.path(), &line).exits(0);
     let table = ran.stdout();
     assert!(table.starts_with("PAPER backtest of 2 strategies over 1 recording"), "{table}");
-    for words in ["near", "far", "pnl (95 %)", "near - far", "2 trials on these recordings", "output digest", "USDT"] {
+    for words in [
+        "near",
+        "far",
+        "pnl (95 %)",
+        "note: fees as configured (profile demo): binance-spot maker",
+        "near - far",
+        "2 trials on these recordings",
+        "output digest",
+        "USDT",
+    ] {
         assert!(table.contains(words), "no {words:?} in\n{table}");
     }
     // Nobody looks at a bar in a pipe.
@@ -109,6 +118,7 @@ fn files_are_run_over_without_a_session_of_them() {
         fs::write(here.path().join(name), lines(second)).expect("written");
     }
     let sets = ["--set", "store.path=store", "--json", "--strategy", "fixed-spread", "--format", "hftbacktest-raw"];
+    let sets = [&sets[..], &["--tick", "0.01", "--lot", "0.00001"]].concat();
     let own = ["--instrument", "binance-spot:BTCUSDT", "--apart", "one.txt", "two.txt"];
     let found = papermaker(here.path(), &[&["backtest"], &sets[..], &own].concat()).exits(0).json();
     let names = |found: &Value| {
@@ -135,6 +145,10 @@ fn what_cannot_be_run_exits_with_two_and_says_what_to_do() {
     backtest(here.path(), &["storm", "--strategy", "near.toml", "--walk-forward", "3"])
         .exits(2)
         .complains_of(&["nothing to choose from"]);
+    // Five seconds are less than what estimators look back on: the runs are told all the same.
+    let two = ["storm", "--strategy", "near.toml", "--strategy", "far.toml", "--walk-forward", "3"];
+    let short = backtest(here.path(), &two).exits(2).complains_of(&["--walk-forward", "--embargo"]);
+    assert!(short.stdout().contains("near - far"), "{}", short.stdout());
     let usage = backtest(here.path(), &["storm", "--cpcv", "6"]).exits(2);
     assert!(usage.stderr().contains("6,2"), "{}", usage.stderr());
     // Limits that are less than a lot of what was recorded.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::recordings::Recording;
 use super::sweep::{Combination, Grid};
 use super::{Ask, BacktestError, RECORDED, Settings};
-use crate::config::{self, Loaded, Sources};
+use crate::config::{Loaded, Sources, load};
 use crate::digest::Digest;
 use crate::engine::SessionSpec;
+use crate::market::Instrument;
 use crate::run::prepare;
 use crate::run::rerun::{Changes, spec_for};
 use crate::strategy;
@@ -44,6 +45,15 @@ impl Candidate {
         let latency = f64::from(paper.feed_latency_us + paper.entry_latency_us + paper.response_latency_us) / 1e6;
         // After five half-lives an average remembers a thirtieth.
         latency.max(signals.intensity_window_s).max(5.0 * signals.volatility_half_life_s)
+    }
+
+    /// What it pays on a recording's instruments, in words.
+    pub fn fees(&self, recording: &Recording) -> Vec<String> {
+        let rates = |rules: &Instrument| {
+            let base = self.loaded.paper_spec(rules.venue).fees.base;
+            format!("{} maker {} bps, taker {} bps", rules.venue, base.maker.bps(), base.taker.bps())
+        };
+        recording.instruments.iter().map(rates).collect()
     }
 
     /// The session it lives on this recording.
@@ -86,7 +96,7 @@ impl Candidate {
 
 /// All of them, in the order of the strategies and within each of the sweep.
 pub fn candidates(ask: &Ask) -> Result<Vec<Candidate>, BacktestError> {
-    let base = Arc::new(config::load(&ask.configuration)?);
+    let base = Arc::new(load(&ask.configuration)?);
     let named = match (ask.strategies.as_slice(), ask.settings) {
         ([], Settings::InForce) => vec![base.settings.strategy.file.clone()],
         ([], Settings::AsRecorded) => vec![RECORDED.to_owned()],
@@ -145,7 +155,7 @@ fn swept(
             sets => {
                 let own = &ask.configuration;
                 let sources = Sources { sets: [&own.sets, sets].concat(), ..own.clone() };
-                Arc::new(config::load(&sources).map_err(|e| wrong(e.into()))?)
+                Arc::new(load(&sources).map_err(|e| wrong(e.into()))?)
             }
         };
         let settings_digest = settings_digest(ask, &loaded);

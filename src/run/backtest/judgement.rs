@@ -4,6 +4,7 @@
 //! choice needs no run of its own: it is a look at the returns of the training periods, and its judgement a look at those of
 //! the test. A strategy comes to a test warm, with the inventory it had, as it would live.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::candidates::Candidate;
@@ -27,44 +28,46 @@ pub struct Judgement {
     pub notes: Vec<String>,
 }
 
-/// Judges the choice among these candidates; `series` are their returns, empty where there are several currencies.
-pub fn judge(
-    ask: &Ask,
-    candidates: &[Candidate],
-    series: &[&Series],
-    recordings: &[Recording],
-) -> Result<Judgement, BacktestError> {
-    let wanted = ask.walk_forward.is_some() || ask.cross_validate.is_some();
-    let mut notes = Vec::new();
-    if recordings.len() > 1 && recordings.len() < 5 {
-        notes.push(format!(
+/// Whether a choice that was asked for can be made at all, before anything is run for it.
+pub fn check(ask: &Ask, candidates: &[Candidate], recordings: &[Recording]) -> Result<(), BacktestError> {
+    if ask.walk_forward.is_none() && ask.cross_validate.is_none() {
+        return Ok(());
+    }
+    if candidates.len() < 2 {
+        return Err(BacktestError::Asked("there is nothing to choose from: name strategies, or a sweep".to_owned()));
+    }
+    let settle: BTreeSet<&str> = recordings.iter().flat_map(|r| &r.instruments).map(|rules| rules.settle()).collect();
+    if settle.len() > 1 {
+        let all = settle.into_iter().collect::<Vec<_>>().join(" and ");
+        let what = format!("profits are in {all}: a choice by them needs recordings of one currency");
+        return Err(BacktestError::Asked(what));
+    }
+    Ok(())
+}
+
+/// Judges the choice among these candidates; `series` are their returns, empty where there are several currencies. What cannot be
+/// judged after all, because the recordings are too short, is a note: the runs are not lost for it.
+pub fn judge(ask: &Ask, candidates: &[Candidate], series: &[&Series], recordings: &[Recording]) -> Judgement {
+    let mut found = Judgement::default();
+    if (2..5).contains(&recordings.len()) {
+        found.notes.push(format!(
             "intervals rest on {} recordings: too few to tell how much recordings differ, so they promise too much",
             recordings.len()
         ));
     }
     if series.len() < candidates.len() {
-        if wanted {
-            let what = "profits are in several currencies: a choice by them needs recordings of one".to_owned();
-            return Err(BacktestError::Asked(what));
-        }
-        notes.push("profits are in several currencies and are not added up".to_owned());
-        return Ok(Judgement { notes, ..Judgement::default() });
+        found.notes.push("profits are in several currencies and are not added up".to_owned());
+        return found;
     }
     if candidates.len() < 2 {
-        if wanted {
-            return Err(BacktestError::Asked(
-                "there is nothing to choose from: name strategies, or a sweep".to_owned(),
-            ));
-        }
-        return Ok(Judgement { notes, ..Judgement::default() });
+        return found;
     }
     let room = Room::new(ask, candidates, series);
-    Ok(Judgement {
-        overfitting: room.overfitting(),
-        walk_forward: ask.walk_forward.map(|folds| room.walk_forward(folds)).transpose()?,
-        cross_validation: ask.cross_validate.map(|(n, k)| room.cross_validate(n, k)).transpose()?,
-        notes,
-    })
+    found.overfitting = room.overfitting();
+    let mut noted = |why: BacktestError| found.notes.push(why.to_string());
+    found.walk_forward = ask.walk_forward.and_then(|folds| room.walk_forward(folds).map_err(&mut noted).ok());
+    found.cross_validation = ask.cross_validate.and_then(|(n, k)| room.cross_validate(n, k).map_err(&mut noted).ok());
+    found
 }
 
 /// Everything a choice is made from.

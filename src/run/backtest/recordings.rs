@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use super::BacktestError;
 use crate::digest::{Chain, Digest};
 use crate::journal::import::{Together, Wish, together};
-use crate::journal::{Manifest, Store};
+use crate::journal::{Manifest, SessionState, Store};
 use crate::market::Instrument;
 use crate::run::import::ImportFailed;
 use crate::run::rerun::{FromFiles, Inputs};
@@ -54,8 +54,11 @@ impl Recording {
         match source {
             Source::Session(named) => {
                 let (store, id) = store.of_session(named)?;
-                store.recover(&id)?;
-                let manifest = Box::new(store.manifest(&id)?);
+                let mut manifest = Box::new(store.manifest(&id)?);
+                // Nothing is touched where nothing is broken: a recording may lie where nobody can write.
+                if manifest.state == SessionState::Running && store.recover(&id)?.is_some() {
+                    *manifest = store.manifest(&id)?;
+                }
                 Ok(Self {
                     name: id.clone(),
                     fingerprint: fingerprint(&manifest),
