@@ -36,7 +36,11 @@ async function open(name, options = {}) {
 
 // How many colours each chart shows: an empty canvas has one, axes alone a few.
 const colours = page => page.evaluate(() => [...document.querySelectorAll(".chart canvas")].map(canvas => {
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height), seen = new Set();
+  // A copy is read, so that the chart's own canvas stays as it is.
+  const copy = Object.assign(document.createElement("canvas"), { width: canvas.width, height: canvas.height });
+  const brush = copy.getContext("2d", { willReadFrequently: true });
+  brush.drawImage(canvas, 0, 0);
+  const { data } = brush.getImageData(0, 0, copy.width, copy.height), seen = new Set();
   for (let i = 0; i < data.length; i += 4) seen.add(data[i] << 24 | data[i + 1] << 16 | data[i + 2] << 8 | data[i + 3]);
   return seen.size;
 }));

@@ -153,7 +153,8 @@ fn pairs(body: &mut Html, backtest: &Backtest) {
     }
     body.tag("<section><h2>Differences on the same recordings</h2><div class=\"scroll\"><table class=\"numbers\">");
     body.head(&[
-        "first less second",
+        "first",
+        "less second",
         "profit",
         "95 % interval",
         "",
@@ -170,7 +171,8 @@ fn pairs(body: &mut Html, backtest: &Backtest) {
     for pair in &backtest.pairs {
         let d = &pair.difference;
         let p = |c: Option<Comparison>| brief(c.map(|c| c.p_value));
-        body.tag("<tr><th scope=\"row\">").text(format!("{} − {}", pair.first, pair.second)).tag("</th>");
+        body.tag("<tr><th scope=\"row\">").text(&pair.first).tag("</th>");
+        body.tag("<td class=\"names\">").text(&pair.second).tag("</td>");
         body.cell(format!("{} {}", brief(d.pnl), d.currency.as_deref().unwrap_or("")));
         body.cell(sure(of(d.ci95.pnl).as_ref())).tag("<td>").add(&scale.drawn(of(d.ci95.pnl).as_ref())).tag("</td>");
         body.cell(p(d.ci95.pnl)).cell(brief(d.sharpe)).cell(sure(of(d.ci95.sharpe).as_ref())).cell(p(d.ci95.sharpe));

@@ -360,10 +360,11 @@ fn bars(amounts: [f64; 4]) -> Html {
 }
 
 fn answers(body: &mut Html, told: &Told) {
-    body.tag("<section><h2>Queue and latency</h2><div class=\"scroll\"><table class=\"numbers\">");
-    body.head(&["", "", "n", "mean", "5 %", "25 %", "median", "75 %", "95 %"]);
+    body.tag("<section><h2>Queue and latency</h2>");
     for (scene, it) in told.scenes.iter().zip(&told.summary.instruments) {
         let (waits, asset) = (&scene.waits, &it.asset);
+        body.tag("<div class=\"scroll\"><table class=\"numbers\">");
+        body.head(&[&it.instrument, "n", "mean", "5 %", "25 %", "median", "75 %", "95 %"]);
         for (what, sketch, scale) in [
             ("place to ack as heard, ms".to_owned(), &waits.place_s, 1e3),
             ("cancel to ack as heard, ms".to_owned(), &waits.cancel_s, 1e3),
@@ -372,25 +373,20 @@ fn answers(body: &mut Html, told: &Told) {
             (format!("ahead of us at fill, {asset}"), &waits.ahead_at_fill, 1.0),
             ("our share of the level at join, %".to_owned(), &waits.share_at_join, 1e2),
         ] {
-            body.tag("<tr><th scope=\"row\">").text(&it.instrument).tag("</th>").cell(what);
+            body.tag("<tr><th scope=\"row\">").text(what).tag("</th>");
             for text in distribution(sketch, scale) {
                 body.cell(text);
             }
             body.tag("</tr>");
         }
         let queue = it.trading.time_in_queue_s;
-        body.tag("<tr><th scope=\"row\">")
-            .text(&it.instrument)
-            .tag("</th>")
-            .cell("time in queue of fills, s")
-            .cell(it.trading.maker_trades);
+        body.tag("<tr><th scope=\"row\">time in queue of fills, s</th>").cell(it.trading.maker_trades);
         let of = |q: Quantiles| [q.mean, q.p05, q.p25, q.p50, q.p75, q.p95].map(number);
         for text in queue.map_or_else(|| [const { String::new() }; 6], of) {
             body.cell(text);
         }
-        body.tag("</tr>");
+        body.tag("</tr></table></div>");
     }
-    body.tag("</table></div>");
     body.note("An answer is heard with the next input, so these times are what a strategy lives with, not the network's alone.");
     body.tag("<h3>Refused</h3><div class=\"scroll\"><table class=\"numbers\">");
     body.head(&["", "by", "code", "times"]);

@@ -290,7 +290,7 @@ const kinds = {
     chart(box, { ...more, height: 320, x, lines: drawn.map((d, k) => plain(d.name, d.equity, k)) });
     chart(below(box, "Drawdown of each strategy"), { ...more, height: 180, x, lines: drawn.map((d, k) => plain(d.name, fallen(d.equity), k)) });
   },
-  markouts(box) { markout(box, data.markouts.map((m, i) => ({ name: m.name, rows: m.rows, colour: look(i).tint, dash: look(i).dash }))); },
+  markouts(box) { markout(box, data.markouts.map((m, i) => ({ name: m.name + look(i).also, rows: m.rows, colour: look(i).tint, dash: look(i).dash }))); },
   markout(box, i) { markout(box, [{ name: "mean", rows: data.metrics.instruments[i].markouts, colour: "--main" }]); },
 };
 const minus = l => { const not = list => list.map(v => v == null ? v : -v); return { last: not(l.last), high: not(l.low), low: not(l.high), any: l.any }; };
@@ -307,10 +307,10 @@ function worth(box, currency, x, lines, behind) {
 }
 // Several strategies: colours repeat, dashes then differ.
 const TINTS = ["--main", "--sell", "--third", "--second", "--fourth", "--mid"], DASHES = [undefined, [7, 3], [2, 3]];
-const look = i => ({ tint: TINTS[i % TINTS.length], dash: DASHES[Math.floor(i / TINTS.length) % DASHES.length] });
+const look = i => { const k = Math.floor(i / TINTS.length) % DASHES.length; return { tint: TINTS[i % TINTS.length], dash: DASHES[k], also: ["", " (dashed)", " (dotted)"][k] }; };
 function plain(name, values, i) {
-  const { tint, dash } = look(i);
-  return { series: [{ label: name, tint, dash, stroke: ink(tint), width: 1.5, paths: stepped, points: { show: false }, value: (u, v) => short(v) }], data: [values] };
+  const { tint, dash, also } = look(i);
+  return { series: [{ label: name + also, tint, dash, stroke: ink(tint), width: 1.5, paths: stepped, points: { show: false }, value: (u, v) => short(v) }], data: [values] };
 }
 // Horizons are as good as logarithmic: each has a place of its own.
 function markout(box, all) {
