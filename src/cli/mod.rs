@@ -13,6 +13,7 @@ pub mod exchange;
 pub mod failure;
 mod metrics;
 pub mod operate;
+pub mod referee;
 pub mod replay;
 pub mod run;
 pub mod sessions;
@@ -78,6 +79,7 @@ impl Globals {
 enum Verb {
     Run(run::RunArgs),
     Replay(replay::ReplayArgs),
+    Referee(referee::RefereeArgs),
     #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
     Status(operate::StatusArgs),
@@ -118,6 +120,7 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.verb.unwrap_or_else(|| Verb::Run(run::RunArgs::default())) {
         Verb::Run(args) => run::run(&args, globals),
         Verb::Replay(args) => replay::replay(&args, globals),
+        Verb::Referee(args) => referee::referee(&args, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),
         Verb::Stop(args) => operate::command("stop", &args, globals),

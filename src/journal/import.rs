@@ -20,6 +20,7 @@
 //! [`cryptofeed`] read; `rows` plays rows; [`together`] makes one session of several recordings.
 
 pub mod cryptofeed;
+pub mod databento;
 pub mod hftbacktest;
 
 mod lines;
@@ -51,6 +52,8 @@ pub enum Format {
     HftbacktestRaw,
     /// cryptofeed's raw captures: `.jsonl.zst` (format 2 and 3) and `.txt.gz` (before).
     Cryptofeed,
+    /// Databento's order-by-order recordings, `.dbn` or `.dbn.zst`.
+    DatabentoMbo,
 }
 
 impl Format {
@@ -59,6 +62,7 @@ impl Format {
         match self {
             Format::HftbacktestRaw => "hftbacktest-raw",
             Format::Cryptofeed => "cryptofeed",
+            Format::DatabentoMbo => "databento-mbo",
         }
     }
 }
@@ -69,10 +73,11 @@ impl FromStr for Format {
         match s {
             "hftbacktest-raw" | "hftbacktest" => Ok(Format::HftbacktestRaw),
             "cryptofeed" => Ok(Format::Cryptofeed),
+            "databento-mbo" => Ok(Format::DatabentoMbo),
             "tardis-csv" | "binance-vision" | "hftbacktest-npz" | "lobster" => {
                 Err(format!("{s} is not read yet; hftbacktest-raw and cryptofeed are"))
             }
-            _ => Err(format!("unknown format {s:?}; known are hftbacktest-raw and cryptofeed")),
+            _ => Err(format!("unknown format {s:?}; known are hftbacktest-raw, cryptofeed and databento-mbo")),
         }
     }
 }
@@ -208,6 +213,7 @@ struct Seat {
 fn open_as(wish: Wish, seat: Seat) -> Result<Box<dyn Play>, ImportError> {
     match wish.format {
         Format::HftbacktestRaw | Format::Cryptofeed => Ok(Box::new(Import::open(wish, seat)?)),
+        Format::DatabentoMbo => Ok(Box::new(rows::Normalised::open(wish, seat, databento::rows)?)),
     }
 }
 
@@ -272,6 +278,7 @@ impl Wish {
         match self.format {
             Format::HftbacktestRaw => hftbacktest::records(self),
             Format::Cryptofeed => cryptofeed::records(self),
+            Format::DatabentoMbo => unreachable!("open_as plays its rows"),
         }
     }
 
