@@ -9,13 +9,15 @@
 //! for the truth. What both share with the paper venue, and with each other, decides nothing between them: a print through
 //! a price fills whoever rests there, so does the other side coming to rest at it.
 //!
-//! Orders are imagined at every `every`-th message that changes the book, on both sides, at the best price and at the next
+//! From the first trade on orders are imagined at every `every`-th message that changes the book, on both sides, at the best price and at the next
 //! occupied ones behind it. They live for [`Plan::longest`], whatever the market does; whether they would have been
 //! cancelled in the meantime is a matter of the question asked of them ([`Plan::horizons`]).
 //!
 //! Reading order: [`Referee`] imagines and watches, [`score`] judges, [`Plan`] is the settings.
 
 pub mod score;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use serde::Serialize;
@@ -87,6 +89,10 @@ pub struct Fate {
     pub batch: usize,
     /// When it was placed.
     pub placed: LocalTime,
+    /// Buy or sell.
+    pub side: Side,
+    /// Where.
+    pub price: Ticks,
     /// How many occupied prices are better on its side.
     pub level: usize,
     /// Lots ahead of it as it joined.
@@ -108,6 +114,8 @@ pub struct Referee {
     line: Line,
     is_known: bool,
     is_apart: bool,
+    /// Somebody traded: before the opening a book is no market.
+    is_open: bool,
     /// The venue's stamp on the newest depth: older prints are in it.
     depth_time: Option<VenueTime>,
     ghosts: Ghosts,
@@ -156,6 +164,7 @@ impl Referee {
             line: Line::default(),
             is_known: false,
             is_apart: false,
+            is_open: false,
             depth_time: None,
             ghosts,
             changes: 0,
@@ -175,6 +184,7 @@ impl Referee {
             MarketEventKind::Order(news) => self.told(news, at),
             MarketEventKind::Trade { taker, price, qty, flags, .. } => {
                 self.is_apart = !flags.took_from_the_book();
+                self.is_open |= !self.is_apart;
                 if !self.is_apart && self.is_known {
                     let is_in_depth =
                         matches!((event.venue_time, self.depth_time), (Some(t), Some(depth)) if t < depth);
@@ -234,7 +244,7 @@ impl Referee {
             }
         }
         let [Some(_), Some(_)] = now else { return };
-        if self.book.is_crossed() {
+        if self.book.is_crossed() || !self.is_open {
             return;
         }
         self.changes += 1;
@@ -250,7 +260,7 @@ impl Referee {
             let levels: Vec<Level> = self.book.levels(side).take(self.plan.levels).collect();
             for (n, level) in levels.into_iter().enumerate() {
                 match self.line.join(side, level.price, level.qty) {
-                    Some(turn) => self.ghosts.add(Ghost::new(turn, Place::join(level.qty, seq), level, n, at), side),
+                    Some(turn) => self.ghosts.add(Ghost::new(turn, Place::join(level.qty, seq), side, level, n, at)),
                     None => self.unnamed += 1,
                 }
             }

@@ -2,5 +2,6 @@
 
 pub mod imports;
 mod kept;
+mod orders;
 mod tables;
 mod together;

@@ -391,7 +391,7 @@ fn least_squares(pairs: &[(f64, f64)]) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Lots;
+    use crate::units::{Lots, Side, Ticks};
 
     /// An order of moment `batch` (seconds), trading after so many milliseconds in truth and under every model.
     fn fate(batch: usize, truth: Option<i64>, models: Option<i64>) -> Fate {
@@ -400,7 +400,8 @@ mod tests {
         let mut traded = [at(models); MODELS.len() + 1];
         traded[0] = at(truth);
         let ahead = Some([Lots(4); MODELS.len() + 1]);
-        Fate { batch, placed, level: 0, joined: Lots(8), traded, away: None, ahead }
+        let (side, price) = (Side::Bid, Ticks(100));
+        Fate { batch, placed, side, price, level: 0, joined: Lots(8), traded, away: None, ahead }
     }
 
     fn verdict(fates: Vec<Fate>) -> Report {
@@ -430,7 +431,7 @@ mod tests {
     #[test]
     fn an_order_answers_only_what_it_lived_for_and_leaves_when_the_market_has() {
         let mut fates: Vec<Fate> = (0..9).map(|batch| fate(batch, Some(30_000), Some(20_000))).collect();
-        fates[8].placed = LocalTime(999_000_000_000);
+        fates[8] = Fate { placed: LocalTime(999_000_000_000), ..fate(8, None, None) };
         fates[0].away = Some(fates[0].placed + Nanos::from_s(25));
         let found = verdict(fates);
         // The last was placed a second before the end.

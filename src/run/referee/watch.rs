@@ -14,15 +14,14 @@ pub(super) struct Ghost {
     turn: Turn,
     places: [Place; MODELS.len()],
     fate: Fate,
-    price: Ticks,
 }
 
 impl Ghost {
     /// Joins `level`, the `n`-th of its side.
-    pub(super) fn new(turn: Turn, place: Place, level: Level, n: usize, placed: LocalTime) -> Self {
-        let traded = [None; MODELS.len() + 1];
-        let fate = Fate { batch: 0, placed, level: n, joined: level.qty, traded, away: None, ahead: None };
-        Self { turn, places: [place; MODELS.len()], fate, price: level.price }
+    pub(super) fn new(turn: Turn, place: Place, side: Side, level: Level, n: usize, placed: LocalTime) -> Self {
+        let (price, joined, traded) = (level.price, level.qty, [None; MODELS.len() + 1]);
+        let fate = Fate { batch: 0, placed, side, price, level: n, joined, traded, away: None, ahead: None };
+        Self { turn, places: [place; MODELS.len()], fate }
     }
 
     fn is_over(&self) -> bool {
@@ -102,12 +101,12 @@ impl Ghosts {
     }
 
     /// Into the batch that was begun last.
-    pub(super) fn add(&mut self, mut ghost: Ghost, side: Side) {
+    pub(super) fn add(&mut self, mut ghost: Ghost) {
         ghost.fate.batch = self.batches - 1;
+        let Fate { side, price, .. } = ghost.fate;
         for due in [&mut self.to_check, &mut self.to_end] {
-            due.back_mut().expect("a batch was begun").2.push((side, ghost.price));
+            due.back_mut().expect("a batch was begun").2.push((side, price));
         }
-        let price = ghost.price;
         self.side(side).entry(price).or_default().push(ghost);
     }
 
