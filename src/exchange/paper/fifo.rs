@@ -323,11 +323,11 @@ impl Market {
             }
             // Somebody trades with our side; at times he has an order there himself, which is cancelled.
             _ => {
-                let here: i64 = self.without.0.iter().map(|o| o.2).sum();
                 let himself = if self.draws.chance(0.3) { pick(&self.without, &mut self.draws) } else { None };
                 let himself = himself.map_or(u64::MAX, |order| order.0);
                 let qty = 1 + self.draws.below(14) as i64;
-                if qty + 6 > here {
+                // Without us there is enough for him, so that what he does is the same with us.
+                if qty > self.without.0.iter().filter(|o| o.0 != himself).map(|o| o.2).sum() {
                     return;
                 }
                 let worst = 100 - side.sign() * 50;
