@@ -162,6 +162,9 @@ fn after_a_gap_the_place_is_a_guess_again() {
     assert_eq!(ahead(&desk, 2), 0, "99 is empty, and the line knows it");
 }
 
+/// Id, price and quantity.
+type Fill = (u64, i64, i64);
+
 /// Others' orders of one side in a list, oldest first; ours, where it is in it, is number 0.
 #[derive(Clone, Debug, Default)]
 struct List(Vec<(u64, i64, i64)>);
@@ -169,7 +172,7 @@ struct List(Vec<(u64, i64, i64)>);
 impl List {
     /// Somebody takes up to `qty` at prices no worse than `limit`; orders of `himself` are cancelled when met. Says
     /// `(id, price, qty)` of the fills, and who was cancelled.
-    fn take(&mut self, side: Side, mut qty: i64, limit: i64, himself: u64) -> (Vec<(u64, i64, i64)>, Vec<(u64, i64)>) {
+    fn take(&mut self, side: Side, mut qty: i64, limit: i64, himself: u64) -> (Vec<Fill>, Vec<(u64, i64)>) {
         let (mut fills, mut cancelled) = (Vec::new(), Vec::new());
         while qty > 0 {
             // The best price; of those the oldest.

@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::{Fate, MODELS, Plan, Watched};
 use crate::metrics::bootstrap::{self, Interval, block_length};
 use crate::numeric;
-use crate::units::{LocalTime, Nanos};
+use crate::units::{LocalTime, Lots, Nanos};
 
 /// The verdict.
 #[derive(Clone, Debug, Serialize)]
@@ -174,6 +174,9 @@ impl Ask {
     }
 }
 
+/// An order that reached its checkpoint, and the lots ahead of it in every world.
+type Checked<'a> = (&'a Fate, &'a [Lots; MODELS.len() + 1]);
+
 struct Jury<'a> {
     watched: &'a Watched,
     plan: &'a Plan,
@@ -302,7 +305,7 @@ impl Jury<'_> {
 
     fn places(&self) -> Places {
         let horizon = self.plan.horizons.last().copied().unwrap_or(self.plan.longest);
-        let fates: Vec<(&Fate, &[crate::units::Lots; MODELS.len() + 1])> =
+        let fates: Vec<Checked<'_>> =
             self.that_lived(horizon).filter_map(|fate| Some((fate, fate.ahead.as_ref()?))).collect();
         let off = |world: usize| {
             let off = fates.iter().map(|(fate, ahead)| (*fate, (ahead[world] - ahead[0]).abs().0 as f64));
@@ -312,7 +315,7 @@ impl Jury<'_> {
         let run = self.run(tallies.first().map_or(0, |tally| tally.of.len()), horizon);
         let mut ranked = vec![(None, None)];
         ranked.extend(self.ranked(&tallies, run));
-        let mean = |number: &dyn Fn(&(&Fate, &[crate::units::Lots; MODELS.len() + 1])) -> f64| {
+        let mean = |number: &dyn Fn(&Checked<'_>) -> f64| {
             if fates.is_empty() { 0.0 } else { fates.iter().map(number).sum::<f64>() / fates.len() as f64 }
         };
         let score = |(world, (distance, to_best)): (usize, (Option<Interval>, Option<Interval>))| {
@@ -391,7 +394,7 @@ fn least_squares(pairs: &[(f64, f64)]) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{Lots, Side, Ticks};
+    use crate::units::{Side, Ticks};
 
     /// An order of moment `batch` (seconds), trading after so many milliseconds in truth and under every model.
     fn fate(batch: usize, truth: Option<i64>, models: Option<i64>) -> Fate {

@@ -63,6 +63,9 @@ impl Ghost {
 /// By price; the orders at one in the order of their placement.
 type Prices = BTreeMap<Ticks, Vec<Ghost>>;
 
+/// When something is due of a batch, and where its orders are.
+type Due = (LocalTime, usize, Vec<(Side, Ticks)>);
+
 /// All that live, and the fates of those that did.
 #[derive(Debug)]
 pub(super) struct Ghosts {
@@ -73,8 +76,8 @@ pub(super) struct Ghosts {
     asks: Prices,
     batches: usize,
     /// Batches whose checkpoint, and whose end, is to come, and where their orders are.
-    to_check: VecDeque<(LocalTime, usize, Vec<(Side, Ticks)>)>,
-    to_end: VecDeque<(LocalTime, usize, Vec<(Side, Ticks)>)>,
+    to_check: VecDeque<Due>,
+    to_end: VecDeque<Due>,
     fates: Vec<Fate>,
     lost: u64,
 }
