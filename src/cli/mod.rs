@@ -7,14 +7,17 @@
 //! One file per family of verbs; each verb is its arguments and one function that calls its driver. [`Failure`] is
 //! how a verb says no.
 
+pub mod backtest;
 pub mod configure;
 pub mod doctor;
 pub mod exchange;
+mod export;
 pub mod failure;
 mod metrics;
 pub mod operate;
 pub mod referee;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod sessions;
 pub mod span;
@@ -80,6 +83,8 @@ enum Verb {
     Run(run::RunArgs),
     Replay(replay::ReplayArgs),
     Referee(referee::RefereeArgs),
+    Report(report::ReportArgs),
+    Backtest(backtest::BacktestArgs),
     #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
     Status(operate::StatusArgs),
@@ -121,6 +126,8 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Run(args) => run::run(&args, globals),
         Verb::Replay(args) => replay::replay(&args, globals),
         Verb::Referee(args) => referee::referee(&args, globals),
+        Verb::Report(args) => report::report(&args, globals),
+        Verb::Backtest(args) => backtest::backtest(&args, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),
         Verb::Stop(args) => operate::command("stop", &args, globals),

@@ -1,7 +1,9 @@
 //! Sessions out to tables, other programs' recordings in.
 
+mod hftbacktest;
 pub mod imports;
 mod kept;
 mod orders;
+mod parquet;
 mod tables;
 mod together;

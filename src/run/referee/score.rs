@@ -11,12 +11,13 @@
 //!
 //! Orders of one moment see the same market, and so do those of neighbouring moments as long as they live. So what is
 //! resampled is moments, in runs whose mean length is `horizon / spacing + n^{1/3}`: the first is how long orders overlap,
-//! the second is [`block_length`]. Models are compared on the same resamples.
+//! the second the rate at which runs should grow (D. Politis & H. White, Econometric Reviews 23 (2004)). Models are compared
+//! on the same resamples.
 
 use serde::Serialize;
 
 use super::{Fate, MODELS, Plan, Watched};
-use crate::metrics::bootstrap::{self, Interval, block_length};
+use crate::metrics::bootstrap::{self, Interval};
 use crate::numeric;
 use crate::units::{LocalTime, Lots, Nanos};
 
@@ -221,7 +222,7 @@ impl Jury<'_> {
         let last = fates.iter().map(|fate| fate.placed).max();
         let span = first.zip(last).map_or(Nanos::ZERO, |(first, last)| last.since(first));
         let overlap = moments as f64 * horizon.0 as f64 / span.0.max(1) as f64;
-        (overlap + block_length(moments)).min(moments as f64 / 4.0).max(1.0)
+        (overlap + numeric::pow(moments as f64, 1.0 / 3.0)).min(moments as f64 / 4.0).max(1.0)
     }
 
     /// The mean of a tally, or its difference to another's of the same moments.
