@@ -15,6 +15,7 @@ mod export;
 pub mod failure;
 mod metrics;
 pub mod operate;
+pub mod referee;
 pub mod replay;
 pub mod report;
 pub mod run;
@@ -81,6 +82,7 @@ impl Globals {
 enum Verb {
     Run(run::RunArgs),
     Replay(replay::ReplayArgs),
+    Referee(referee::RefereeArgs),
     Report(report::ReportArgs),
     Backtest(backtest::BacktestArgs),
     #[command(subcommand)]
@@ -123,6 +125,7 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.verb.unwrap_or_else(|| Verb::Run(run::RunArgs::default())) {
         Verb::Run(args) => run::run(&args, globals),
         Verb::Replay(args) => replay::replay(&args, globals),
+        Verb::Referee(args) => referee::referee(&args, globals),
         Verb::Report(args) => report::report(&args, globals),
         Verb::Backtest(args) => backtest::backtest(&args, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),

@@ -112,6 +112,8 @@ pub enum QueueChoice {
     Power3,
     Log,
     Log2,
+    Optimistic,
+    Fifo,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -20,6 +20,7 @@
 //! [`cryptofeed`] read; `rows` plays rows; [`together`] makes one session of several recordings.
 
 pub mod cryptofeed;
+pub mod databento;
 pub mod hftbacktest;
 
 mod glance;
@@ -53,6 +54,8 @@ pub enum Format {
     HftbacktestRaw,
     /// cryptofeed's raw captures: `.jsonl.zst` (format 2 and 3) and `.txt.gz` (before).
     Cryptofeed,
+    /// Databento's order-by-order recordings, `.dbn` or `.dbn.zst`.
+    DatabentoMbo,
     /// hftbacktest's arrays of rows, `.npz` and `.npy`.
     HftbacktestNpz,
 }
@@ -63,6 +66,7 @@ impl Format {
         match self {
             Format::HftbacktestRaw => "hftbacktest-raw",
             Format::Cryptofeed => "cryptofeed",
+            Format::DatabentoMbo => "databento-mbo",
             Format::HftbacktestNpz => "hftbacktest-npz",
         }
     }
@@ -74,11 +78,14 @@ impl FromStr for Format {
         match s {
             "hftbacktest-raw" | "hftbacktest" => Ok(Format::HftbacktestRaw),
             "cryptofeed" => Ok(Format::Cryptofeed),
+            "databento-mbo" => Ok(Format::DatabentoMbo),
             "hftbacktest-npz" => Ok(Format::HftbacktestNpz),
             "tardis-csv" | "binance-vision" | "lobster" => {
-                Err(format!("{s} is not read yet; hftbacktest-raw, hftbacktest-npz and cryptofeed are"))
+                Err(format!("{s} is not read yet; hftbacktest-raw, hftbacktest-npz, cryptofeed and databento-mbo are"))
             }
-            _ => Err(format!("unknown format {s:?}; known are hftbacktest-raw, hftbacktest-npz and cryptofeed")),
+            _ => Err(format!(
+                "unknown format {s:?}; known are hftbacktest-raw, hftbacktest-npz, cryptofeed and databento-mbo"
+            )),
         }
     }
 }
@@ -233,6 +240,7 @@ fn open_as(wish: Wish, seat: Seat) -> Result<Box<dyn Play>, ImportError> {
             Ok(Box::new(Import::open(wish, seat, cryptofeed::records)?))
         }
         Format::HftbacktestNpz => Ok(Box::new(rows::Normalised::open(wish, seat, npz::rows)?)),
+        Format::DatabentoMbo => Ok(Box::new(rows::Normalised::open(wish, seat, databento::rows)?)),
     }
 }
 

@@ -17,7 +17,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 /// The folder of real recordings, if this machine has it.
-fn data(name: &str) -> Option<PathBuf> {
+pub fn data(name: &str) -> Option<PathBuf> {
     let own = std::env::var_os("PAPERMAKER_DATA").map(PathBuf::from);
     let dir = own.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"));
     let file = dir.join(name);

@@ -3,6 +3,7 @@
 mod hftbacktest;
 pub mod imports;
 mod kept;
+mod orders;
 mod parquet;
 mod tables;
 mod together;

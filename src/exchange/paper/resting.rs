@@ -2,9 +2,10 @@
 
 use super::super::Visible;
 use super::super::fee::Meter;
+use super::super::line::Turn;
 use super::own::Resting;
 use super::{Near, Paper, Said};
-use crate::market::{Book, Extent, Instrument, Level};
+use crate::market::{Book, Extent, Instrument, Level, OrderNews};
 use crate::order::{Fill, FillWhy, Liquidity, ReportKind};
 use crate::units::{LocalTime, Lots, Side, Ticks, VenueTime};
 
@@ -31,9 +32,9 @@ impl Paper {
             if is_before(order.since) || (at_our_price && is_in_depth) {
                 continue;
             }
-            let ahead = order.place.ahead();
+            let ahead = order.ahead();
             let (why, reaching) = if at_our_price {
-                (FillWhy::QueueFront, order.place.traded(qty, passing))
+                (FillWhy::QueueFront, order.printed(qty, passing))
             } else {
                 (FillWhy::TradedThrough, passing)
             };
@@ -44,6 +45,32 @@ impl Paper {
             }
         }
         self.own.drop_filled(side);
+    }
+
+    /// What became of an order of others. If it traded and stood behind us, we would have traded first.
+    pub(super) fn told(&mut self, news: &OrderNews, rules: &Instrument, happened: LocalTime) {
+        let Self { line, own, fees, said, is_apart, .. } = self;
+        let moved = line.hear(news);
+        let mut passing = moved.traded;
+        for order in own.side_mut(moved.side) {
+            let Some(turn) = &mut order.turn else { continue };
+            let ahead = turn.ahead();
+            let reaching = turn.moved(&moved).min(passing);
+            let got = reaching.min(order.remaining);
+            if got > Lots::ZERO && !*is_apart {
+                passing -= got;
+                make(order, got, FillWhy::QueueFront, ahead, rules, fees, said, happened);
+            }
+        }
+        own.drop_filled(moved.side);
+    }
+
+    /// Nobody knows any more who stands where.
+    pub(super) fn forget_line(&mut self) {
+        self.line.forget();
+        for side in Side::BOTH {
+            self.own.side_mut(side).iter_mut().for_each(|order| order.turn = None);
+        }
     }
 
     /// Of these levels, as many as could be one of ours, face one of ours, or be one we ate from, in their order. One
@@ -92,7 +119,10 @@ impl Paper {
                 match final_qty(near, order.price) {
                     // Who waits there still waits; we just cannot see them any more.
                     Some(Lots::ZERO) if left_the_window(market.book, side, all, order.price) => {}
-                    Some(now) => order.place.depth(model, now, seq),
+                    Some(now) => {
+                        order.place.depth(model, now, seq);
+                        order.turn.iter_mut().for_each(Turn::settled);
+                    }
                     None => {}
                 }
             }
@@ -176,7 +206,7 @@ impl Paper {
                 let got = eaten.left_of(side.opposite(), *level).min(order.remaining);
                 if got > Lots::ZERO {
                     eaten.eat(side.opposite(), level.price, got, as_of);
-                    let ahead = order.place.ahead();
+                    let ahead = order.ahead();
                     make(order, got, FillWhy::Crossed, ahead, rules, fees, said, happened);
                 }
             }
