@@ -10,6 +10,7 @@
 pub mod configure;
 pub mod doctor;
 pub mod exchange;
+mod explain;
 pub mod failure;
 mod metrics;
 pub mod operate;
@@ -17,6 +18,7 @@ pub mod replay;
 pub mod run;
 pub mod sessions;
 pub mod span;
+mod whatif;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -4,7 +4,9 @@
 //! them. [`live`] feeds it from sockets, [`replay`] from a recording (and compares), [`import`] from other programs'
 //! files; [`rerun`] runs recorded inputs under other settings. What time it is they learn from [`crate::feed::wall_clock`].
 
+pub mod bracket;
 pub mod core;
+pub mod explain;
 pub mod import;
 pub mod live;
 pub mod prepare;
@@ -12,3 +14,4 @@ pub mod purse;
 pub mod replay;
 pub mod rerun;
 pub mod simulated;
+pub mod whatif;
