@@ -61,8 +61,17 @@ pub fn replay(args: &ReplayArgs, globals: &Globals) -> Outcome {
     } else {
         say(as_text(&report).trim_end())?;
     }
+    let shadow = report.bracket.iter().any(|shadow| shadow.identical == Some(false));
     match &report.first_divergence {
         None => Ok(()),
+        Some(d) if shadow => Err(Failure::answer_is_no(anyhow::anyhow!(
+            "{}: differs from the recording at {}\nexpected {}\nfound    {}",
+            report.session,
+            d.input,
+            d.expected,
+            d.found
+        ))
+        .hint("the session itself is identical; what a shadow said is not recorded, so only its end can be compared")),
         Some(d) => Err(Failure::answer_is_no(anyhow::anyhow!(
             "{}: outputs differ from the recording at input {}\nexpected {}\nfound    {}",
             report.session,

@@ -9,7 +9,7 @@
 
 use serde::Serialize;
 
-use super::replay::{Around, ReplayError, brief, resumed};
+use super::replay::{Around, ReplayError, resumed};
 use crate::engine::{Output, Rehearsal, Session, Stamped};
 use crate::journal::{Manifest, Reader, Store};
 use crate::market::InstrumentId;
@@ -241,7 +241,7 @@ pub fn explain(store: &Store, named: &str, seq: u64) -> Result<Explanation, Repl
                     let words = |all: &[Output]| all.iter().map(|one| output(session, one)).collect();
                     told.inputs.push(Around {
                         seq: input.seq,
-                        input: brief(input),
+                        input: words::input(session, input),
                         recorded: words(recorded),
                         replayed: words(said),
                     });
@@ -265,7 +265,8 @@ pub fn explain(store: &Store, named: &str, seq: u64) -> Result<Explanation, Repl
         input.seq < seq + REACH || looks || follows
     })?;
     if last < seq || seq == 0 {
-        return Err(ReplayError::NoInput { session: told.session, seq, last });
+        // Input 0 is noticed at once, far from the end.
+        return Err(ReplayError::NoInput { session: told.session, seq, last: last.max(manifest.counts.inputs) });
     }
     // The last time a strategy was asked may be before the checkpoint.
     let mut to = told.from_checkpoint;

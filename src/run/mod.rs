@@ -2,7 +2,8 @@
 //!
 //! All of them end in the same two calls, [`crate::engine::Session::step`] and the journal's writer; [`core`] makes
 //! them. [`live`] feeds it from sockets, [`replay`] from a recording (and compares), [`import`] from other programs'
-//! files; [`rerun`] runs recorded inputs under other settings. What time it is they learn from [`crate::feed::wall_clock`].
+//! files; [`rerun`] runs recorded inputs under other settings, [`whatif`] compares what comes of it with the recording.
+//! [`bracket`] runs shadows beside a session, [`explain`] tells one decision. What time it is they learn from [`crate::feed::wall_clock`].
 
 pub mod bracket;
 pub mod core;

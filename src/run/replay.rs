@@ -150,7 +150,7 @@ pub fn replay(store: &Store, named: &str) -> Result<Report, ReplayError> {
         first_divergence = Some(Divergence {
             seq: session.seq(),
             input: format!("the end of the {} shadow", found.bound.word()),
-            expected: format!("{:?} {:?}", known.output_digest, known.state_digest),
+            expected: format!("{} {}", text(known.output_digest), text(known.state_digest)),
             found: format!("{} {}", found.output_digest, found.state_digest),
         });
     }
@@ -173,6 +173,10 @@ pub fn replay(store: &Store, named: &str) -> Result<Report, ReplayError> {
     })
 }
 
+fn text(digest: Option<Digest>) -> String {
+    digest.map(|digest| digest.to_string()).unwrap_or_default()
+}
+
 /// Every shadow over the same inputs, each on a thread and with a reader of its own.
 fn shadows(store: &Store, id: &str, manifest: &Manifest) -> Result<Vec<ShadowReport>, ReplayError> {
     let run = |known: &ShadowPrint| -> Result<ShadowReport, ReplayError> {
@@ -182,7 +186,6 @@ fn shadows(store: &Store, id: &str, manifest: &Manifest) -> Result<Vec<ShadowRep
             shadow.step(&input);
         }
         let found = shadow.print();
-        let text = |digest: Option<Digest>| digest.map(|digest| digest.to_string()).unwrap_or_default();
         Ok(ShadowReport {
             bound: known.bound,
             identical: known.output_digest.map(|_| *known == found),
@@ -305,7 +308,7 @@ fn levels(input: &Stamped) -> u64 {
 }
 
 /// An input in one line.
-pub(super) fn brief(input: &Stamped) -> String {
+fn brief(input: &Stamped) -> String {
     let text = format!("{:?}", input.input);
     match text.char_indices().nth(200) {
         Some((cut, _)) => format!("{}…", &text[..cut]),

@@ -86,7 +86,11 @@ fn every_recorded_decision_is_explained_with_what_was_recorded() {
             assert!(last, "input {seq}: the steps do not lead to {}: {:?}", quote.price, quote.steps);
         }
         assert!(told.inputs.iter().all(|input| input.recorded == input.replayed), "input {seq}");
-        assert!(it.signals.sigma_samples[0] > 0);
+        assert_eq!(
+            it.signals.sigma.is_some(),
+            it.signals.sigma_samples[0] >= it.signals.sigma_samples[1],
+            "input {seq}"
+        );
         followed += it.requests.iter().filter(|r| !r.came_back.is_empty()).count();
     }
     assert!(decided.len() > 30 && followed > 5, "{} decisions, {followed} requests followed", decided.len());

@@ -74,7 +74,6 @@ fn the_sides_of_a_bracket_are_sessions_of_their_own() {
     let spec = spec_of(&reader.manifest().spec.clone(), Bound::Optimistic);
     let ended = rerun(&mut reader, &spec, |_, _, _| true).expect("it runs");
     assert_eq!(found.sides[2].output_digest, Some(ended.output_digest()));
-    assert_ne!(found.sides[2].output_digest, found.sides[0].output_digest);
 }
 
 #[test]

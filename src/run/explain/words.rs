@@ -1,11 +1,57 @@
 //! What a session says, in a trader's words.
 
-use crate::engine::{Output, Session};
-use crate::market::{Instrument, Kind};
+use crate::engine::{Input, Output, Session, Stamped};
+use crate::market::{Instrument, Kind, Level, MarketEventKind};
 use crate::order::{ReportKind, Request};
 use crate::risk::RefusalCode;
 use crate::strategy::Wanted;
-use crate::units::Lots;
+use crate::units::{Lots, Side};
+
+/// One input in one line.
+pub(super) fn input(session: &Session, told: &Stamped) -> String {
+    let event = match &told.input {
+        Input::Market(event) => event,
+        Input::Feed(event) => return format!("feed {} connection {}: {:?}", event.venue, event.connection, event.kind),
+        Input::Tick => return "tick of time".to_owned(),
+        Input::Command { by, command } => return format!("{by} commands {command:?}"),
+    };
+    let rules = session.rules(event.instrument);
+    let at = |level: &Level| format!("{} × {}", rules.price_text(level.price), rules.qty_text(level.qty));
+    let best = |level: Option<&Level>| level.map_or("nothing".to_owned(), at);
+    let changes = |levels: &[Level]| {
+        let shown = levels.iter().take(SHOWN).map(at).collect::<Vec<_>>().join(", ");
+        let more = levels.len().saturating_sub(SHOWN);
+        if more > 0 { format!("{shown} and {more} more") } else { shown }
+    };
+    let said = match &event.kind {
+        MarketEventKind::Snapshot { bids, asks, .. } => format!(
+            "whole book, {} bids and {} asks, best {} / {}",
+            bids.len(),
+            asks.len(),
+            best(bids.first()),
+            best(asks.first())
+        ),
+        MarketEventKind::Delta { bids, asks, .. } => {
+            let sides = [("bids", bids), ("asks", asks)].into_iter().filter(|(_, levels)| !levels.is_empty());
+            let sides = sides.map(|(side, levels)| format!("{side} now {}", changes(levels)));
+            format!("book: {}", sides.collect::<Vec<_>>().join("; "))
+        }
+        MarketEventKind::Bbo { bid, ask, .. } => format!("best {} / {}", best(bid.as_ref()), best(ask.as_ref())),
+        MarketEventKind::Trade { taker, price, qty, .. } => {
+            let word = if *taker == Side::Bid { "bought" } else { "sold" };
+            format!("somebody {word} {} @ {}", rules.qty_text(*qty), rules.price_text(*price))
+        }
+        MarketEventKind::Gap { .. } => "messages were lost: the book is unknown".to_owned(),
+        other @ (MarketEventKind::Rules(_)
+        | MarketEventKind::Status(_)
+        | MarketEventKind::Mark(_)
+        | MarketEventKind::Order(_)) => format!("{other:?}"),
+    };
+    format!("{}: {said}", rules.label())
+}
+
+/// Changed levels of a side that are spelled out.
+const SHOWN: usize = 4;
 
 /// One output in one line.
 pub(super) fn output(session: &Session, said: &Output) -> String {
@@ -79,7 +125,7 @@ pub(super) fn report(rules: &Instrument, said: &ReportKind) -> String {
         }
         ReportKind::Filled(fill) => format!(
             "{} {} @ {} as {} ({}, {} still ahead), fee {} {}, {} left",
-            if fill.side == crate::units::Side::Bid { "bought" } else { "sold" },
+            if fill.side == Side::Bid { "bought" } else { "sold" },
             qty(fill.qty),
             rules.price_text(fill.price),
             fill.liquidity.word(),
