@@ -22,7 +22,9 @@
 pub mod cryptofeed;
 pub mod hftbacktest;
 
+mod glance;
 mod lines;
+mod npz;
 mod rows;
 mod survey;
 mod together;
@@ -51,6 +53,8 @@ pub enum Format {
     HftbacktestRaw,
     /// cryptofeed's raw captures: `.jsonl.zst` (format 2 and 3) and `.txt.gz` (before).
     Cryptofeed,
+    /// hftbacktest's arrays of rows, `.npz` and `.npy`.
+    HftbacktestNpz,
 }
 
 impl Format {
@@ -59,6 +63,7 @@ impl Format {
         match self {
             Format::HftbacktestRaw => "hftbacktest-raw",
             Format::Cryptofeed => "cryptofeed",
+            Format::HftbacktestNpz => "hftbacktest-npz",
         }
     }
 }
@@ -69,10 +74,11 @@ impl FromStr for Format {
         match s {
             "hftbacktest-raw" | "hftbacktest" => Ok(Format::HftbacktestRaw),
             "cryptofeed" => Ok(Format::Cryptofeed),
-            "tardis-csv" | "binance-vision" | "hftbacktest-npz" | "lobster" => {
-                Err(format!("{s} is not read yet; hftbacktest-raw and cryptofeed are"))
+            "hftbacktest-npz" => Ok(Format::HftbacktestNpz),
+            "tardis-csv" | "binance-vision" | "lobster" => {
+                Err(format!("{s} is not read yet; hftbacktest-raw, hftbacktest-npz and cryptofeed are"))
             }
-            _ => Err(format!("unknown format {s:?}; known are hftbacktest-raw and cryptofeed")),
+            _ => Err(format!("unknown format {s:?}; known are hftbacktest-raw, hftbacktest-npz and cryptofeed")),
         }
     }
 }
@@ -154,7 +160,7 @@ impl Report {
 }
 
 /// One thing a recorder wrote down.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Record {
     at: LocalTime,
     /// File (index in the wish) and line, for refusals.
@@ -174,7 +180,17 @@ enum Recorded {
     Rules(Vec<u8>),
 }
 
-type Records = Box<dyn Iterator<Item = Result<Record, ImportError>> + Send>;
+impl Default for Recorded {
+    fn default() -> Self {
+        Recorded::Frame(Vec::new())
+    }
+}
+
+/// What a recorder wrote down, in order.
+trait Records: Send {
+    /// The next into `into`, whose memory is reused; `None` at the end.
+    fn read(&mut self, into: &mut Record) -> Option<Result<(), ImportError>>;
+}
 
 /// A recording of one instrument being played: inputs with our time, never running backwards.
 pub trait Play: Iterator<Item = Result<(LocalTime, Input), ImportError>> + Send {
@@ -207,29 +223,50 @@ struct Seat {
 
 fn open_as(wish: Wish, seat: Seat) -> Result<Box<dyn Play>, ImportError> {
     match wish.format {
-        Format::HftbacktestRaw | Format::Cryptofeed => Ok(Box::new(Import::open(wish, seat)?)),
+        Format::HftbacktestRaw => {
+            has_frames(&wish)?;
+            let files = hftbacktest::open(&wish)?;
+            Ok(Box::new(Import::open(wish, seat, |wish| hftbacktest::records(wish, &files))?))
+        }
+        Format::Cryptofeed => {
+            has_frames(&wish)?;
+            Ok(Box::new(Import::open(wish, seat, cryptofeed::records)?))
+        }
+        Format::HftbacktestNpz => Ok(Box::new(rows::Normalised::open(wish, seat, npz::rows)?)),
     }
 }
 
+/// Whether we can read what this venue's frames say.
+fn has_frames(wish: &Wish) -> Result<(), ImportError> {
+    if matches!(wish.venue, VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm) {
+        return Ok(());
+    }
+    let known = "binance-spot, binance-usdm and binance-coinm are";
+    let why = format!("{} recordings of {} are not read yet; {known}", wish.format.word(), wish.venue);
+    Err(ImportError::Unsupported(why))
+}
+
 impl Import {
-    fn open(wish: Wish, seat: Seat) -> Result<Self, ImportError> {
-        if !matches!(wish.venue, VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm) {
-            let known = "binance-spot, binance-usdm and binance-coinm are";
-            let why = format!("{} recordings of {} are not read yet; {known}", wish.format.word(), wish.venue);
-            return Err(ImportError::Unsupported(why));
-        }
-        let survey = survey::survey(&wish, wish.records()?)?;
-        let records = wish.records()?;
+    /// `records` opens the files.
+    fn open(
+        wish: Wish,
+        seat: Seat,
+        records: impl Fn(&Wish) -> Result<Box<dyn Records>, ImportError>,
+    ) -> Result<Self, ImportError> {
+        let survey = survey::survey(&wish, records(&wish)?)?;
+        let records = records(&wish)?;
         Ok(Import {
             protocol: listen(vec![(seat.me, survey.instrument.clone())]),
             seat,
             instrument: survey.instrument,
             steps_from: survey.steps_from,
-            leave_out_aggregates: survey.has_raw_trades,
+            leave_out_aggregates: survey.says_trades_twice,
             stream_prefix: format!("{}@", wish.symbol.to_lowercase()),
             wish,
             records,
-            upcoming: None,
+            record: Record::default(),
+            is_upcoming: false,
+            said: Vec::new(),
             queue: VecDeque::new(),
             clock: None,
             next_tick: LocalTime::default(),
@@ -268,13 +305,6 @@ fn listen(instruments: Vec<(InstrumentId, Instrument)>) -> Box<dyn Protocol> {
 }
 
 impl Wish {
-    fn records(&self) -> Result<Records, ImportError> {
-        match self.format {
-            Format::HftbacktestRaw => hftbacktest::records(self),
-            Format::Cryptofeed => cryptofeed::records(self),
-        }
-    }
-
     fn refused(&self, (file, line): (usize, u64), reason: impl Into<String>) -> ImportError {
         ImportError::Refused {
             file: self.files[file].clone(),
@@ -293,9 +323,12 @@ struct Import {
     instrument: Instrument,
     steps_from: StepsFrom,
     protocol: Box<dyn Protocol>,
-    records: Records,
-    /// Read, but time has not come to it yet.
-    upcoming: Option<Record>,
+    records: Box<dyn Records>,
+    /// The record in hand.
+    record: Record,
+    /// Whether time has not come to it yet.
+    is_upcoming: bool,
+    said: Vec<Said>,
     queue: VecDeque<(LocalTime, Input)>,
     /// Of the last record; `None` before the first.
     clock: Option<LocalTime>,
@@ -330,49 +363,54 @@ impl Play for Import {
 
 impl Import {
     /// Lets time pass up to the next record, a tick at a time, then plays it.
-    fn advance(&mut self, record: Record) {
-        let at = self.report.clock(self.clock, record.at);
+    fn advance(&mut self) {
+        let at = self.report.clock(self.clock, self.record.at);
         if self.clock.is_some() && self.next_tick <= at {
             let tick = self.next_tick;
             self.next_tick = tick + self.wish.tick_every;
             self.converse(tick, |protocol, said| protocol.on_time(tick, said));
             self.queue.push_back((tick, Input::Tick));
-            self.upcoming = Some(record);
+            self.is_upcoming = true;
             return;
         }
         if self.clock.is_none() {
             self.next_tick = at + self.wish.tick_every;
         }
         self.clock = Some(at);
-        self.play(record.what, at);
+        self.is_upcoming = false;
+        let what = std::mem::take(&mut self.record.what);
+        self.record.what = self.play(what, at);
     }
 
-    fn play(&mut self, what: Recorded, at: LocalTime) {
+    /// Plays it and gives back what memory is left of it.
+    fn play(&mut self, what: Recorded, at: LocalTime) -> Recorded {
         match what {
             // A recorder with many symbols has many sockets; only ours matters.
             Recorded::Connected(address) => {
                 if address.contains(&self.stream_prefix) {
                     self.connect("the recorder connected anew", at);
                 }
+                Recorded::default()
             }
             Recorded::Frame(frame) => {
                 if self.leave_out_aggregates && survey::is_aggregate(&frame) {
-                    return;
+                    return Recorded::Frame(frame);
                 }
                 if self.generation == 0 {
                     self.connect("", at);
                 }
                 self.report.frames += 1;
                 self.converse(at, |protocol, said| protocol.on_text(&frame, at, said));
+                Recorded::Frame(frame)
             }
             Recorded::Snapshot(symbol, body) => {
-                if symbol.is_some_and(|symbol| symbol != self.wish.symbol) {
-                    return;
+                if symbol.is_none_or(|symbol| symbol == self.wish.symbol) {
+                    self.held_snapshot = Some(body);
+                    self.answer(at);
                 }
-                self.held_snapshot = Some(body);
-                self.answer(at);
+                Recorded::default()
             }
-            Recorded::Rules(_) => {}
+            Recorded::Rules(_) => Recorded::default(),
         }
     }
 
@@ -401,9 +439,10 @@ impl Import {
 
     /// Says something to the protocol and queues what it answers.
     fn converse(&mut self, at: LocalTime, say: impl FnOnce(&mut dyn Protocol, &mut Vec<Said>)) {
-        let mut said = Vec::new();
+        // What is said may lead to more being said: only the outermost has memory to reuse.
+        let mut said = std::mem::take(&mut self.said);
         say(self.protocol.as_mut(), &mut said);
-        for word in said {
+        for word in said.drain(..) {
             match word {
                 Said::Market(event) => self.queue.push_back((at, Input::Market(event))),
                 Said::Feed { instrument, kind } => {
@@ -425,6 +464,7 @@ impl Import {
                 Said::Do(Action::Send(_) | Action::Rotate) => {}
             }
         }
+        self.said = said;
     }
 }
 
@@ -436,10 +476,12 @@ impl Iterator for Import {
             if let Some(input) = self.queue.pop_front() {
                 return Some(Ok(input));
             }
-            match self.upcoming.take().map(Ok).or_else(|| self.records.next())? {
-                Ok(record) => self.advance(record),
-                Err(error) => return Some(Err(error)),
+            if !self.is_upcoming
+                && let Err(error) = self.records.read(&mut self.record)?
+            {
+                return Some(Err(error));
             }
+            self.advance();
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{ImportError, Record, Recorded, Records, Wish};
 use crate::market::VenueId;
 use crate::units::LocalTime;
 
-pub(super) fn records(wish: &Wish) -> Result<Records, ImportError> {
+pub(super) fn records(wish: &Wish) -> Result<Box<dyn Records>, ImportError> {
     let mut capture = Capture::default();
     for (index, path) in wish.files.iter().enumerate() {
         let lines = Lines::open(path).map_err(|source| ImportError::Unreadable { file: path.clone(), source })?;
@@ -60,7 +60,14 @@ pub(super) fn records(wish: &Wish) -> Result<Records, ImportError> {
         capture.take_reply(&mut reply);
     }
     capture.records.sort_by_key(|record| record.at);
-    Ok(Box::new(capture.records.into_iter().map(Ok)))
+    Ok(Box::new(capture.records.into_iter()))
+}
+
+impl Records for std::vec::IntoIter<Record> {
+    fn read(&mut self, into: &mut Record) -> Option<Result<(), ImportError>> {
+        *into = self.next()?;
+        Some(Ok(()))
+    }
 }
 
 /// One line's meaning.
