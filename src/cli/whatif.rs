@@ -72,7 +72,7 @@ fn given<'a>(path: &'a Path, text: &'a str) -> Given<'a> {
 }
 
 fn sets_of_fills(globals: &Globals) -> Vec<String> {
-    sets(globals, |path| shapes_fills(path))
+    sets(globals, shapes_fills)
 }
 
 fn sets_of_risk(globals: &Globals) -> Vec<String> {

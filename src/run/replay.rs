@@ -144,8 +144,8 @@ pub fn replay(store: &Store, named: &str) -> Result<Report, ReplayError> {
     }
     // Of a session that differs nobody asks what else does.
     let bracket = if identical { shadows(&store, &id, &manifest)? } else { Vec::new() };
-    let known = manifest.bracket.iter().zip(&bracket);
-    if let Some((known, found)) = known.filter(|(_, found)| found.identical == Some(false)).next() {
+    let mut pairs = manifest.bracket.iter().zip(&bracket);
+    if let Some((known, found)) = pairs.find(|(_, found)| found.identical == Some(false)) {
         identical = false;
         first_divergence = Some(Divergence {
             seq: session.seq(),
