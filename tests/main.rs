@@ -20,4 +20,5 @@ mod support;
 mod tidy;
 mod venues;
 mod verbs;
+mod whatif;
 mod wire;

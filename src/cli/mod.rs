@@ -11,6 +11,7 @@ pub mod backtest;
 pub mod configure;
 pub mod doctor;
 pub mod exchange;
+mod explain;
 mod export;
 pub mod failure;
 mod metrics;
@@ -21,6 +22,7 @@ pub mod report;
 pub mod run;
 pub mod sessions;
 pub mod span;
+mod whatif;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

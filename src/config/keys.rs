@@ -96,6 +96,7 @@ pub const KEYS: &[Key] = &[
     key("paper.replace.feed_factor", FACTOR),
     key("paper.queue_model", QUEUE_MODEL),
     key("paper.queue_power", Kind::Number(0.1, 10.0)),
+    key("paper.bracket", Kind::Flag),
     key("paper.maker_fee_bps", FEE),
     key("paper.taker_fee_bps", FEE),
     key("paper.fee_tiers.*.volume_min_quote", AMOUNT),

@@ -68,6 +68,7 @@ pub struct PaperSettings {
     pub replace: WaySettings,
     pub queue_model: QueueChoice,
     pub queue_power: f64,
+    pub bracket: bool,
     pub maker_fee_bps: Decimal,
     pub taker_fee_bps: Decimal,
     /// By `VENUE:NAME`.

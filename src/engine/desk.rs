@@ -14,9 +14,9 @@ use crate::exchange::paper::Paper;
 use crate::market::{
     Book, FeedEvent, FeedEventKind, Instrument, InstrumentId, Kind, Level, Mark, MarketEvent, MarketEventKind,
 };
-use crate::order::{Order, OrderState};
+use crate::order::{Order, OrderState, Request};
 use crate::portfolio::Ledger;
-use crate::risk::RefusalCode;
+use crate::risk::{Exposure, RefusalCode};
 use crate::rng::Stream;
 use crate::signal::{Signals, Top};
 use crate::strategy::{Wanted, Why};
@@ -280,7 +280,29 @@ impl Desk {
 
     /// Lots that may still trade on a side.
     pub fn resting(&self, side: Side) -> Lots {
-        self.orders.iter().filter(|o| o.side == side).map(|o| o.remaining).sum()
+        resting(&self.orders, side)
+    }
+
+    /// What the gate is told of a request while these orders may still trade.
+    pub fn exposure(&self, now: LocalTime, orders: &[Order], request: &Request, flattening: bool) -> Exposure<'_> {
+        let replaced = match request {
+            Request::Replace { old, .. } => orders.iter().find(|o| o.id == *old),
+            Request::Place { .. } | Request::Cancel { .. } => None,
+        };
+        Exposure {
+            now,
+            instrument: self.id,
+            rules: &self.rules,
+            position: self.ledger.position(),
+            buying: resting(orders, Side::Bid),
+            selling: resting(orders, Side::Ask),
+            // A replacement ends the order it replaces, so it does not add to their number.
+            alive: orders.len() as u32 - u32::from(replaced.is_some()),
+            replaced_side: replaced.map(|o| o.side),
+            top: if self.state == BookState::Live { self.top } else { None },
+            news_age: now.since(self.last_news),
+            flattening,
+        }
     }
 
     /// As [`Desk::resting`], bids and asks.
@@ -352,4 +374,9 @@ impl Desk {
             drawdown: ledger.drawdown(),
         }
     }
+}
+
+/// Lots of these orders that may still trade on a side.
+fn resting(orders: &[Order], side: Side) -> Lots {
+    orders.iter().filter(|o| o.side == side).map(|o| o.remaining).sum()
 }

@@ -5,11 +5,13 @@ mod funding;
 pub mod input;
 mod look;
 pub mod output;
+mod rehearsal;
 pub mod session;
 pub mod spec;
 pub mod working;
 
 pub use input::{Carried, Command, Input, Stamped};
 pub use output::{BookState, EquityMark, FundingPayment, Output};
+pub use rehearsal::Rehearsal;
 pub use session::{Mode, Session};
 pub use spec::{DeskSpec, QuotingSpec, SessionSpec};

@@ -20,7 +20,7 @@ use crate::exchange::Venue;
 use crate::market::{Instrument, InstrumentId, MarketEvent, MarketEventKind};
 use crate::order::{Order, OrderId, OrderKind, OrderState, Report, ReportKind, Request};
 use crate::portfolio::Ledger;
-use crate::risk::{Exposure, Gate, RiskState};
+use crate::risk::{Gate, RiskState};
 use crate::signal::Top;
 use crate::strategy::{Decision, Idle, Quote, Strategies, View, Wanted};
 use crate::units::{LocalTime, Lots, Money, Nanos, Side, Ticks};
@@ -244,24 +244,7 @@ impl Session {
     fn send(&mut self, request: Request, flattening: bool, out: &mut Vec<Output>) {
         let id = request.instrument();
         let desk = &self.desks[id.index()];
-        let replaced = match &request {
-            Request::Replace { old, .. } => desk.orders.iter().find(|o| o.id == *old),
-            Request::Place { .. } | Request::Cancel { .. } => None,
-        };
-        let exposure = Exposure {
-            now: self.now,
-            instrument: id,
-            rules: &desk.rules,
-            position: desk.ledger.position(),
-            buying: desk.resting(Side::Bid),
-            selling: desk.resting(Side::Ask),
-            // A replacement ends the order it replaces, so it does not add to their number.
-            alive: desk.orders.len() as u32 - u32::from(replaced.is_some()),
-            replaced_side: replaced.map(|o| o.side),
-            top: if desk.state == BookState::Live { desk.top } else { None },
-            news_age: self.now.since(desk.last_news),
-            flattening,
-        };
+        let exposure = desk.exposure(self.now, &desk.orders, &request, flattening);
         let side = match &request {
             Request::Place { side, .. } => Some(*side),
             Request::Replace { .. } => exposure.replaced_side,
@@ -555,7 +538,7 @@ impl Session {
 }
 
 /// Books a request that is on its way.
-fn note_sent(orders: &mut Vec<Order>, request: &Request, now: LocalTime) {
+pub(super) fn note_sent(orders: &mut Vec<Order>, request: &Request, now: LocalTime) {
     let leave = |orders: &mut Vec<Order>, id: OrderId| {
         let order = orders.iter_mut().find(|o| o.id == id).expect("only living orders are cancelled or replaced");
         order.state = OrderState::Leaving;

@@ -42,7 +42,7 @@ pub use block::{InputBlock, InputRows, Malformed};
 pub use error::JournalError;
 pub use frame::SCHEMA;
 pub use index::{Index, Tree};
-pub use manifest::{Counts, MANIFEST_FILE, Manifest, SessionState, StrategyPrint};
+pub use manifest::{Counts, MANIFEST_FILE, Manifest, SessionState, ShadowPrint, StrategyPrint};
 pub use reader::{Encoded, RawFrame, Reader};
 pub use recovery::Recovery;
 pub use segment::Place;

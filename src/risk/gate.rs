@@ -114,7 +114,8 @@ impl RefusalCode {
         }
     }
 
-    fn unit(self) -> &'static str {
+    /// The rule's unit, behind a number.
+    pub fn unit(self) -> &'static str {
         match self {
             RefusalCode::StateHalted | RefusalCode::StateReducing | RefusalCode::BookNotLive => "",
             RefusalCode::BookStale => " unit=ms",
@@ -135,6 +136,19 @@ impl fmt::Display for Refusal {
         }
         write!(f, " value={} limit={}{}", self.value, self.limit, self.code.unit())
     }
+}
+
+/// A limit a request was held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weighed {
+    /// The rule that would refuse it.
+    pub code: RefusalCode,
+    /// What it would come to, in the rule's unit.
+    pub value: i64,
+    /// What is allowed.
+    pub limit: i64,
+    /// Whether the rule refuses: exactly, where `value` and `limit` are whole units.
+    pub is_broken: bool,
 }
 
 /// Limits, state, and the token bucket of the order rate.
@@ -209,6 +223,65 @@ impl Gate {
         Ok(Approved(request))
     }
 
+    /// Every limit a request is held against in this state, in the order of judging, with what it would come to. The
+    /// first that is broken is the one [`Gate::approve`] refuses by. Nothing weighs a cancellation, nor a
+    /// placement that state or book forbid outright.
+    pub fn weigh(&self, request: &Request, exposure: &Exposure<'_>) -> Vec<Weighed> {
+        let (side, price, qty) = match request {
+            Request::Cancel { .. } => return Vec::new(),
+            &Request::Place { side, price, qty, .. } => (side, price, qty),
+            &Request::Replace { price, qty, .. } => {
+                (exposure.replaced_side.expect("a replacement names one of our living orders"), price, qty)
+            }
+        };
+        let (Some(top), RiskState::Active | RiskState::Reducing) = (exposure.top, self.state) else {
+            return Vec::new();
+        };
+        let (limits, instrument) = (&self.limits, exposure.instrument.index());
+        let resting = match side {
+            Side::Bid => exposure.buying,
+            Side::Ask => exposure.selling,
+        };
+        let whole = |m: Money| i64::try_from(m.0 / Money::PER_QUOTE).unwrap_or(i64::MAX);
+        let rate = i64::from(limits.order_rate_max_per_s);
+        let notional = exposure.rules.notional_quote(price, qty);
+        let worst = (exposure.position.0 * side.sign() + resting.0).saturating_add(qty.0);
+        let left = self.tokens_at(exposure.now) / TOKEN;
+        let alive = i64::from(exposure.alive) + 1;
+        let mut weighed = Vec::new();
+        if self.state == RiskState::Reducing {
+            let reducible = (-exposure.position.0 * side.sign() - resting.0).max(0);
+            let is_broken = qty.0 > reducible;
+            weighed.push(Weighed { code: RefusalCode::StateReducing, value: qty.0, limit: reducible, is_broken });
+        }
+        let stale = i64::from(limits.stale_book_ms);
+        let exactly = [
+            (RefusalCode::BookStale, exposure.news_age.ms(), stale, exposure.news_age > Nanos::from_ms(stale)),
+            (
+                RefusalCode::OrderNotional,
+                whole(notional),
+                whole(limits.order_notional_max),
+                notional > limits.order_notional_max,
+            ),
+        ];
+        let counted = |(code, value, limit): (RefusalCode, i64, i64)| (code, value, limit, value > limit);
+        let counts = [
+            (RefusalCode::OrderQty, qty.0, limits.order_qty_max[instrument].0),
+            (RefusalCode::PositionLimit, worst, limits.position_max[instrument].0),
+            (RefusalCode::OpenOrders, alive, i64::from(limits.open_orders_max)),
+            (RefusalCode::PriceCollar, distance_centibps(price, &top), i64::from(limits.collar_centibps)),
+            (RefusalCode::OrderRate, rate - left + 1, rate),
+        ]
+        .map(counted);
+        // In the order of judging.
+        let [age, worth] = exactly;
+        let [size, position, orders, collar, rate] = counts;
+        for (code, value, limit, is_broken) in [age, size, worth, position, orders, collar, rate] {
+            weighed.push(Weighed { code, value, limit, is_broken });
+        }
+        weighed
+    }
+
     fn judge(
         &mut self,
         side: Side,
@@ -253,9 +326,7 @@ impl Gate {
         if exposure.alive >= limits.open_orders_max {
             return refuse(RefusalCode::OpenOrders, i64::from(exposure.alive) + 1, i64::from(limits.open_orders_max));
         }
-        // |price - mid| / mid in hundredths of a basis point, in integers.
-        let distance = (2 * i128::from(price.0) - i128::from(top.twice_mid())).abs() * 1_000_000;
-        let distance = i64::try_from(distance / i128::from(top.twice_mid().max(1))).unwrap_or(i64::MAX);
+        let distance = distance_centibps(price, &top);
         if distance > i64::from(limits.collar_centibps) {
             return refuse(RefusalCode::PriceCollar, distance, i64::from(limits.collar_centibps));
         }
@@ -264,15 +335,27 @@ impl Gate {
 
     fn take_token(&mut self, now: LocalTime) -> Result<(), Refusal> {
         let rate = i64::from(self.limits.order_rate_max_per_s);
-        let elapsed = now.since(self.refilled).0.clamp(0, TOKEN);
+        self.tokens = self.tokens_at(now);
         self.refilled = now;
-        self.tokens = (self.tokens + elapsed * rate).min(rate * TOKEN);
         if self.tokens < TOKEN {
             return Err(Refusal { code: RefusalCode::OrderRate, value: rate + 1, limit: rate });
         }
         self.tokens -= TOKEN;
         Ok(())
     }
+
+    /// What is in the bucket at `now`.
+    fn tokens_at(&self, now: LocalTime) -> i64 {
+        let rate = i64::from(self.limits.order_rate_max_per_s);
+        let elapsed = now.since(self.refilled).0.clamp(0, TOKEN);
+        (self.tokens + elapsed * rate).min(rate * TOKEN)
+    }
+}
+
+/// `|price - mid| / mid` in hundredths of a basis point, in integers.
+fn distance_centibps(price: Ticks, top: &Top) -> i64 {
+    let distance = (2 * i128::from(price.0) - i128::from(top.twice_mid())).abs() * 1_000_000;
+    i64::try_from(distance / i128::from(top.twice_mid().max(1))).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

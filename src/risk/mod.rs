@@ -4,6 +4,6 @@ pub mod gate;
 pub mod limits;
 pub mod state;
 
-pub use gate::{Approved, Exposure, Gate, Refusal, RefusalCode};
+pub use gate::{Approved, Exposure, Gate, Refusal, RefusalCode, Weighed};
 pub use limits::RiskLimits;
 pub use state::RiskState;
