@@ -19,11 +19,18 @@
 //! Reading order: [`open`] surveys, [`Play`] is what it gives; `Import` plays frames, which [`hftbacktest`] and
 //! [`cryptofeed`] read; `rows` plays rows; [`together`] makes one session of several recordings.
 
+pub mod binance_vision;
 pub mod cryptofeed;
 pub mod hftbacktest;
+pub mod lobster;
+pub mod tardis_csv;
 
+mod frames;
 mod lines;
+mod picture;
+mod presumed;
 mod rows;
+mod sheet;
 mod survey;
 mod together;
 
@@ -39,7 +46,10 @@ use crate::wire::binance_spot;
 use crate::wire::depth_sync::SyncLimits;
 use crate::wire::dialect::Options;
 use crate::wire::liveness::Patience;
+use crate::wire::venues;
 use crate::wire::{About, Action, Protocol, Said};
+
+use rows::Normalised;
 
 pub use survey::StepsFrom;
 pub use together::{Together, together};
@@ -51,14 +61,27 @@ pub enum Format {
     HftbacktestRaw,
     /// cryptofeed's raw captures: `.jsonl.zst` (format 2 and 3) and `.txt.gz` (before).
     Cryptofeed,
+    /// Tardis.dev's CSV files.
+    TardisCsv,
+    /// Files of data.binance.vision.
+    BinanceVision,
+    /// LOBSTER's pairs of message and orderbook files.
+    Lobster,
 }
 
 impl Format {
+    /// All of them.
+    pub const ALL: [Format; 5] =
+        [Format::HftbacktestRaw, Format::Cryptofeed, Format::TardisCsv, Format::BinanceVision, Format::Lobster];
+
     /// The word on the command line.
     pub fn word(self) -> &'static str {
         match self {
             Format::HftbacktestRaw => "hftbacktest-raw",
             Format::Cryptofeed => "cryptofeed",
+            Format::TardisCsv => "tardis-csv",
+            Format::BinanceVision => "binance-vision",
+            Format::Lobster => "lobster",
         }
     }
 }
@@ -66,14 +89,11 @@ impl Format {
 impl FromStr for Format {
     type Err = String;
     fn from_str(s: &str) -> Result<Self, String> {
-        match s {
-            "hftbacktest-raw" | "hftbacktest" => Ok(Format::HftbacktestRaw),
-            "cryptofeed" => Ok(Format::Cryptofeed),
-            "tardis-csv" | "binance-vision" | "hftbacktest-npz" | "lobster" => {
-                Err(format!("{s} is not read yet; hftbacktest-raw and cryptofeed are"))
-            }
-            _ => Err(format!("unknown format {s:?}; known are hftbacktest-raw and cryptofeed")),
-        }
+        let alias = if s == "hftbacktest" { "hftbacktest-raw" } else { s };
+        Format::ALL.into_iter().find(|format| format.word() == alias).ok_or_else(|| {
+            let known: Vec<&str> = Format::ALL.iter().map(|format| format.word()).collect();
+            format!("unknown format {s:?}; known are {}", known.join(", "))
+        })
     }
 }
 
@@ -84,7 +104,7 @@ pub struct Wish {
     pub files: Vec<PathBuf>,
     /// Whose.
     pub format: Format,
-    /// Recorded from: Binance spot, USD-M or COIN-M.
+    /// Recorded from.
     pub venue: VenueId,
     /// The instrument, in the venue's spelling.
     pub symbol: String,
@@ -208,25 +228,31 @@ struct Seat {
 fn open_as(wish: Wish, seat: Seat) -> Result<Box<dyn Play>, ImportError> {
     match wish.format {
         Format::HftbacktestRaw | Format::Cryptofeed => Ok(Box::new(Import::open(wish, seat)?)),
+        Format::TardisCsv => Ok(Box::new(Normalised::open(wish, seat, tardis_csv::rows)?)),
+        Format::BinanceVision => Ok(Box::new(Normalised::open(wish, seat, binance_vision::rows)?)),
+        Format::Lobster => Ok(Box::new(Normalised::open(wish, seat, lobster::rows)?)),
     }
 }
 
 impl Import {
     fn open(wish: Wish, seat: Seat) -> Result<Self, ImportError> {
-        if !matches!(wish.venue, VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm) {
-            let known = "binance-spot, binance-usdm and binance-coinm are";
-            let why = format!("{} recordings of {} are not read yet; {known}", wish.format.word(), wish.venue);
+        if let Some(why) = unheard_of(&wish) {
             return Err(ImportError::Unsupported(why));
         }
-        let survey = survey::survey(&wish, wish.records()?)?;
+        let is_binance = cryptofeed::is_binance(wish.venue);
+        let (survey, depth) = match is_binance {
+            true => (survey::survey(&wish, wish.records()?)?, Options::default().depth),
+            false => frames::survey(&wish, wish.records()?)?,
+        };
         let records = wish.records()?;
         Ok(Import {
-            protocol: listen(vec![(seat.me, survey.instrument.clone())]),
+            protocol: listen(vec![(seat.me, survey.instrument.clone())], depth)
+                .map_err(|why| wish.refused((0, 0), why))?,
             seat,
             instrument: survey.instrument,
             steps_from: survey.steps_from,
-            leave_out_aggregates: survey.has_raw_trades,
-            stream_prefix: format!("{}@", wish.symbol.to_lowercase()),
+            leave_out_aggregates: is_binance && survey.has_raw_trades,
+            stream_prefix: if is_binance { format!("{}@", wish.symbol.to_lowercase()) } else { String::new() },
             wish,
             records,
             upcoming: None,
@@ -242,9 +268,10 @@ impl Import {
 }
 
 /// One connection that hears everything about them, as patient as one must be with a recording.
-fn listen(instruments: Vec<(InstrumentId, Instrument)>) -> Box<dyn Protocol> {
+fn listen(instruments: Vec<(InstrumentId, Instrument)>, depth: u32) -> Result<Box<dyn Protocol>, String> {
     let patience = |stale_s: i64| Patience { stale: Nanos::from_s(stale_s), ..Patience::ENDLESS };
     let options = Options {
+        depth,
         depth_patience: patience(5),
         bbo_patience: patience(5),
         sync: SyncLimits {
@@ -258,13 +285,28 @@ fn listen(instruments: Vec<(InstrumentId, Instrument)>) -> Box<dyn Protocol> {
         rules_every: Nanos::ZERO,
         ..Options::default()
     };
-    match instruments.first().and_then(|(_, rules)| Market::of(rules.venue)) {
-        Some(market) => Box::new(binance_futures::conversation(market, Road::Recorded, instruments, options)),
-        None => {
-            let settings = binance_spot::Settings { options, ..binance_spot::Settings::default() };
-            Box::new(binance_spot::conversation(instruments, settings))
-        }
+    let venue = instruments.first().map_or(VenueId::Imported, |(_, rules)| rules.venue);
+    if let Some(market) = Market::of(venue) {
+        return Ok(Box::new(binance_futures::conversation(market, Road::Recorded, instruments, options)));
     }
+    if venue == VenueId::BinanceSpot {
+        let settings = binance_spot::Settings { options, ..binance_spot::Settings::default() };
+        return Ok(Box::new(binance_spot::conversation(instruments, settings)));
+    }
+    let exchange = venues::find(venue).ok_or_else(|| format!("nobody speaks with {venue}"))?;
+    exchange.connect(instruments, options).pop().ok_or_else(|| format!("{venue} has no connection for it"))
+}
+
+/// Why nobody has recorded frames of that venue in that format.
+fn unheard_of(wish: &Wish) -> Option<String> {
+    let is_collected = match wish.venue {
+        VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm => true,
+        VenueId::BybitSpot | VenueId::BybitLinear | VenueId::Hyperliquid => true,
+        VenueId::Okx | VenueId::Coinbase | VenueId::Kraken | VenueId::Deribit => wish.format == Format::Cryptofeed,
+        VenueId::Imported => false,
+    };
+    let (format, venue) = (wish.format.word(), wish.venue);
+    (!is_collected).then(|| format!("{format} recordings of {venue} are not known: no collector writes them"))
 }
 
 impl Wish {
@@ -272,6 +314,9 @@ impl Wish {
         match self.format {
             Format::HftbacktestRaw => hftbacktest::records(self),
             Format::Cryptofeed => cryptofeed::records(self),
+            Format::TardisCsv | Format::BinanceVision | Format::Lobster => {
+                Err(ImportError::Unsupported(format!("{} has rows, no frames", self.format.word())))
+            }
         }
     }
 

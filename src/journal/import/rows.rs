@@ -8,11 +8,12 @@ use std::collections::VecDeque;
 
 use rust_decimal::Decimal;
 
-use super::survey::{self, Grid, Sizes, StepsFrom};
+use super::survey::{self, Grid, Pace, Sizes, StepsFrom};
 use super::{ImportError, Play, Report, Seat, Wish};
 use crate::engine::Input;
 use crate::market::{
-    Extent, FeedEvent, FeedEventKind, Instrument, Level, MarketEvent, MarketEventKind, OrderNews, OrderStep, PrintFlags,
+    Extent, FeedEvent, FeedEventKind, Instrument, Level, MarketEvent, MarketEventKind, OrderNews, OrderStep,
+    PrintFlags, Status,
 };
 use crate::units::{LocalTime, Lots, NotOnStep, Side, Step, Ticks, VenueTime};
 
@@ -39,6 +40,7 @@ pub enum Told {
     Trade { id: u64, taker: Side, price: Decimal, qty: Decimal, flags: PrintFlags },
     Bbo { bid: Option<Priced>, ask: Option<Priced> },
     Order { id: u64, side: Side, price: Decimal, qty: Decimal, step: OrderStep },
+    Status(Status),
     Gap,
 }
 
@@ -47,10 +49,12 @@ pub type Rows = Box<dyn Iterator<Item = Result<Row, ImportError>> + Send>;
 /// Reads all rows and says what is traded; refuses the first row that does not belong.
 fn survey(wish: &Wish, rows: Rows) -> Result<(Instrument, StepsFrom), ImportError> {
     let (mut prices, mut traded, mut resting) = (Grid::default(), Grid::default(), Sizes::default());
+    let mut pace = Pace::default();
     let mut any = false;
     for row in rows {
         let row = row?;
         any = true;
+        pace.take(row.at).map_err(|why| wish.refused(row.place, why))?;
         let mut level = |(price, qty): &Priced| {
             prices.take_number(*price)?;
             resting.take_number(*qty)
@@ -62,7 +66,7 @@ fn survey(wish: &Wish, rows: Rows) -> Result<(Instrument, StepsFrom), ImportErro
             Told::Bbo { bid, ask } => bid.iter().chain(ask).try_for_each(&mut level),
             Told::Order { price, qty, .. } => level(&(*price, *qty)),
             Told::Trade { price, qty, .. } => prices.take_number(*price).and_then(|()| traded.take_number(*qty)),
-            Told::Gap => Ok(()),
+            Told::Status(_) | Told::Gap => Ok(()),
         };
         fits.map_err(|why| wish.refused(row.place, why))?;
     }
@@ -173,6 +177,7 @@ impl Normalised {
                 let Level { price, qty } = level((price, qty))?;
                 MarketEventKind::Order(OrderNews { id, side, price, qty, step })
             }
+            Told::Status(status) => MarketEventKind::Status(status),
             Told::Gap => {
                 self.is_live = false;
                 MarketEventKind::Gap { expected: self.updates + 1, found: self.updates + 2 }
