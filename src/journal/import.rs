@@ -39,7 +39,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::engine::Input;
-use crate::market::{FeedEvent, Instrument, InstrumentId, VenueId};
+use crate::market::{FeedEvent, Instrument, InstrumentId, MarketEventKind, VenueId};
 use crate::units::{LocalTime, Nanos, Step};
 use crate::wire::binance_futures::{self, Market, Road};
 use crate::wire::binance_spot;
@@ -151,7 +151,7 @@ pub enum ImportError {
 pub struct Report {
     /// Frames handed to the protocol.
     pub frames: u64,
-    /// Snapshots handed to the protocol.
+    /// Snapshots handed to the protocol, or found in its stream.
     pub snapshots: u64,
     /// Stamps behind the one before them.
     pub clock_steps_back: u64,
@@ -251,6 +251,7 @@ impl Import {
             seat,
             instrument: survey.instrument,
             steps_from: survey.steps_from,
+            has_snapshots_in_stream: !is_binance,
             leave_out_aggregates: is_binance && survey.has_raw_trades,
             stream_prefix: if is_binance { format!("{}@", wish.symbol.to_lowercase()) } else { String::new() },
             wish,
@@ -274,6 +275,8 @@ fn listen(instruments: Vec<(InstrumentId, Instrument)>, depth: u32) -> Result<Bo
         depth,
         depth_patience: patience(5),
         bbo_patience: patience(5),
+        // Many recorders leave them out.
+        mark_patience: Patience::ENDLESS,
         sync: SyncLimits {
             fetch_timeout: Nanos(i64::MAX / 4),
             answer_timeout: Nanos(i64::MAX / 4),
@@ -352,6 +355,8 @@ struct Import {
     /// Where a recording has single trades its aggregates would say them twice.
     leave_out_aggregates: bool,
     stream_prefix: String,
+    /// They are counted when they come out, as they never went in as such.
+    has_snapshots_in_stream: bool,
     report: Report,
 }
 
@@ -376,6 +381,10 @@ impl Play for Import {
 impl Import {
     /// Lets time pass up to the next record, a tick at a time, then plays it.
     fn advance(&mut self, record: Record) {
+        // Rules were asked for before anything was listened to, minutes maybe: no time of the market's.
+        if self.clock.is_none() && matches!(record.what, Recorded::Rules(_)) {
+            return;
+        }
         let at = self.report.clock(self.clock, record.at);
         if self.clock.is_some() && self.next_tick <= at {
             let tick = self.next_tick;
@@ -450,7 +459,11 @@ impl Import {
         say(self.protocol.as_mut(), &mut said);
         for word in said {
             match word {
-                Said::Market(event) => self.queue.push_back((at, Input::Market(event))),
+                Said::Market(event) => {
+                    let is_snapshot = matches!(event.kind, MarketEventKind::Snapshot { .. });
+                    self.report.snapshots += u64::from(is_snapshot && self.has_snapshots_in_stream);
+                    self.queue.push_back((at, Input::Market(event)));
+                }
                 Said::Feed { instrument, kind } => {
                     let event = FeedEvent {
                         venue: self.wish.venue,

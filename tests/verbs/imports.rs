@@ -64,7 +64,10 @@ fn a_file_that_is_something_else_is_refused_by_line_and_leaves_no_session() {
         ("broken.txt", "hftbacktest-raw", vec!["broken.txt:4"]),
         ("none.txt", "hftbacktest-raw", vec!["none.txt", "cannot be read"]),
         ("prose.txt", "cryptofeed", vec!["prose.txt"]),
-        ("prose.txt", "tardis-csv", vec!["tardis-csv", "not read yet"]),
+        ("prose.txt", "tardis-csv", vec!["prose.txt:1", "its header \"Call me Ishmael.\" is not that of"]),
+        ("prose.txt", "binance-vision", vec!["prose.txt:1", "has not the columns of trades"]),
+        ("prose.txt", "lobster", vec!["prose.txt", "its name says neither day nor kind"]),
+        ("prose.txt", "hftbacktset", vec!["unknown format", "tardis-csv", "lobster"]),
     ] {
         import(here, file, format, "half", &[]).exits(2).complains_of(&parts);
         assert!(!here.join("store/half").exists(), "{file} left half a session");
