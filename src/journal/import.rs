@@ -16,8 +16,18 @@
 //! Recordings that other programs have already made sense of (levels and prints instead of frames) have no protocol to go
 //! through: `rows` plays those.
 //!
+//! | format | example |
+//! |---|---|
+//! | [`hftbacktest`] | `1723161253937085768 {"stream":"btcusdt@trade","data":{…}}` |
+//! | [`cryptofeed`] | `{"t":"recv","conn":"OKX.ws.1","ts":1652459225.503,"data":"{…}"}` |
+//! | [`tardis_csv`] | `binance-futures,BTCUSDT,1582329602111000,1582329602418379,42377944,buy,9682,0.132` |
+//! | [`binance_vision`] | `11,100.5,0.25,25.125,1723161255000,true` |
+//! | [`lobster`] | `34200.004241176,1,16113575,18,5853300,1` beside `5859400,200,5853300,18` |
+//!
 //! Reading order: [`open`] surveys, [`Play`] is what it gives; `Import` plays frames, which [`hftbacktest`] and
-//! [`cryptofeed`] read; `rows` plays rows; [`together`] makes one session of several recordings.
+//! [`cryptofeed`] read, after `survey` (Binance) or `frames` (any other venue) has looked at them; `rows` plays rows, which
+//! the others read with `sheet` and `picture`; `presumed` says what nobody wrote down; [`together`] makes one session of
+//! several recordings.
 
 pub mod binance_vision;
 pub mod cryptofeed;
@@ -227,6 +237,9 @@ struct Seat {
 
 fn open_as(wish: Wish, seat: Seat) -> Result<Box<dyn Play>, ImportError> {
     match wish.format {
+        Format::Cryptofeed if cryptofeed::is_of_older_protocol(&wish)? => {
+            Ok(Box::new(Normalised::open(wish, seat, cryptofeed::older_rows)?))
+        }
         Format::HftbacktestRaw | Format::Cryptofeed => Ok(Box::new(Import::open(wish, seat)?)),
         Format::TardisCsv => Ok(Box::new(Normalised::open(wish, seat, tardis_csv::rows)?)),
         Format::BinanceVision => Ok(Box::new(Normalised::open(wish, seat, binance_vision::rows)?)),

@@ -82,8 +82,8 @@ fn a_wrong_cell_is_refused_by_its_line() {
         ),
         (BOOK, tardis, 3, 5, "maybe", "is_snapshot \"maybe\" is neither true nor false".to_owned()),
         (BOOK, tardis, 3, 6, "buy", "side \"buy\" is neither bid nor ask".to_owned()),
-        (QUOTES, tardis, 3, 7, "", "bid price \"\" is no number".to_owned()),
-        (QUOTES, tardis, 3, 7, "0", "1 rest at an bid price of 0".to_owned()),
+        (QUOTES, tardis, 3, 7, "", "best bid price \"\" is no number".to_owned()),
+        (QUOTES, tardis, 3, 7, "0", "1 rest at a best bid price of 0".to_owned()),
         (VISION_TRADES, vision, 3, 2, "x", "price \"x\" is no number".to_owned()),
         (VISION_TRADES, vision, 3, 3, "-2", "quantity -2 is negative".to_owned()),
         (VISION_TRADES, vision, 3, 6, "yes", "a column of true and false \"yes\" is neither true nor false".to_owned()),
@@ -141,38 +141,94 @@ fn built_in() -> Loaded {
 fn survives(loaded: &Loaded, wish: Wish) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path());
-    let name = wish.files[0].file_name().unwrap().to_string_lossy().into_owned();
+    let names: Vec<_> =
+        wish.files.iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect();
     match import(loaded, &store, "half", vec![wish], None) {
         Ok(done) => assert!(done.report.frames > 0),
         Err(error) => {
-            assert!(error.to_string().contains(&name), "{error}");
+            assert!(names.iter().any(|name| error.to_string().contains(name)), "{error}");
             assert!(store.sessions().unwrap().is_empty(), "{error}");
             assert!(!folder.path().join("half").exists(), "{error}");
         }
     }
 }
 
+/// LOBSTER's are pairs, and captures are frames.
+const MESSAGES: &str = "34200.1,1,1,10,1000000,1\n34200.2,4,1,4,1000000,1\n34200.3,3,1,6,1000000,1\n";
+const LEVELS: &str = "1010000,5,1000000,10\n1010000,5,1000000,4\n1010000,5,990000,7\n";
+const OKX: &str = r#"{"t":"header","format":2,"exchange":"OKX"}
+{"t":"connect","conn":"a","ts":1600000000.1,"addr":"wss://ws.okx.com:8443/ws/v5/public"}
+{"t":"recv","conn":"a","ts":1600000000.2,"data":"{\"arg\":{\"channel\":\"books\",\"instId\":\"BTC-USDT\"},\"action\":\"snapshot\",\"data\":[{\"asks\":[[\"101\",\"1\",\"0\",\"1\"]],\"bids\":[[\"100\",\"1\",\"0\",\"1\"]],\"ts\":\"1600000000150\",\"checksum\":0,\"prevSeqId\":-1,\"seqId\":1}]}"}
+{"t":"recv","conn":"a","ts":1600000000.3,"data":"{\"arg\":{\"channel\":\"trades\",\"instId\":\"BTC-USDT\"},\"data\":[{\"instId\":\"BTC-USDT\",\"tradeId\":\"7\",\"px\":\"101\",\"sz\":\"0.5\",\"side\":\"buy\",\"ts\":\"1600000000250\"}]}"}
+"#;
+
+/// What a disk or an editor may do to a file.
+type Change = (prop::sample::Index, u8, u8);
+
+fn changed(text: &str, changes: &[Change]) -> Vec<u8> {
+    let mut bytes = text.as_bytes().to_vec();
+    for (at, byte, how) in changes {
+        if bytes.is_empty() {
+            break;
+        }
+        let at = at.index(bytes.len());
+        match how {
+            0 => bytes[at] = *byte,
+            // What is likely to be read as something else.
+            1 => bytes[at] = b"0123456789,.-e\n"[usize::from(*byte) % 15],
+            2 => bytes.insert(at, *byte),
+            _ => bytes.truncate(at),
+        }
+    }
+    bytes
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn a_file_with_anything_changed_is_imported_or_leaves_nothing(
-        which in 0..GOOD.len(),
-        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4u8), 1..6),
+        which in 0..GOOD.len() + 3,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4u8), 0..6),
     ) {
-        let (name, format, good) = GOOD[which];
-        let mut bytes = good.as_bytes().to_vec();
-        for (at, byte, how) in changes {
-            let at = at.index(bytes.len().max(1)).min(bytes.len().saturating_sub(1));
-            match how {
-                0 if !bytes.is_empty() => bytes[at] = byte,
-                // What is likely to be read as something else.
-                1 if !bytes.is_empty() => bytes[at] = b"0123456789,.-e\n"[usize::from(byte) % 15],
-                2 => bytes.insert(at, byte),
-                _ => bytes.truncate(at),
+        let loaded = built_in();
+        let pair = ["message", "orderbook"].map(|kind| format!("AAPL_2012-06-21_34200000_57600000_{kind}_1.csv"));
+        let lobster = |messages: &[u8], levels: &[u8]| {
+            let files = Files::new(&[(&pair[0], messages), (&pair[1], levels)]);
+            survives(&loaded, files.wish(Format::Lobster, VenueId::Imported, "AAPL"));
+        };
+        match which.checked_sub(GOOD.len()) {
+            None => {
+                let (name, format, good) = GOOD[which];
+                let files = Files::new(&[(name, &changed(good, &changes))]);
+                survives(&loaded, files.wish(format, VenueId::BinanceUsdm, "BTCUSDT"));
+            }
+            Some(0) => lobster(&changed(MESSAGES, &changes), LEVELS.as_bytes()),
+            Some(1) => lobster(MESSAGES.as_bytes(), &changed(LEVELS, &changes)),
+            Some(_) => {
+                let files = Files::new(&[("okx.jsonl", &changed(OKX, &changes))]);
+                survives(&loaded, files.wish(Format::Cryptofeed, VenueId::Okx, "BTC-USDT"));
             }
         }
-        let files = Files::new(&[(name, &bytes)]);
-        survives(&built_in(), files.wish(format, VenueId::BinanceUsdm, "BTCUSDT"));
+    }
+}
+
+#[test]
+fn what_the_property_changes_is_imported_as_it_is() {
+    let loaded = built_in();
+    let pair = ["message", "orderbook"].map(|kind| format!("AAPL_2012-06-21_34200000_57600000_{kind}_1.csv"));
+    let lobster = Files::new(&[(&pair[0], MESSAGES.as_bytes()), (&pair[1], LEVELS.as_bytes())]);
+    let okx = Files::new(&[("okx.jsonl", OKX.as_bytes())]);
+    let mut wishes = vec![
+        lobster.wish(Format::Lobster, VenueId::Imported, "AAPL"),
+        okx.wish(Format::Cryptofeed, VenueId::Okx, "BTC-USDT"),
+    ];
+    let good: Vec<Files> = GOOD.iter().map(|(name, _, text)| Files::new(&[(name, text.as_bytes())])).collect();
+    let ask = |(files, (_, format, _)): (&Files, &(_, Format, _))| files.wish(*format, VenueId::BinanceUsdm, "BTCUSDT");
+    wishes.extend(good.iter().zip(&GOOD).map(ask));
+    for wish in wishes {
+        let folder = tempfile::tempdir().unwrap();
+        let done = import(&loaded, &Store::open(folder.path()), "whole", vec![wish], None);
+        assert!(done.unwrap().report.frames > 0);
     }
 }

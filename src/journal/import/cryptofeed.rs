@@ -10,6 +10,7 @@
 //! connection's stamps are made to run forward, and everything is laid out by time; these captures are small.
 
 mod choice;
+mod older;
 
 pub(super) use choice::is_binance;
 
@@ -20,11 +21,35 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
 
 use super::lines::Lines;
+use super::rows::Rows;
 use super::{ImportError, Record, Recorded, Records, Wish};
 use crate::market::VenueId;
 use crate::units::LocalTime;
 
 pub(super) fn records(wish: &Wish) -> Result<Records, ImportError> {
+    let mut records = capture(wish)?.conclude(wish)?;
+    records.sort_by_key(|record| record.at);
+    Ok(Box::new(records.into_iter().map(Ok)))
+}
+
+/// Whether it was recorded when the venue still spoke a protocol that is read as rows.
+pub(super) fn is_of_older_protocol(wish: &Wish) -> Result<bool, ImportError> {
+    if !matches!(wish.venue, VenueId::Kraken | VenueId::Coinbase) {
+        return Ok(false);
+    }
+    let is_older = |(_, record): &(String, Record)| match &record.what {
+        Recorded::Connected(address) => older::is_spoken(wish.venue, address),
+        Recorded::Frame(_) | Recorded::Snapshot(..) | Recorded::Rules(_) => false,
+    };
+    Ok(capture(wish)?.records.iter().any(is_older))
+}
+
+/// Such a recording.
+pub(super) fn older_rows(wish: &Wish) -> Result<Rows, ImportError> {
+    older::rows(wish, capture(wish)?.records)
+}
+
+fn capture(wish: &Wish) -> Result<Capture, ImportError> {
     let mut capture = Capture::default();
     for (index, path) in wish.files.iter().enumerate() {
         let lines = Lines::open(path).map_err(|source| ImportError::Unreadable { file: path.clone(), source })?;
@@ -65,9 +90,7 @@ pub(super) fn records(wish: &Wish) -> Result<Records, ImportError> {
         }
         capture.take_reply(wish.venue, &mut reply);
     }
-    let mut records = capture.conclude(wish)?;
-    records.sort_by_key(|record| record.at);
-    Ok(Box::new(records.into_iter().map(Ok)))
+    Ok(capture)
 }
 
 /// One line's meaning.

@@ -62,8 +62,8 @@ impl Picture {
         Told::Delta { bids, asks }
     }
 
-    /// Best first.
-    fn sides(&self) -> (Vec<Priced>, Vec<Priced>) {
+    /// Bids and asks, best first.
+    pub fn sides(&self) -> (Vec<Priced>, Vec<Priced>) {
         let level = |(price, qty): (&Decimal, &Decimal)| (*price, *qty);
         match &self.sides {
             Some([bids, asks]) => (bids.iter().rev().map(level).collect(), asks.iter().map(level).collect()),

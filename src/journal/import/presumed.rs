@@ -71,6 +71,19 @@ pub fn assets(wish: &Wish) -> (&str, &str) {
     split.map_or((symbol, ""), |base| (base, &symbol[base.len()..]))
 }
 
+/// A recording's symbol in our spelling: Kraken's bitcoin and dogecoin have the names of its first protocol.
+pub fn named(venue: VenueId, symbol: &str) -> String {
+    let asset = |name: &str| match name {
+        "XBT" => "BTC".to_owned(),
+        "XDG" => "DOGE".to_owned(),
+        other => other.to_owned(),
+    };
+    match venue {
+        VenueId::Kraken => symbol.split('/').map(asset).collect::<Vec<_>>().join("/"),
+        _ => symbol.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,7 @@
 use super::picture::{self, BookFrom};
 use super::rows::{Priced, Row, Rows, Told};
 use super::sheet::{self, Line, Sheet};
-use super::{ImportError, Wish};
+use super::{ImportError, Wish, presumed};
 use crate::digest::Digest;
 use crate::market::{Extent, PrintFlags, VenueId};
 use crate::units::{LocalTime, Nanos, Side, VenueTime};
@@ -152,7 +152,7 @@ impl File {
         if !is_of(self.wish.venue, exchange) {
             return Err(format!("is of {exchange}, which is not what Tardis calls {}", self.wish.venue));
         }
-        if named(self.wish.venue, symbol) != self.wish.symbol {
+        if presumed::named(self.wish.venue, symbol) != self.wish.symbol {
             return Err(format!("is of {symbol}, not of {}", self.wish.symbol));
         }
         let us = Nanos::from_us(1);
@@ -161,12 +161,14 @@ impl File {
         let told = match self.kind {
             Kind::Book => return self.level(line, [cells[4], cells[5], cells[6], cells[7]], local, venue),
             Kind::Trades => trade([cells[4], cells[5], cells[6], cells[7]], self.rows)?,
-            Kind::Quotes => Told::Bbo { bid: best(cells[6], cells[7], "bid")?, ask: best(cells[5], cells[4], "ask")? },
+            Kind::Quotes => {
+                Told::Bbo { bid: best(cells[6], cells[7], "best bid")?, ask: best(cells[5], cells[4], "best ask")? }
+            }
             Kind::Top(levels) => {
                 let (mut bids, mut asks) = (Vec::new(), Vec::new());
                 for level in cells[4..].chunks_exact(4) {
-                    asks.extend(best(level[0], level[1], "ask")?);
-                    bids.extend(best(level[2], level[3], "bid")?);
+                    asks.extend(best(level[0], level[1], "level's ask")?);
+                    bids.extend(best(level[2], level[3], "level's bid")?);
                 }
                 Told::Snapshot { bids, asks, extent: Extent::Window(levels) }
             }
@@ -233,7 +235,7 @@ fn best(price: &str, amount: &str, side: &str) -> Result<Option<Priced>, String>
     let price = sheet::number(price, &format!("{side} price"))?;
     match (price.is_zero(), qty.is_zero()) {
         (_, true) => Ok(None),
-        (true, false) => Err(format!("{qty} rest at an {side} price of 0")),
+        (true, false) => Err(format!("{qty} rest at a {side} price of 0")),
         (false, false) => Ok(Some((price, qty))),
     }
 }
@@ -254,19 +256,6 @@ fn is_of(venue: VenueId, exchange: &str) -> bool {
         VenueId::Imported => return !exchange.is_empty(),
     };
     names.contains(&exchange)
-}
-
-/// The file's symbol in our spelling: Kraken's bitcoin and dogecoin have the names of its first protocol.
-fn named(venue: VenueId, symbol: &str) -> String {
-    let asset = |name: &str| match name {
-        "XBT" => "BTC".to_owned(),
-        "XDG" => "DOGE".to_owned(),
-        other => other.to_owned(),
-    };
-    match venue {
-        VenueId::Kraken => symbol.split('/').map(asset).collect::<Vec<_>>().join("/"),
-        _ => symbol.to_owned(),
-    }
 }
 
 /// What is known beyond the last level of a snapshot with so many on its longer side.
