@@ -185,7 +185,7 @@ fn files_that_belong_to_nobody_or_to_two_are_refused() {
         ),
         (vec!["--instrument", own, "--instrument", own, "--tick", "0.1"], vec!["--tick", "there are 2"]),
         (vec!["btc.txt", "--instrument", "BTCUSDT"], vec!["VENUE:SYMBOL"]),
-        (vec!["btc.txt", "--instrument", "kraken:BTC/USD"], vec!["of kraken are not read yet"]),
+        (vec!["btc.txt", "--instrument", "kraken:BTC/USD"], vec!["of kraken are not known"]),
         (vec!["btc.txt", "--instrument", spot, "--strategy", "none.toml"], vec!["none.toml", "no such file"]),
     ] {
         let line = ["sessions", "import", "--format", "hftbacktest", "--session", "half", "--set", "store.path=store"];

@@ -6,6 +6,9 @@
 //!   (sent), `ts: body` (received), `configuration: …`. REST replies are often in a file of their own (`.http.`): give
 //!   both.
 //!
+//! At Binance all sockets of a recorder are one conversation (its streams are told apart by their addresses); at other
+//! venues one socket is chosen (`choice`). Captures of two protocols of the past are read as rows (`older`).
+//!
 //! So the order of lines is the order of things only within one connection. All files are read into memory, each
 //! connection's stamps are made to run forward, and everything is laid out by time; these captures are small.
 

@@ -39,8 +39,8 @@ pub fn instrument(wish: &Wish, tick: Step, lot: Step) -> Result<Instrument, Stri
             Some((Some((_, quote)), "")) => (Kind::Linear, quote, quote),
             _ => {
                 return Err(format!(
-                    "{symbol} is no perpetual; of options and dated futures only those whose rules are in the recording \
-                     could be read, and options not at all"
+                    "{symbol} is no perpetual, and what else it is worth is only in the venue's rules, which the recording \
+                     does not hold"
                 ));
             }
         },
