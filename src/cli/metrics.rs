@@ -69,7 +69,7 @@ fn shown(value: &Value) -> String {
 }
 
 /// Six digits, and of a large number all before the point.
-fn significant(number: f64) -> String {
+pub(super) fn significant(number: f64) -> String {
     if number.abs() >= 1e5 {
         return format!("{number:.0}");
     }

@@ -7,13 +7,16 @@
 //! One file per family of verbs; each verb is its arguments and one function that calls its driver. [`Failure`] is
 //! how a verb says no.
 
+pub mod backtest;
 pub mod configure;
 pub mod doctor;
 pub mod exchange;
+mod export;
 pub mod failure;
 mod metrics;
 pub mod operate;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod sessions;
 pub mod span;
@@ -78,6 +81,8 @@ impl Globals {
 enum Verb {
     Run(run::RunArgs),
     Replay(replay::ReplayArgs),
+    Report(report::ReportArgs),
+    Backtest(backtest::BacktestArgs),
     #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
     Status(operate::StatusArgs),
@@ -118,6 +123,8 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.verb.unwrap_or_else(|| Verb::Run(run::RunArgs::default())) {
         Verb::Run(args) => run::run(&args, globals),
         Verb::Replay(args) => replay::replay(&args, globals),
+        Verb::Report(args) => report::report(&args, globals),
+        Verb::Backtest(args) => backtest::backtest(&args, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),
         Verb::Stop(args) => operate::command("stop", &args, globals),

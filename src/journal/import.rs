@@ -36,7 +36,9 @@ pub mod lobster;
 pub mod tardis_csv;
 
 mod frames;
+mod glance;
 mod lines;
+mod npz;
 mod picture;
 mod presumed;
 mod rows;
@@ -77,6 +79,8 @@ pub enum Format {
     BinanceVision,
     /// LOBSTER's pairs of message and orderbook files.
     Lobster,
+    /// hftbacktest's arrays of rows, `.npz` and `.npy`.
+    HftbacktestNpz,
 }
 
 impl Format {
@@ -92,6 +96,7 @@ impl Format {
             Format::TardisCsv => "tardis-csv",
             Format::BinanceVision => "binance-vision",
             Format::Lobster => "lobster",
+            Format::HftbacktestNpz => "hftbacktest-npz",
         }
     }
 }
@@ -184,7 +189,7 @@ impl Report {
 }
 
 /// One thing a recorder wrote down.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Record {
     at: LocalTime,
     /// File (index in the wish) and line, for refusals.
@@ -204,7 +209,17 @@ enum Recorded {
     Rules(Vec<u8>),
 }
 
-type Records = Box<dyn Iterator<Item = Result<Record, ImportError>> + Send>;
+impl Default for Recorded {
+    fn default() -> Self {
+        Recorded::Frame(Vec::new())
+    }
+}
+
+/// What a recorder wrote down, in order.
+trait Records: Send {
+    /// The next into `into`, whose memory is reused; `None` at the end.
+    fn read(&mut self, into: &mut Record) -> Option<Result<(), ImportError>>;
+}
 
 /// A recording of one instrument being played: inputs with our time, never running backwards.
 pub trait Play: Iterator<Item = Result<(LocalTime, Input), ImportError>> + Send {
@@ -237,10 +252,19 @@ struct Seat {
 
 fn open_as(wish: Wish, seat: Seat) -> Result<Box<dyn Play>, ImportError> {
     match wish.format {
+        Format::HftbacktestRaw => {
+            has_frames(&wish)?;
+            let files = hftbacktest::open(&wish)?;
+            Ok(Box::new(Import::open(wish, seat, |wish| hftbacktest::records(wish, &files))?))
+        }
         Format::Cryptofeed if cryptofeed::is_of_older_protocol(&wish)? => {
             Ok(Box::new(Normalised::open(wish, seat, cryptofeed::older_rows)?))
         }
-        Format::HftbacktestRaw | Format::Cryptofeed => Ok(Box::new(Import::open(wish, seat)?)),
+        Format::Cryptofeed => {
+            has_frames(&wish)?;
+            Ok(Box::new(Import::open(wish, seat, cryptofeed::records)?))
+        }
+        Format::HftbacktestNpz => Ok(Box::new(Normalised::open(wish, seat, npz::rows)?)),
         Format::TardisCsv => Ok(Box::new(Normalised::open(wish, seat, tardis_csv::rows)?)),
         Format::BinanceVision => Ok(Box::new(Normalised::open(wish, seat, binance_vision::rows)?)),
         Format::Lobster => Ok(Box::new(Normalised::open(wish, seat, lobster::rows)?)),
@@ -248,16 +272,18 @@ fn open_as(wish: Wish, seat: Seat) -> Result<Box<dyn Play>, ImportError> {
 }
 
 impl Import {
-    fn open(wish: Wish, seat: Seat) -> Result<Self, ImportError> {
-        if let Some(why) = unheard_of(&wish) {
-            return Err(ImportError::Unsupported(why));
-        }
+    /// `records` opens the files.
+    fn open(
+        wish: Wish,
+        seat: Seat,
+        records: impl Fn(&Wish) -> Result<Box<dyn Records>, ImportError>,
+    ) -> Result<Self, ImportError> {
         let is_binance = cryptofeed::is_binance(wish.venue);
         let (survey, depth) = match is_binance {
-            true => (survey::survey(&wish, wish.records()?)?, Options::default().depth),
-            false => frames::survey(&wish, wish.records()?)?,
+            true => (survey::survey(&wish, records(&wish)?)?, Options::default().depth),
+            false => frames::survey(&wish, records(&wish)?)?,
         };
-        let records = wish.records()?;
+        let records = records(&wish)?;
         Ok(Import {
             protocol: listen(vec![(seat.me, survey.instrument.clone())], depth)
                 .map_err(|why| wish.refused((0, 0), why))?,
@@ -265,11 +291,13 @@ impl Import {
             instrument: survey.instrument,
             steps_from: survey.steps_from,
             has_snapshots_in_stream: !is_binance,
-            leave_out_aggregates: is_binance && survey.has_raw_trades,
+            leave_out_aggregates: is_binance && survey.says_trades_twice,
             stream_prefix: if is_binance { format!("{}@", wish.symbol.to_lowercase()) } else { String::new() },
             wish,
             records,
-            upcoming: None,
+            record: Record::default(),
+            is_upcoming: false,
+            said: Vec::new(),
             queue: VecDeque::new(),
             clock: None,
             next_tick: LocalTime::default(),
@@ -313,8 +341,8 @@ fn listen(instruments: Vec<(InstrumentId, Instrument)>, depth: u32) -> Result<Bo
     exchange.connect(instruments, options).pop().ok_or_else(|| format!("{venue} has no connection for it"))
 }
 
-/// Why nobody has recorded frames of that venue in that format.
-fn unheard_of(wish: &Wish) -> Option<String> {
+/// Whether anybody has recorded frames of that venue in that format.
+fn has_frames(wish: &Wish) -> Result<(), ImportError> {
     let is_collected = match wish.venue {
         VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm => true,
         VenueId::BybitSpot | VenueId::BybitLinear | VenueId::Hyperliquid => true,
@@ -322,20 +350,13 @@ fn unheard_of(wish: &Wish) -> Option<String> {
         VenueId::Imported => false,
     };
     let (format, venue) = (wish.format.word(), wish.venue);
-    (!is_collected).then(|| format!("{format} recordings of {venue} are not known: no collector writes them"))
+    if is_collected {
+        return Ok(());
+    }
+    Err(ImportError::Unsupported(format!("{format} recordings of {venue} are not known: no collector writes them")))
 }
 
 impl Wish {
-    fn records(&self) -> Result<Records, ImportError> {
-        match self.format {
-            Format::HftbacktestRaw => hftbacktest::records(self),
-            Format::Cryptofeed => cryptofeed::records(self),
-            Format::TardisCsv | Format::BinanceVision | Format::Lobster => {
-                Err(ImportError::Unsupported(format!("{} has rows, no frames", self.format.word())))
-            }
-        }
-    }
-
     fn refused(&self, (file, line): (usize, u64), reason: impl Into<String>) -> ImportError {
         ImportError::Refused {
             file: self.files[file].clone(),
@@ -354,9 +375,12 @@ struct Import {
     instrument: Instrument,
     steps_from: StepsFrom,
     protocol: Box<dyn Protocol>,
-    records: Records,
-    /// Read, but time has not come to it yet.
-    upcoming: Option<Record>,
+    records: Box<dyn Records>,
+    /// The record in hand.
+    record: Record,
+    /// Whether time has not come to it yet.
+    is_upcoming: bool,
+    said: Vec<Said>,
     queue: VecDeque<(LocalTime, Input)>,
     /// Of the last record; `None` before the first.
     clock: Option<LocalTime>,
@@ -393,53 +417,58 @@ impl Play for Import {
 
 impl Import {
     /// Lets time pass up to the next record, a tick at a time, then plays it.
-    fn advance(&mut self, record: Record) {
+    fn advance(&mut self) {
         // Rules were asked for before anything was listened to, minutes maybe: no time of the market's.
-        if self.clock.is_none() && matches!(record.what, Recorded::Rules(_)) {
+        if self.clock.is_none() && matches!(self.record.what, Recorded::Rules(_)) {
             return;
         }
-        let at = self.report.clock(self.clock, record.at);
+        let at = self.report.clock(self.clock, self.record.at);
         if self.clock.is_some() && self.next_tick <= at {
             let tick = self.next_tick;
             self.next_tick = tick + self.wish.tick_every;
             self.converse(tick, |protocol, said| protocol.on_time(tick, said));
             self.queue.push_back((tick, Input::Tick));
-            self.upcoming = Some(record);
+            self.is_upcoming = true;
             return;
         }
         if self.clock.is_none() {
             self.next_tick = at + self.wish.tick_every;
         }
         self.clock = Some(at);
-        self.play(record.what, at);
+        self.is_upcoming = false;
+        let what = std::mem::take(&mut self.record.what);
+        self.record.what = self.play(what, at);
     }
 
-    fn play(&mut self, what: Recorded, at: LocalTime) {
+    /// Plays it and gives back what memory is left of it.
+    fn play(&mut self, what: Recorded, at: LocalTime) -> Recorded {
         match what {
             // A recorder with many symbols has many sockets; only ours matters.
             Recorded::Connected(address) => {
                 if address.contains(&self.stream_prefix) {
                     self.connect("the recorder connected anew", at);
                 }
+                Recorded::default()
             }
             Recorded::Frame(frame) => {
                 if self.leave_out_aggregates && survey::is_aggregate(&frame) {
-                    return;
+                    return Recorded::Frame(frame);
                 }
                 if self.generation == 0 {
                     self.connect("", at);
                 }
                 self.report.frames += 1;
                 self.converse(at, |protocol, said| protocol.on_text(&frame, at, said));
+                Recorded::Frame(frame)
             }
             Recorded::Snapshot(symbol, body) => {
-                if symbol.is_some_and(|symbol| symbol != self.wish.symbol) {
-                    return;
+                if symbol.is_none_or(|symbol| symbol == self.wish.symbol) {
+                    self.held_snapshot = Some(body);
+                    self.answer(at);
                 }
-                self.held_snapshot = Some(body);
-                self.answer(at);
+                Recorded::default()
             }
-            Recorded::Rules(_) => {}
+            Recorded::Rules(_) => Recorded::default(),
         }
     }
 
@@ -468,9 +497,10 @@ impl Import {
 
     /// Says something to the protocol and queues what it answers.
     fn converse(&mut self, at: LocalTime, say: impl FnOnce(&mut dyn Protocol, &mut Vec<Said>)) {
-        let mut said = Vec::new();
+        // What is said may lead to more being said: only the outermost has memory to reuse.
+        let mut said = std::mem::take(&mut self.said);
         say(self.protocol.as_mut(), &mut said);
-        for word in said {
+        for word in said.drain(..) {
             match word {
                 Said::Market(event) => {
                     let is_snapshot = matches!(event.kind, MarketEventKind::Snapshot { .. });
@@ -496,6 +526,7 @@ impl Import {
                 Said::Do(Action::Send(_) | Action::Rotate) => {}
             }
         }
+        self.said = said;
     }
 }
 
@@ -507,10 +538,12 @@ impl Iterator for Import {
             if let Some(input) = self.queue.pop_front() {
                 return Some(Ok(input));
             }
-            match self.upcoming.take().map(Ok).or_else(|| self.records.next())? {
-                Ok(record) => self.advance(record),
-                Err(error) => return Some(Err(error)),
+            if !self.is_upcoming
+                && let Err(error) = self.records.read(&mut self.record)?
+            {
+                return Some(Err(error));
             }
+            self.advance();
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod import;
 mod index;
 mod lock;
 mod manifest;
+mod npz;
 mod reader;
 mod records;
 mod recovery;

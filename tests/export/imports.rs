@@ -28,7 +28,7 @@ pub(super) fn data(name: &str) -> Option<PathBuf> {
     Some(file)
 }
 
-pub(super) fn wish(files: &[&Path], format: Format, symbol: &str) -> Wish {
+pub fn wish(files: &[&Path], format: Format, symbol: &str) -> Wish {
     Wish {
         files: files.iter().map(|file| file.to_path_buf()).collect(),
         format,
@@ -41,14 +41,14 @@ pub(super) fn wish(files: &[&Path], format: Format, symbol: &str) -> Wish {
 }
 
 /// An import played to its end.
-pub(super) struct Played {
+pub struct Played {
     pub instrument: Instrument,
     pub steps_from: StepsFrom,
     pub inputs: Vec<Stamped>,
     pub report: Report,
 }
 
-pub(super) fn play(wish: Wish) -> Result<Played, ImportError> {
+pub fn play(wish: Wish) -> Result<Played, ImportError> {
     let mut import = open(wish)?;
     let mut inputs: Vec<Stamped> = Vec::new();
     for item in &mut import {
@@ -198,7 +198,7 @@ fn assert_same_trades(played: &Played, expected: &[[String; 6]]) {
     }
 }
 
-static AUGUST: LazyLock<Option<(Vec<PathBuf>, Played)>> = LazyLock::new(|| {
+pub static AUGUST: LazyLock<Option<(Vec<PathBuf>, Played)>> = LazyLock::new(|| {
     let names = ["hftbacktest_spot_btcusdt_20240808.gz", "hftbacktest_spot_btcusdt_20240809.gz"];
     let files: Option<Vec<PathBuf>> = names.iter().map(|name| data(&format!("binance-spot/{name}"))).collect();
     let files = files?;

@@ -1,9 +1,11 @@
 //! Sessions out to tables, other programs' recordings in.
 
 mod broken;
+mod hftbacktest;
 pub mod imports;
 mod kept;
 mod lobster;
+mod parquet;
 mod story;
 mod tables;
 mod tardis;

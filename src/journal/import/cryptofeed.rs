@@ -29,10 +29,10 @@ use super::{ImportError, Record, Recorded, Records, Wish};
 use crate::market::VenueId;
 use crate::units::LocalTime;
 
-pub(super) fn records(wish: &Wish) -> Result<Records, ImportError> {
+pub(super) fn records(wish: &Wish) -> Result<Box<dyn Records>, ImportError> {
     let mut records = capture(wish)?.conclude(wish)?;
     records.sort_by_key(|record| record.at);
-    Ok(Box::new(records.into_iter().map(Ok)))
+    Ok(Box::new(records.into_iter()))
 }
 
 /// Whether it was recorded when the venue still spoke a protocol that is read as rows.
@@ -94,6 +94,13 @@ fn capture(wish: &Wish) -> Result<Capture, ImportError> {
         capture.take_reply(wish.venue, &mut reply);
     }
     Ok(capture)
+}
+
+impl Records for std::vec::IntoIter<Record> {
+    fn read(&mut self, into: &mut Record) -> Option<Result<(), ImportError>> {
+        *into = self.next()?;
+        Some(Ok(()))
+    }
 }
 
 /// One line's meaning.

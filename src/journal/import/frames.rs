@@ -8,16 +8,15 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::survey::{self, Grid, Pace, Sizes, Survey};
-use super::{ImportError, Recorded, Records, Wish, sheet};
+use super::{ImportError, Record, Recorded, Records, Wish, sheet};
 use crate::market::{Instrument, VenueId};
 use crate::wire::venues;
 
 /// Reads all records, refuses the first that does not belong. Also gives the levels a side that the book is known to.
-pub fn survey(wish: &Wish, records: Records) -> Result<(Survey, u32), ImportError> {
-    let mut finding = Finding::default();
-    let mut pace = Pace::default();
-    for record in records {
-        let record = record?;
+pub fn survey(wish: &Wish, mut records: Box<dyn Records>) -> Result<(Survey, u32), ImportError> {
+    let (mut finding, mut pace, mut record) = (Finding::default(), Pace::default(), Record::default());
+    while let Some(read) = records.read(&mut record) {
+        read?;
         let looked = pace.take(record.at).and_then(|()| finding.look(wish, &record.what));
         looked.map_err(|why| wish.refused(record.place, why))?;
     }
@@ -35,6 +34,8 @@ pub fn survey(wish: &Wish, records: Records) -> Result<(Survey, u32), ImportErro
 struct Finding {
     /// Ours, that have a price.
     frames: u64,
+    /// Prices found in them.
+    taken: u64,
     prices: Grid,
     traded: Grid,
     resting: Sizes,
@@ -55,16 +56,12 @@ impl Finding {
                 let depth = frame["topic"].as_str().and_then(|topic| topic.strip_prefix("orderbook."));
                 let depth = depth.and_then(|rest| rest.split('.').next()?.parse().ok());
                 self.depth = self.depth.max(depth.unwrap_or(0));
-                let before = self.taken();
+                let before = self.taken;
                 self.walk(wish, &frame, false)?;
-                self.frames += u64::from(self.taken() > before);
+                self.frames += u64::from(self.taken > before);
                 Ok(())
             }
         }
-    }
-
-    fn taken(&self) -> u64 {
-        self.prices.taken()
     }
 
     fn walk(&mut self, wish: &Wish, value: &Value, rests: bool) -> Result<(), String> {
@@ -107,6 +104,7 @@ impl Finding {
 
     fn pair(&mut self, price: &Value, size: &Value, rests: bool) -> Result<(), String> {
         let (price, size) = (decimal(price)?, decimal(size)?);
+        self.taken += 1;
         self.prices.take_number(price)?;
         if rests { self.resting.take_number(size) } else { self.traded.take_number(size) }
     }
@@ -128,7 +126,7 @@ impl Finding {
             Some(rules) => survey::by_rules(wish, rules, &self.prices)?,
             None => survey::instrument(wish, &self.prices, &self.traded, &self.resting)?,
         };
-        Ok(Survey { instrument, steps_from, has_raw_trades: true })
+        Ok(Survey { instrument, steps_from, says_trades_twice: false })
     }
 }
 

@@ -67,7 +67,9 @@ pub fn assets(wish: &Wish) -> (&str, &str) {
         return (base, if quote == "PERPETUAL" { "USD" } else { quote });
     }
     let symbol = symbol.split_once('_').map_or(symbol, |(pair, _)| pair);
-    let split = QUOTES.iter().find_map(|quote| symbol.strip_suffix(quote).filter(|base| !base.is_empty()));
+    // TrueUSD is Binance's; elsewhere XBTUSD is paid in dollars.
+    let quotes = QUOTES.iter().filter(|quote| is_binance || **quote != "TUSD");
+    let split = { quotes }.find_map(|quote| symbol.strip_suffix(quote).filter(|base| !base.is_empty()));
     split.map_or((symbol, ""), |base| (base, &symbol[base.len()..]))
 }
 
