@@ -357,9 +357,7 @@ mod tests {
             assert!(bytes.len().is_multiple_of(64), "{}", bytes.len());
             assert_eq!(rows_of_header(&mut bytes.as_slice()), Ok(rows as u64));
         }
-        let other = String::from_utf8_lossy(&header(1)).replace("'<f8'", "'<f4'").into_owned();
         assert!(rows_of_header(&mut &b"\x93NUMPY\x01"[..]).unwrap_err().contains("within its header"));
-        assert!(rows_of_header(&mut other.as_bytes()).is_err());
     }
 
     #[test]
@@ -371,6 +369,8 @@ mod tests {
         assert_eq!(rows_of_header(&mut bytes(text).as_slice()), Ok(7));
         let older = text.replace("('order_id', '<u8'), ", "");
         assert!(rows_of_header(&mut bytes(&older).as_slice()).unwrap_err().contains("other rows than hftbacktest 2"));
+        let narrow = text.replace("'<f8'", "'<f4'");
+        assert!(rows_of_header(&mut bytes(&narrow).as_slice()).unwrap_err().contains("other rows than hftbacktest 2"));
         let square = text.replace("(7,)", "(7, 2)");
         assert!(rows_of_header(&mut bytes(&square).as_slice()).unwrap_err().contains("not one list"));
     }

@@ -521,7 +521,7 @@ mod tests {
 
     #[test]
     fn a_divisor_divides_what_a_division_says() {
-        let mut rng = crate::rng::Rng::new(1, "divisors");
+        let mut rng = crate::rng::Stream::new(1, "divisors");
         let numbers: Vec<u64> = (0..200).map(|n| rng.bits() >> (n % 64)).chain([0, 1, 2, 10, u64::MAX]).collect();
         for d in &numbers {
             let divisor = Divisor::new(*d);
