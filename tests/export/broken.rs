@@ -107,8 +107,7 @@ fn a_file_that_is_no_table_of_its_kind_is_refused() {
         assert!(found.starts_with(&format!("{name}:3: has {} columns", columns + 1)), "{found}");
         assert!(found.ends_with(&format!("{columns}")) || found.contains(&format!("the {columns} of")), "{found}");
         // Cut off in the middle of a packed file.
-        let long = good.to_owned() + &good.lines().last().unwrap().repeat(1) + "\n";
-        let packed = gz(long.as_bytes());
+        let packed = gz(good.as_bytes());
         let found = said(&format!("{name}.gz"), format, &packed[..packed.len() - 12]);
         assert!(found.contains("cannot be unpacked"), "{found}");
         // Nothing, a header only, another kind's header, bytes.
