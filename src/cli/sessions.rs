@@ -36,12 +36,20 @@ pub enum SessionsVerb {
     )]
     Export(ExportArgs),
     /// Turn recordings of other programs into a session
-    #[command(
-        after_help = "Examples:\n  papermaker sessions import btc.gz --format hftbacktest-raw --venue binance-spot \
-                            --symbol BTCUSDT --session btc\n  papermaker sessions import --format hftbacktest-raw \
-                            --instrument binance-spot:BTCUSDT=spot.gz --instrument binance-usdm:BTCUSDT=perp.gz \
-                            --session both"
-    )]
+    #[command(after_help = "Examples, one a format:\n  \
+            papermaker sessions import btc.gz --format hftbacktest-raw --venue binance-spot --symbol BTCUSDT --session a\n  \
+            papermaker sessions import OKX.jsonl.zst --format cryptofeed --venue okx --symbol BTC-USDT --session b\n  \
+            papermaker sessions import book.csv.gz trades.csv.gz --format tardis-csv --venue binance-usdm \
+                --symbol BTCUSDT --session c\n  \
+            papermaker sessions import BTCUSDT-bookTicker-2024-01-01.zip BTCUSDT-trades-2024-01-01.zip \
+                --format binance-vision --venue binance-usdm --symbol BTCUSDT --session d\n  \
+            papermaker sessions import AAPL_2012-06-21_34200000_57600000_message_10.csv \
+                AAPL_2012-06-21_34200000_57600000_orderbook_10.csv --format lobster --venue imported --symbol AAPL \
+                --session e\n\
+            Several instruments in one session:\n  \
+            papermaker sessions import --format hftbacktest-raw --instrument binance-spot:BTCUSDT=spot.gz \
+                --instrument binance-usdm:BTCUSDT=perp.gz --session both\n\
+            What each format holds and what it cannot say is in replay/README.md.")]
     Import(ImportArgs),
     /// Remove a session and everything it holds
     #[command(after_help = "Example:\n  papermaker sessions delete monday --force")]
@@ -85,13 +93,14 @@ pub struct VerifyArgs {
 /// Of `sessions import`.
 #[derive(Clone, Debug, Args)]
 pub struct ImportArgs {
-    /// Files, in the order of time
+    /// Files, in the order of time; plain, gz, zst, or the only one in a zip
     pub files: Vec<PathBuf>,
-    /// What they are: hftbacktest-raw (gzipped lines `<recv_ts> <json>`), hftbacktest-npz (its arrays of rows),
-    /// cryptofeed (both generations)
+    /// What they are: hftbacktest-raw (lines `<recv_ts> <json>`), hftbacktest-npz (its arrays of rows), cryptofeed (both
+    /// generations), tardis-csv (incremental_book_L2, trades, quotes, book_snapshot_5 and _25), binance-vision (trades,
+    /// aggTrades, bookTicker, klines), lobster (message and orderbook files)
     #[arg(long)]
     pub format: import::Format,
-    /// Venue they come from
+    /// Venue they come from; `imported` for a market known from files only
     #[arg(long, value_name = "VENUE", requires = "symbol")]
     pub venue: Option<VenueId>,
     /// Instrument, in the venue's spelling

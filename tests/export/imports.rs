@@ -89,7 +89,7 @@ impl Played {
         rows
     }
 
-    fn feed_words(&self) -> BTreeMap<String, usize> {
+    pub fn feed_words(&self) -> BTreeMap<String, usize> {
         let mut words = BTreeMap::new();
         for row in self.rows(Kind::Feed, 0) {
             *words.entry(row[4].clone()).or_insert(0) += 1;
@@ -418,7 +418,8 @@ fn a_recording_of_another_market_is_not_taken_for_spot() {
     }
     let mut kraken = wish(&[Path::new("any")], Format::HftbacktestRaw, "BTC/USD");
     kraken.venue = VenueId::Kraken;
-    assert!(open(kraken).err().unwrap().to_string().contains("of kraken are not read yet"));
+    let said = open(kraken).err().unwrap().to_string();
+    assert_eq!(said, "hftbacktest-raw recordings of kraken are not known: no collector writes them");
 }
 
 #[test]

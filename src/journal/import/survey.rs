@@ -7,10 +7,9 @@ use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Value, json};
 
 use super::glance::{Event, Glance};
-use super::{ImportError, Record, Recorded, Records, Wish};
+use super::{ImportError, Record, Recorded, Records, Wish, presumed};
 use crate::market::{Instrument, VenueId};
-use crate::units::Step;
-use crate::wire::binance_futures::{Market, presumed};
+use crate::units::{LocalTime, Step};
 use crate::wire::venues;
 
 /// Where the steps of price and quantity come from.
@@ -49,8 +48,10 @@ pub struct Survey {
 /// Reads all records, refuses the first that does not belong.
 pub fn survey(wish: &Wish, mut records: Box<dyn Records>) -> Result<Survey, ImportError> {
     let (mut finding, mut glance, mut record) = (Finding::default(), Glance::of(wish.venue), Record::default());
+    let mut pace = Pace::default();
     while let Some(read) = records.read(&mut record) {
         read?;
+        pace.take(record.at).map_err(|why| wish.refused(record.place, why))?;
         finding.look(wish, &record, &mut glance).map_err(|why| wish.refused(record.place, why))?;
     }
     finding.conclude(wish).map_err(|why| wish.refused((0, 0), why))
@@ -195,26 +196,31 @@ impl Finding {
             });
         }
         let says_trades_twice = self.has_raw_trades && self.has_aggregates;
-        if let Some(instrument) = self.rules {
-            let own_lot = Step::new(instrument.lot.size() / instrument.contract.unit.size());
-            let own_lot = own_lot.map_err(|error| error.to_string())?;
-            for (option, given, own) in [("--tick", wish.tick, instrument.tick), ("--lot", wish.lot, own_lot)] {
-                if let Some(given) = given.filter(|given| *given != own) {
-                    return Err(format!("the venue's rules in the recording say {own}, {option} says {given}"));
-                }
-            }
-            if self.prices.fits("tickSize", instrument.tick).is_ok() {
-                return Ok(Survey { instrument, steps_from: StepsFrom::Recording, says_trades_twice });
-            }
-            // Orders from before a venue made its tick coarser rest between today's ticks (NKNUSDT, 2021, below
-            // 0.26). A book without them would be wrong, so the recording is read on the finer step they are on.
-            let tick = step_of(self.prices.exponent(), "--tick")?;
-            let instrument = instrument.with_tick(tick).map_err(|error| error.to_string())?;
-            return Ok(Survey { instrument, steps_from: StepsFrom::Inferred, says_trades_twice });
-        }
-        let (instrument, steps_from) = instrument(wish, &self.prices, &self.traded, &self.resting)?;
+        let (instrument, steps_from) = match self.rules {
+            Some(rules) => by_rules(wish, rules, &self.prices)?,
+            None => instrument(wish, &self.prices, &self.traded, &self.resting)?,
+        };
         Ok(Survey { instrument, steps_from, says_trades_twice })
     }
+}
+
+/// The instrument by the venue's rules, if nothing was given that contradicts them.
+pub fn by_rules(wish: &Wish, rules: Instrument, prices: &Grid) -> Result<(Instrument, StepsFrom), String> {
+    let own_lot = Step::new(rules.lot.size() / rules.contract.unit.size());
+    let own_lot = own_lot.map_err(|error| error.to_string())?;
+    for (option, given, own) in [("--tick", wish.tick, rules.tick), ("--lot", wish.lot, own_lot)] {
+        if let Some(given) = given.filter(|given| *given != own) {
+            return Err(format!("the venue's rules in the recording say {own}, {option} says {given}"));
+        }
+    }
+    if prices.fits("tickSize", rules.tick).is_ok() {
+        return Ok((rules, StepsFrom::Recording));
+    }
+    // Orders from before a venue made its tick coarser rest between today's ticks (NKNUSDT, 2021, below 0.26). A book
+    // without them would be wrong, so the recording is read on the finer step they are on.
+    let tick = step_of(prices.exponent(), "--tick")?;
+    let rules = rules.with_tick(tick).map_err(|error| error.to_string())?;
+    Ok((rules, StepsFrom::Inferred))
 }
 
 /// The instrument whose rules nobody says: by its name, and on the steps that were given or are seen in its numbers.
@@ -232,14 +238,36 @@ pub fn instrument(
         Some(given) => traded.fits("--lot", given)?,
         None => step_of(resting.exponent().into_iter().chain(traded.exponent()).min(), "--lot")?,
     };
-    let (base, quote) = assets(&wish.symbol);
-    let instrument = match Market::of(wish.venue) {
-        Some(market) => presumed(market, &wish.symbol, (base, quote), tick, lot),
-        None => Instrument::new(wish.venue, &wish.symbol, base, quote, tick, lot),
-    };
+    let instrument = presumed::instrument(wish, tick, lot)?;
     let is_given = wish.tick.is_some() && wish.lot.is_some();
     let steps_from = if is_given { StepsFrom::Given } else { StepsFrom::Inferred };
-    Ok((instrument.map_err(|error| error.to_string())?, steps_from))
+    Ok((instrument, steps_from))
+}
+
+/// How time passes from one stamp to the next. A session lives through every tick of it, so one stamp that is years off
+/// would be years of silence, or everything after it at one moment.
+#[derive(Default)]
+pub struct Pace(Option<LocalTime>);
+
+impl Pace {
+    /// A market closes for days, and a bar can be of a month.
+    const SILENCE_MAX_S: i64 = 35 * 86_400;
+    /// Receive clocks step back by seconds; files in the wrong order by more.
+    const BACK_MAX_S: i64 = 600;
+
+    /// The next stamp. Errors if it is too far from the one before it.
+    pub fn take(&mut self, at: LocalTime) -> Result<(), String> {
+        let Some(before) = self.0.replace(at) else { return Ok(()) };
+        let passed = i128::from(at.0) - i128::from(before.0);
+        let seconds = (passed / 1_000_000_000) as i64;
+        if seconds > Self::SILENCE_MAX_S {
+            return Err(format!("its time is {} days after the one before it", seconds / 86_400));
+        }
+        if seconds < -Self::BACK_MAX_S {
+            return Err(format!("its time is {} s before the one before it; files go in the order of time", -seconds));
+        }
+        Ok(())
+    }
 }
 
 fn parsed(text: &[u8]) -> Result<Value, String> {
@@ -451,18 +479,6 @@ fn gcd(mut a: u128, mut b: u128) -> u128 {
     a
 }
 
-/// Base and quote of a symbol by the quote assets Binance has; all of it is the base where none fits. What a future
-/// has behind its pair (`BTCUSD_PERP`) is neither.
-fn assets(symbol: &str) -> (&str, &str) {
-    const QUOTES: [&str; 23] = [
-        "FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USDP", "BIDR", "IDRT", "DAI", "EUR", "TRY", "BRL", "GBP", "AUD",
-        "RUB", "UAH", "JPY", "MXN", "ZAR", "BTC", "ETH", "BNB", "USD",
-    ];
-    let symbol = symbol.split_once('_').map_or(symbol, |(pair, _)| pair);
-    let split = QUOTES.iter().find_map(|quote| symbol.strip_suffix(quote).filter(|base| !base.is_empty()));
-    split.map_or((symbol, ""), |base| (base, &symbol[base.len()..]))
-}
-
 #[cfg(test)]
 mod agreement;
 
@@ -545,14 +561,5 @@ mod tests {
             assert_eq!(units_of(text), None, "{text}");
         }
         assert_eq!(units_of("1.5"), Some(1_500_000_000_000_000));
-    }
-
-    #[test]
-    fn a_symbol_is_split_at_its_quote_asset() {
-        assert_eq!(assets("BTCUSDT"), ("BTC", "USDT"));
-        assert_eq!(assets("RENBTCETH"), ("RENBTC", "ETH"));
-        assert_eq!(assets("WHATEVER"), ("WHATEVER", ""));
-        assert_eq!(assets("BTCUSD_PERP"), ("BTC", "USD"));
-        assert_eq!(assets("ETHUSDT_210625"), ("ETH", "USDT"));
     }
 }
