@@ -114,6 +114,7 @@ fn in_words(paper: &PaperSpec, rules: &Instrument, without_tiers: bool) -> Optio
         QueueModel::Log => ("log", None),
         QueueModel::Log2 => ("log2", None),
         QueueModel::Optimistic => ("optimistic", None),
+        QueueModel::Fifo => ("fifo", None),
     };
     text += &format!("queue_model = {word:?}\n");
     if let Some(n) = power {

@@ -5,7 +5,7 @@ use super::*;
 use crate::digest;
 use crate::market::{Extent, Level, OrderNews, OrderStep, PrintFlags};
 use crate::order::OrderKind;
-use crate::units::Ticks;
+use crate::units::{Side, Ticks};
 use OrderStep::{Filled, Joined, Left, Shrank};
 
 /// A desk that was told order by order: 4, 5 and 1 lots in line at 100, 20 at 99; 10 at 104.
