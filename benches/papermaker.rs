@@ -4,6 +4,7 @@ mod by_serde;
 mod chains;
 mod engine;
 mod exchange;
+mod import;
 mod journal;
 mod market_data;
 mod policy;
@@ -15,6 +16,7 @@ criterion::criterion_group!(
     market_data::depth,
     venues::frames,
     journal::benches,
+    import::raw,
     exchange::paper,
     engine::order,
     engine::session,

@@ -157,7 +157,7 @@ fn later(input: &Input, shift: Nanos, ids: u64) -> Input {
     input
 }
 
-fn lines(file: &PathBuf) -> impl Iterator<Item = String> + use<> {
+pub fn lines(file: &PathBuf) -> impl Iterator<Item = String> + use<> {
     let open = || File::open(file).expect("readable");
     let packed = file.extension().is_some_and(|e| e == "gz");
     let reader: Box<dyn BufRead> =

@@ -1,5 +1,6 @@
 //! One test binary, from story to storm; `tests/README.md` is the ladder.
 
+mod backtest;
 mod book;
 mod config;
 mod data;
@@ -13,10 +14,12 @@ mod journal;
 mod market_sim;
 mod metrics;
 mod protocol;
+mod report;
 mod risk;
 mod storms;
 mod support;
 mod tidy;
 mod venues;
 mod verbs;
+mod whatif;
 mod wire;

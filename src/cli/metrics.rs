@@ -54,7 +54,7 @@ pub(super) fn print(metrics: &Value) -> Outcome {
 }
 
 /// A number in as many digits as a person reads; `-` where nothing can be said.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::Number(number) if number.is_f64() => significant(number.as_f64().unwrap_or_default()),
@@ -69,7 +69,7 @@ fn shown(value: &Value) -> String {
 }
 
 /// Six digits, and of a large number all before the point.
-fn significant(number: f64) -> String {
+pub(super) fn significant(number: f64) -> String {
     if number.abs() >= 1e5 {
         return format!("{number:.0}");
     }

@@ -7,17 +7,23 @@
 //! One file per family of verbs; each verb is its arguments and one function that calls its driver. [`Failure`] is
 //! how a verb says no.
 
+pub mod backtest;
 pub mod configure;
 pub mod doctor;
 pub mod exchange;
+mod explain;
+mod export;
 pub mod failure;
 pub mod limits;
 mod metrics;
 pub mod operate;
+pub mod referee;
 pub mod replay;
+pub mod report;
 pub mod run;
 pub mod sessions;
 pub mod span;
+mod whatif;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -79,6 +85,9 @@ impl Globals {
 enum Verb {
     Run(run::RunArgs),
     Replay(replay::ReplayArgs),
+    Referee(referee::RefereeArgs),
+    Report(report::ReportArgs),
+    Backtest(backtest::BacktestArgs),
     #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
     Status(operate::StatusArgs),
@@ -121,6 +130,9 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.verb.unwrap_or_else(|| Verb::Run(run::RunArgs::default())) {
         Verb::Run(args) => run::run(&args, globals),
         Verb::Replay(args) => replay::replay(&args, globals),
+        Verb::Referee(args) => referee::referee(&args, globals),
+        Verb::Report(args) => report::report(&args, globals),
+        Verb::Backtest(args) => backtest::backtest(&args, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),
         Verb::Stop(args) => operate::command("stop", &args, globals),

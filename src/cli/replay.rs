@@ -1,23 +1,46 @@
 //! `replay`: the proof.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-use super::{Failure, Globals, Outcome, say};
+use super::{Failure, Globals, Outcome, say, whatif};
 use crate::journal::Store;
+use crate::run::explain;
 use crate::run::replay::{self as drive, ReplayError};
 
 /// Re-run a recorded session through the same engine and prove its outputs identical
 ///
 /// Exit code 0 says identical, bit for bit; 1 says diverged and names the first output that differs.
+///
+/// With --strategy, --risk, --fill or --bracket (or --set of a key in [paper] or [risk], or of a venue's fees) it is a
+/// what-if instead: nothing is verified, what was recorded is shown beside what would have come of it. What is not named
+/// stays as recorded. Recorded changes of limits are left out where the limits are others; every other command of the
+/// operator stays.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:\n  papermaker replay monday\n  papermaker replay monday --json\n  \
-                        papermaker replay monday --around 48213")]
+                        papermaker replay monday --around 48213\n  \
+                        papermaker replay monday --strategy glft --risk tighter.toml\n  \
+                        papermaker replay monday --set paper.queue_model=power --bracket --json")]
 pub struct ReplayArgs {
     /// Name of the session, or its folder
     pub session: String,
-    /// On divergence show both sides around this input
+    /// Explain the decision at this input: market, estimates, formula, limits, what came back; and its neighbours, with
+    /// both sides where they differ
     #[arg(long, value_name = "SEQ")]
     pub around: Option<u64>,
+    /// What-if: this strategy (a file, or the name of a built-in) for every instrument
+    #[arg(long, value_name = "FILE", conflicts_with = "around")]
+    pub strategy: Option<String>,
+    /// What-if: the limits of this risk.toml; what it does not name is the built-in default
+    #[arg(long, value_name = "FILE", conflicts_with = "around")]
+    pub risk: Option<PathBuf>,
+    /// What-if: the [paper] keys and venues' fees of this TOML; what it does not name stays as recorded
+    #[arg(long, value_name = "FILE", conflicts_with = "around")]
+    pub fill: Option<PathBuf>,
+    /// What-if: also under both bounds of the queue model
+    #[arg(long, conflicts_with = "around")]
+    pub bracket: bool,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -29,14 +52,26 @@ pub fn replay(args: &ReplayArgs, globals: &Globals) -> Outcome {
     if let Some(seq) = args.around {
         return show_around(&store, args, seq);
     }
+    if whatif::is_asked(args, globals) {
+        return whatif::answer(args, globals);
+    }
     let report = drive::replay(&store, &args.session).map_err(cannot)?;
     if args.json {
         say(serde_json::to_string_pretty(&report).expect("a report is plain data"))?;
     } else {
         say(as_text(&report).trim_end())?;
     }
+    let shadow = report.bracket.iter().any(|shadow| shadow.identical == Some(false));
     match &report.first_divergence {
         None => Ok(()),
+        Some(d) if shadow => Err(Failure::answer_is_no(anyhow::anyhow!(
+            "{}: differs from the recording at {}\nexpected {}\nfound    {}",
+            report.session,
+            d.input,
+            d.expected,
+            d.found
+        ))
+        .hint("the session itself is identical; what a shadow said is not recorded, so only its end can be compared")),
         Some(d) => Err(Failure::answer_is_no(anyhow::anyhow!(
             "{}: outputs differ from the recording at input {}\nexpected {}\nfound    {}",
             report.session,
@@ -69,6 +104,15 @@ fn as_text(report: &drive::Report) -> String {
         report.inputs_per_s,
         report.level_updates_per_s
     );
+    for shadow in &report.bracket {
+        let word = match shadow.identical {
+            Some(true) => "identical",
+            Some(false) => "DIVERGED",
+            None => "not ended when it was recorded, so not compared",
+        };
+        let (bound, equity) = (shadow.bound.word(), shadow.equity.join(", "));
+        text += &format!("  {bound} shadow: {word}, {} fills, equity {equity}\n", shadow.fills);
+    }
     for note in &report.notes {
         text += &format!("  note: {note}\n");
     }
@@ -76,19 +120,9 @@ fn as_text(report: &drive::Report) -> String {
 }
 
 fn show_around(store: &Store, args: &ReplayArgs, seq: u64) -> Outcome {
-    let shown = drive::around(store, &args.session, seq, 3).map_err(cannot)?;
+    let told = explain::explain(store, &args.session, seq).map_err(cannot)?;
     if args.json {
-        return say(serde_json::to_string_pretty(&shown).expect("both sides are plain data"));
+        return say(serde_json::to_string_pretty(&told).expect("an explanation is plain data"));
     }
-    say(format_args!("PAPER {} around input {seq}", args.session))?;
-    for input in &shown {
-        say(format_args!("{} {}", input.seq, input.input))?;
-        if input.recorded == input.replayed {
-            input.recorded.iter().try_for_each(|said| say(format_args!("    = {said}")))?;
-        } else {
-            input.recorded.iter().try_for_each(|said| say(format_args!("    recorded {said}")))?;
-            input.replayed.iter().try_for_each(|said| say(format_args!("    replayed {said}")))?;
-        }
-    }
-    Ok(())
+    say(super::explain::as_text(&told).trim_end())
 }

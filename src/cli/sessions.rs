@@ -1,15 +1,13 @@
 //! `sessions`: the recordings.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::export::{ExportArgs, export};
 use super::{Failure, Globals, Outcome, metrics, say};
-use crate::journal::export::{At, Cast, Exported, Exporter, Format, Kind, Wish};
-use crate::journal::{IndexCheck, Manifest, Reader, SessionState, Store, import};
+use crate::journal::{IndexCheck, Manifest, SessionState, Store, import};
 use crate::market::VenueId;
 use crate::run::{import as drive, prepare};
 use crate::strategy;
@@ -29,19 +27,29 @@ pub enum SessionsVerb {
     /// Check every byte of a session: frames, checksums, sequence, digests
     #[command(after_help = "Example:\n  papermaker sessions verify monday --rebuild")]
     Verify(VerifyArgs),
-    /// Write a session's events as csv or jsonl
+    /// Write a session's events as csv, jsonl or parquet, or its market in hftbacktest's format
     #[command(
         after_help = "Examples:\n  papermaker sessions export monday --kind fills --format csv --out fills.csv\n  \
-                            papermaker sessions export monday --kind book --at end --depth 20 --format csv --out book.csv"
+                            papermaker sessions export monday --kind book --at end --depth 20 --format csv --out book.csv\n  \
+                            papermaker sessions export monday --kind trades --format parquet --out trades/\n  \
+                            papermaker sessions export monday --format hftbacktest-npz --symbol BTCUSDT --out btc.npz"
     )]
     Export(ExportArgs),
     /// Turn recordings of other programs into a session
-    #[command(
-        after_help = "Examples:\n  papermaker sessions import btc.gz --format hftbacktest-raw --venue binance-spot \
-                            --symbol BTCUSDT --session btc\n  papermaker sessions import --format hftbacktest-raw \
-                            --instrument binance-spot:BTCUSDT=spot.gz --instrument binance-usdm:BTCUSDT=perp.gz \
-                            --session both"
-    )]
+    #[command(after_help = "Examples, one a format:\n  \
+            papermaker sessions import btc.gz --format hftbacktest-raw --venue binance-spot --symbol BTCUSDT --session a\n  \
+            papermaker sessions import OKX.jsonl.zst --format cryptofeed --venue okx --symbol BTC-USDT --session b\n  \
+            papermaker sessions import book.csv.gz trades.csv.gz --format tardis-csv --venue binance-usdm \
+                --symbol BTCUSDT --session c\n  \
+            papermaker sessions import BTCUSDT-bookTicker-2024-01-01.zip BTCUSDT-trades-2024-01-01.zip \
+                --format binance-vision --venue binance-usdm --symbol BTCUSDT --session d\n  \
+            papermaker sessions import AAPL_2012-06-21_34200000_57600000_message_10.csv \
+                AAPL_2012-06-21_34200000_57600000_orderbook_10.csv --format lobster --venue imported --symbol AAPL \
+                --session e\n\
+            Several instruments in one session:\n  \
+            papermaker sessions import --format hftbacktest-raw --instrument binance-spot:BTCUSDT=spot.gz \
+                --instrument binance-usdm:BTCUSDT=perp.gz --session both\n\
+            What each format holds and what it cannot say is in replay/README.md.")]
     Import(ImportArgs),
     /// Remove a session and everything it holds
     #[command(after_help = "Example:\n  papermaker sessions delete monday --force")]
@@ -82,40 +90,17 @@ pub struct VerifyArgs {
     pub json: bool,
 }
 
-/// Of `sessions export`.
-#[derive(Clone, Debug, Args)]
-pub struct ExportArgs {
-    /// Name of the session
-    pub session: String,
-    /// What: trades, book, bbo, feed, orders, fills, decisions, equity, risk, funding
-    #[arg(long)]
-    pub kind: Kind,
-    /// How: csv or jsonl
-    #[arg(long, default_value = "csv")]
-    pub format: Format,
-    /// Where; stdout without it
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Of `book`: the moment, `end` or nanoseconds since the epoch
-    #[arg(long, value_name = "end|NS", default_value = "end")]
-    pub at: At,
-    /// Of `book`: levels a side
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub depth: usize,
-    /// Replace FILE if it exists
-    #[arg(long)]
-    pub force: bool,
-}
-
 /// Of `sessions import`.
 #[derive(Clone, Debug, Args)]
 pub struct ImportArgs {
-    /// Files, in the order of time
+    /// Files, in the order of time; plain, gz, zst, or the only one in a zip
     pub files: Vec<PathBuf>,
-    /// What they are: hftbacktest-raw (gzipped lines `<recv_ts> <json>`), cryptofeed (both generations)
+    /// What they are: hftbacktest-raw (lines `<recv_ts> <json>`), hftbacktest-npz (its arrays of rows), cryptofeed (both
+    /// generations), tardis-csv (incremental_book_L2, trades, quotes, book_snapshot_5 and _25), binance-vision (trades,
+    /// aggTrades, bookTicker, klines), lobster (message and orderbook files)
     #[arg(long)]
     pub format: import::Format,
-    /// Venue they come from
+    /// Venue they come from; `imported` for a market known from files only
     #[arg(long, value_name = "VENUE", requires = "symbol")]
     pub venue: Option<VenueId>,
     /// Instrument, in the venue's spelling
@@ -280,62 +265,8 @@ fn verify(args: &VerifyArgs, globals: &Globals) -> Outcome {
     Err(Failure::answer_is_no(anyhow::anyhow!(damage.join("\n"))).context(format!("{id} is damaged")))
 }
 
-fn export(args: &ExportArgs, globals: &Globals) -> Outcome {
-    let (store, id) = named(&args.session, globals)?;
-    if let Some(recovery) = store.recover(&id).map_err(Failure::could_not_run)? {
-        tracing::warn!("{id}: {}", recovery.note);
-    }
-    let manifest = store.manifest(&id).map_err(Failure::could_not_run)?;
-    let reader = store.reader(&id).map_err(Failure::could_not_run)?;
-    let Some(file) = &args.out else {
-        let written = table(args, &manifest, reader, BufWriter::new(io::stdout().lock()));
-        return written.map(drop);
-    };
-    if file.exists() && !args.force {
-        let error = anyhow::anyhow!("{}: is there already, and nothing is overwritten", file.display());
-        return Err(Failure::could_not_run(error).hint("another --out, or --force to replace it"));
-    }
-    // Under another name until it is whole, so that nobody takes half a table for all of it.
-    let unfinished = PathBuf::from(format!("{}.unfinished", file.display()));
-    let failed = |error: io::Error| {
-        Failure::could_not_run(error).context(format!("cannot write {}", file.display())).hint("choose another --out")
-    };
-    let out = File::create(&unfinished).map_err(failed)?;
-    let written = table(args, &manifest, reader, BufWriter::new(out)).inspect_err(|_| {
-        // Best effort: the error that made it useless is the one to tell.
-        let _ = fs::remove_file(&unfinished);
-    })?;
-    fs::rename(&unfinished, file).map_err(failed)?;
-    written.notes.iter().for_each(|note| tracing::warn!("{note}"));
-    say(format_args!("PAPER {id}: {} rows of {} to {}", written.rows, args.kind.word(), file.display()))
-}
-
-fn table(args: &ExportArgs, manifest: &Manifest, mut reader: Reader, out: impl Write) -> Result<Exported, Failure> {
-    let wish = Wish { kind: args.kind, format: args.format, at: args.at, depth: args.depth };
-    let mut exporter = Exporter::new(wish, cast(manifest)?, out).map_err(Failure::could_not_run)?;
-    let (mut input, mut outputs) = (Reader::blank(), Vec::new());
-    while reader.next_step(&mut input, &mut outputs).map_err(Failure::could_not_run)? {
-        if !exporter.wants(&input) {
-            break;
-        }
-        exporter.step(&input, &outputs).map_err(Failure::could_not_run)?;
-    }
-    exporter.finish().map_err(Failure::could_not_run)
-}
-
-/// Who plays in a recording, from its manifest.
-fn cast(manifest: &Manifest) -> Result<Cast, Failure> {
-    let name = |desk: &crate::engine::DeskSpec| match &desk.strategy {
-        Some(text) => strategy::build(text, &desk.rules).map(|s| s.name().to_owned()),
-        None => Ok(String::new()),
-    };
-    let strategies = manifest.spec.desks.iter().map(name).collect::<Result<_, _>>().map_err(Failure::could_not_run)?;
-    let instruments = manifest.spec.desks.iter().map(|desk| desk.rules.clone()).collect();
-    Ok(Cast { instruments, strategies, limits: manifest.spec.risk.clone() })
-}
-
 /// Which files are of which instrument.
-fn wishes(args: &ImportArgs, tick_every: Nanos) -> anyhow::Result<Vec<import::Wish>> {
+pub(super) fn wishes(args: &ImportArgs, tick_every: Nanos) -> anyhow::Result<Vec<import::Wish>> {
     let wish = |venue, symbol: String, files| import::Wish {
         files,
         format: args.format,
@@ -418,7 +349,7 @@ fn store(globals: &Globals) -> Result<Store, Failure> {
 }
 
 /// What a person means by SESSION: a name in the store, or the path of a session's folder.
-fn named(session: &str, globals: &Globals) -> Result<(Store, String), Failure> {
+pub(super) fn named(session: &str, globals: &Globals) -> Result<(Store, String), Failure> {
     store(globals)?.of_session(session).map_err(Failure::could_not_run)
 }
 

@@ -54,6 +54,8 @@ const fn key(path: &'static str, kind: Kind) -> Key {
 const AMOUNT: Kind = Kind::Exact("0", "1000000000000");
 const FEE: Kind = Kind::Exact("-100", "1000");
 const LATENCY: Kind = Kind::OneOf(&["constant", "lognormal", "feed", "measured"]);
+const QUEUE_MODEL: Kind =
+    Kind::OneOf(&["risk-averse", "power", "power2", "power3", "log", "log2", "optimistic", "fifo"]);
 const JITTER: Kind = Kind::Number(0.0, 3.0);
 const FACTOR: Kind = Kind::Number(0.0, 100.0);
 const SEED: Kind = Kind::Whole(0, 9_007_199_254_740_991);
@@ -92,8 +94,9 @@ pub const KEYS: &[Key] = &[
     key("paper.replace.latency_model", LATENCY),
     key("paper.replace.entry_jitter", JITTER),
     key("paper.replace.feed_factor", FACTOR),
-    key("paper.queue_model", Kind::OneOf(&["risk-averse", "power", "power2", "power3", "log", "log2"])),
+    key("paper.queue_model", QUEUE_MODEL),
     key("paper.queue_power", Kind::Number(0.1, 10.0)),
+    key("paper.bracket", Kind::Flag),
     key("paper.maker_fee_bps", FEE),
     key("paper.taker_fee_bps", FEE),
     key("paper.fee_tiers.*.volume_min_quote", AMOUNT),

@@ -100,6 +100,17 @@ impl Layer {
         layer
     }
 
+    /// Every key it names and where.
+    pub fn paths(&self) -> impl Iterator<Item = (&[String], &str)> {
+        self.leaves.iter().map(|leaf| (leaf.path.as_slice(), leaf.place.as_str()))
+    }
+
+    /// As if it did not name these keys.
+    pub fn without(mut self, keys: impl Fn(&[String]) -> bool) -> Self {
+        self.leaves.retain(|leaf| !keys(&leaf.path));
+        self
+    }
+
     /// Takes in one `section.key=value` of the command line.
     pub fn set(&mut self, argument: &str, problems: &mut Vec<Problem>) {
         let place = format!("--set {argument}");

@@ -13,6 +13,7 @@
 pub mod keys;
 pub mod layer;
 pub mod problem;
+pub mod recorded;
 mod risk;
 pub mod settings;
 pub mod spec;
@@ -80,6 +81,11 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     if !problems.is_empty() {
         return Err(ConfigErrors { problems });
     }
+    merge(layers, None)
+}
+
+/// Lays checked layers over each other, lowest first. `measured` stands where no file of measurements is named.
+fn merge(layers: Vec<Layer>, measured: Option<Measured>) -> Result<Loaded, ConfigErrors> {
     let mut builder = config::Config::builder();
     for layer in layers {
         builder = builder.add_source(layer);
@@ -91,7 +97,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     entries.sort_by_key(|(rank, names, _)| (*rank, names.clone()));
     let entries: Vec<Entry> = entries.into_iter().map(|(_, _, entry)| entry).collect();
     let settings = merged.try_deserialize().map_err(internal)?;
-    let mut loaded = Loaded { settings, entries, measured: Measured::default() };
+    let mut loaded = Loaded { settings, entries, measured: measured.unwrap_or_default() };
     let mut problems = loaded.contradictions();
     problems.extend(loaded.read_measured());
     if problems.is_empty() { Ok(loaded) } else { Err(ConfigErrors { problems }) }
@@ -263,7 +269,8 @@ impl Loaded {
         let ways = [("", None), ("cancel.", Some(&settings.paper.cancel)), ("replace.", Some(&settings.paper.replace))];
         for (section, own) in ways {
             let model = own.map_or(Some(settings.paper.latency_model), |way| way.latency_model);
-            if model == Some(LatencyChoice::Measured) && settings.paper.latency_file.is_none() {
+            let has_none = settings.paper.latency_file.is_none() && self.measured == Measured::default();
+            if model == Some(LatencyChoice::Measured) && has_none {
                 let what = "measured needs a file of measurements, paper.latency_file".to_owned();
                 problem(&format!("paper.{section}latency_model"), what);
             }

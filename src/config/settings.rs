@@ -68,6 +68,7 @@ pub struct PaperSettings {
     pub replace: WaySettings,
     pub queue_model: QueueChoice,
     pub queue_power: f64,
+    pub bracket: bool,
     pub maker_fee_bps: Decimal,
     pub taker_fee_bps: Decimal,
     /// By `VENUE:NAME`.
@@ -112,6 +113,8 @@ pub enum QueueChoice {
     Power3,
     Log,
     Log2,
+    Optimistic,
+    Fifo,
 }
 
 /// Zero is no limit for every key that may be zero, but for the counts of a position, an order and open orders.

@@ -49,6 +49,8 @@ impl Loaded {
                 QueueChoice::Power3 => QueueModel::Power3 { n },
                 QueueChoice::Log => QueueModel::Log,
                 QueueChoice::Log2 => QueueModel::Log2,
+                QueueChoice::Optimistic => QueueModel::Optimistic,
+                QueueChoice::Fifo => QueueModel::Fifo,
             },
             fees: Schedule { base: rates(own_fees.0, own_fees.1), tiers },
             habits: Habits::of(venue),

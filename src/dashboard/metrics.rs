@@ -82,6 +82,21 @@ pub(super) fn page(all: &StatusSnapshot) -> String {
             }
         }
     }
+    page.family(
+        "bracket_equity_quote",
+        "gauge",
+        "Equity under either bound of the queue model; none without a bracket.",
+    );
+    for bound in &all.bracket {
+        for it in &bound.instruments {
+            let labels = [("instrument", &*it.label), ("bound", &*bound.bound), ("currency", &*it.settle)];
+            page.sample("bracket_equity_quote", &labels, &it.equity);
+        }
+    }
+    page.family("bracket_fills_total", "counter", "Fills under either bound of the queue model.");
+    for bound in &all.bracket {
+        page.sample("bracket_fills_total", &[("bound", &bound.bound)], bound.fills);
+    }
     page.0
 }
 
@@ -146,6 +161,7 @@ mod tests {
             "papermaker_inputs_total 48213",
             "papermaker_position{instrument=\"binance-spot:BTCUSDT\"} 0.00300",
             "papermaker_equity_quote{instrument=\"binance-spot:BTCUSDT\",currency=\"USDT\"} 0.625",
+            "papermaker_bracket_equity_quote{instrument=\"binance-spot:BTCUSDT\",bound=\"optimistic\",currency=\"USDT\"} 1.5",
             "papermaker_feed_gaps_total{venue=\"binance-spot\",connection=\"0\"} 1",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");

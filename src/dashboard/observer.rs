@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::status::{
-    FeedStatus, InstrumentStatus, JournalStatus, LimitUse, Phase, PnlStatus, QuoteStatus, StatusSnapshot,
+    BoundStatus, FeedStatus, InstrumentStatus, JournalStatus, LimitUse, Phase, PnlStatus, QuoteStatus, StatusSnapshot,
 };
 use crate::digest::Digest;
 use crate::engine::{BookState, Mode, Output, Session, Whose};
@@ -55,6 +55,16 @@ impl Observer {
                 | Output::FundingUnknown { .. } => {}
             }
         }
+    }
+
+    /// Fills heard of so far.
+    pub fn fills(&self) -> u64 {
+        self.picture.fills
+    }
+
+    /// Takes in where the shadows stand.
+    pub fn bracketed(&mut self, bracket: Vec<BoundStatus>) {
+        self.picture.bracket = bracket;
     }
 
     /// Takes in the state digest of a checkpoint.

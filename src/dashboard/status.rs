@@ -7,8 +7,8 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{self, BookState, EquityMark, Whose};
-use crate::market::{Instrument, Level};
+use crate::engine::{self, BookState, EquityMark, Session, Whose};
+use crate::market::{Instrument, InstrumentId, Level};
 use crate::order::{Order, OrderState};
 use crate::signal::Top;
 use crate::strategy::{Estimator, Idle, Wanted, Why};
@@ -51,6 +51,60 @@ pub struct StatusSnapshot {
     pub feeds: Vec<FeedStatus>,
     /// How far the disk is behind.
     pub journal: JournalStatus,
+    /// What the session would be worth if every cancellation had been behind our orders, and if every one had been ahead;
+    /// empty without a bracket (`paper.bracket`). The session itself is the neutral one.
+    #[serde(default)]
+    pub bracket: Vec<BoundStatus>,
+}
+
+/// Where the session would stand under one bound of the queue model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundStatus {
+    /// `pessimistic` or `optimistic`.
+    pub bound: String,
+    /// Whether the session's own queue model is this bound.
+    pub is_session: bool,
+    /// What its risk book lets through ([`crate::risk::RiskState::word`]).
+    pub risk: String,
+    /// Its fills so far.
+    pub fills: u64,
+    /// In session order.
+    pub instruments: Vec<BoundEquity>,
+}
+
+/// One instrument of a bound.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundEquity {
+    /// `VENUE:SYMBOL`.
+    pub label: String,
+    /// What its equity is in.
+    pub settle: String,
+    /// Decimal.
+    pub equity: String,
+    /// Signed inventory.
+    pub position: String,
+}
+
+impl BoundStatus {
+    /// Of a session that stands for `bound`.
+    pub fn of(bound: &str, session: &Session, fills: u64, is_session: bool) -> Self {
+        let one = |(index, rules): (usize, &Instrument)| {
+            let mark = session.equity(InstrumentId(index as u16));
+            BoundEquity {
+                label: rules.label(),
+                settle: rules.settle().to_owned(),
+                equity: PnlStatus::from(&mark).equity,
+                position: rules.qty_text(mark.position),
+            }
+        };
+        Self {
+            bound: bound.to_owned(),
+            is_session,
+            risk: session.risk_state().word().to_owned(),
+            fills,
+            instruments: session.instruments().enumerate().map(one).collect(),
+        }
+    }
 }
 
 /// What a session is doing, in one word.
@@ -289,6 +343,7 @@ impl StatusSnapshot {
             gross_notional_quote: "0".to_owned(),
             feeds: Vec::new(),
             journal: JournalStatus::default(),
+            bracket: Vec::new(),
         }
     }
 
@@ -412,7 +467,7 @@ impl From<&EquityMark> for PnlStatus {
 #[cfg(test)]
 pub(super) mod testing {
     use super::*;
-    use crate::market::{InstrumentId, VenueId};
+    use crate::market::VenueId;
     use crate::risk::Limit;
     use crate::units::{Step, Ticks};
 
@@ -469,6 +524,19 @@ pub(super) mod testing {
             gaps: 1,
             reconnects: 0,
         });
+        let bound = |bound: &str, equity: &str| BoundStatus {
+            bound: bound.to_owned(),
+            is_session: false,
+            risk: "active".to_owned(),
+            fills: 9,
+            instruments: vec![BoundEquity {
+                label: rules.label(),
+                settle: "USDT".to_owned(),
+                equity: equity.to_owned(),
+                position: rules.qty_text(Lots(200)),
+            }],
+        };
+        all.bracket = vec![bound("pessimistic", "-0.25"), bound("optimistic", "1.5")];
         all
     }
 }

@@ -7,7 +7,7 @@ use super::status::{InstrumentStatus, PnlStatus, StatusSnapshot};
 /// Most lines of the block, so that it fits the smallest terminal in use (24 lines) with a prompt.
 const LINES_MAX: usize = 20;
 /// An instrument told at length takes at most this many lines.
-const LINES_OF_ONE: usize = 7;
+const LINES_OF_ONE: usize = 8;
 /// Head, feeds at most, limits of the whole book, journal, and the line that counts what was left out.
 const FEEDS_MAX: usize = 3;
 
@@ -16,8 +16,9 @@ pub(super) fn block(all: &StatusSnapshot) -> String {
     let mut lines = vec![head(all)];
     let room = LINES_MAX - 3 - all.feeds.len().min(FEEDS_MAX) - 1;
     if all.instruments.len() * LINES_OF_ONE <= room {
-        for it in &all.instruments {
+        for (it, index) in all.instruments.iter().zip(0..) {
             at_length(it, &mut lines);
+            lines.extend(bracket(all, it, index));
         }
     } else {
         let shown = all.instruments.len().min(room - 1);
@@ -92,6 +93,17 @@ fn at_length(it: &InstrumentStatus, lines: &mut Vec<String>) {
     }
 }
 
+/// What the equity would be under either bound of the queue model, the session's between them.
+fn bracket(all: &StatusSnapshot, it: &InstrumentStatus, index: usize) -> Option<String> {
+    let bound = |word: &str| {
+        let bound = all.bracket.iter().find(|bound| bound.bound == word)?;
+        let said = format!("{} {word} ({} fills)", cents(&bound.instruments.get(index)?.equity), bound.fills);
+        Some(if bound.risk == "active" { said } else { format!("{said}, {}", bound.risk.to_uppercase()) })
+    };
+    let ours = it.pnl.as_ref().map_or("—".to_owned(), |pnl| cents(&pnl.equity));
+    Some(format!("  bracket {} · {ours} as modelled · {} {}", bound("pessimistic")?, bound("optimistic")?, it.settle))
+}
+
 fn quotes(it: &InstrumentStatus) -> String {
     if it.quotes.is_empty() {
         return "none".to_owned();
@@ -154,9 +166,14 @@ mod tests {
     fn the_block_says_paper_first_and_names_what_an_operator_looks_for() {
         let text = block(&a_snapshot());
         assert!(text.starts_with("PAPER 2026-11-21-demo · QUOTING · 00:01:15 · 12 fills"), "{text}");
-        for part in
-            ["mid 64012.505", "buy 0.00100 @ 64011.80 [0.42000 ahead]", "equity 0.625 USDT", "31 ms ago", "30 %"]
-        {
+        for part in [
+            "bracket -0.25 pessimistic (9 fills) · 0.625 as modelled · 1.5 optimistic (9 fills) USDT",
+            "mid 64012.505",
+            "buy 0.00100 @ 64011.80 [0.42000 ahead]",
+            "equity 0.625 USDT",
+            "31 ms ago",
+            "30 %",
+        ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
     }

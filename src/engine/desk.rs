@@ -14,9 +14,9 @@ use crate::exchange::paper::Paper;
 use crate::market::{
     Book, FeedEvent, FeedEventKind, Instrument, InstrumentId, Kind, Level, Mark, MarketEvent, MarketEventKind,
 };
-use crate::order::{Order, OrderId, OrderState};
+use crate::order::{Order, OrderId, OrderState, Request};
 use crate::portfolio::Ledger;
-use crate::risk::{RefusalCode, Stake};
+use crate::risk::{Exposure, Others, RefusalCode, Stake};
 use crate::rng::Stream;
 use crate::signal::{Signals, Top};
 use crate::strategy::{Wanted, Why};
@@ -283,16 +283,38 @@ impl Desk {
 
     /// Lots that may still trade on a side.
     pub fn resting(&self, side: Side) -> Lots {
-        self.orders.iter().filter(|o| o.side == side).map(|o| o.remaining).sum()
+        resting(&self.orders, side)
     }
 
-    /// Our highest bid and lowest ask that may rest, leaving one order out.
-    pub fn own_best(&self, except: Option<OrderId>) -> [Option<Ticks>; 2] {
-        Side::BOTH.map(|side| {
-            let ours = self.orders.iter().filter(|o| o.side == side && o.kind.may_rest() && Some(o.id) != except);
-            let prices = ours.map(|o| o.price);
-            if side == Side::Bid { prices.max() } else { prices.min() }
-        })
+    /// What the gate is told of a request while these orders may still trade; nothing yet of other instruments.
+    pub fn exposure(&self, now: LocalTime, orders: &[Order], request: &Request, flattening: bool) -> Exposure<'_> {
+        let replaced = match request {
+            Request::Replace { old, .. } => orders.iter().find(|o| o.id == *old),
+            Request::Place { .. } | Request::Cancel { .. } => None,
+        };
+        Exposure {
+            now,
+            instrument: self.id,
+            rules: &self.rules,
+            position: self.ledger.position(),
+            buying: resting(orders, Side::Bid),
+            selling: resting(orders, Side::Ask),
+            // A replacement ends the order it replaces, so it does not add to their number.
+            alive: orders.len() as u32 - u32::from(replaced.is_some()),
+            replaced_side: replaced.map(|o| o.side),
+            own_best: own_best(orders, replaced.map(|o| o.id)),
+            top: if self.state == BookState::Live { self.top } else { None },
+            news_age: now.since(self.last_news),
+            flattening,
+            others: Others::default(),
+        }
+    }
+
+    /// As [`Desk::resting`], bids and asks.
+    pub fn resting_both(&self) -> [Lots; 2] {
+        let mut resting = [Lots::ZERO; 2];
+        self.orders.iter().for_each(|o| resting[o.side as usize] += o.remaining);
+        resting
     }
 
     /// Orders of these sides (bid, ask) that may rest and are not leaving yet.
@@ -314,6 +336,12 @@ impl Desk {
     pub fn price(&self) -> Option<Money> {
         let mid = self.top.map(|top| self.rules.price(top.twice_mid()));
         mid.or(self.last_mid).or(self.meter.mark())
+    }
+
+    /// Whether equity says what the position is worth, if only at a price of before the book was lost.
+    pub fn is_valued(&self) -> bool {
+        self.ledger.position() == Lots::ZERO
+            || self.ledger.is_marked() && (self.rules.contract.kind != Kind::Inverse || self.price().is_some())
     }
 
     /// Values the position at a mid.
@@ -383,4 +411,22 @@ impl Desk {
             drawdown: ledger.drawdown(),
         }
     }
+}
+
+/// Lots of these orders that may still trade on a side.
+fn resting(orders: &[Order], side: Side) -> Lots {
+    orders.iter().filter(|o| o.side == side).map(|o| o.remaining).sum()
+}
+
+/// The highest bid and lowest ask of these that may rest, leaving one order out.
+fn own_best(orders: &[Order], except: Option<OrderId>) -> [Option<Ticks>; 2] {
+    let mut best = [None; 2];
+    for order in orders.iter().filter(|o| o.kind.may_rest() && Some(o.id) != except) {
+        let best: &mut Option<Ticks> = &mut best[order.side as usize];
+        let is_better = best.is_none_or(|best| (order.price.0 - best.0) * order.side.sign() > 0);
+        if is_better {
+            *best = Some(order.price);
+        }
+    }
+    best
 }

@@ -88,12 +88,13 @@ impl Session {
         }
     }
 
-    /// Where the book stands; `None` while a position has no price.
+    /// Where the book stands; `None` while a position never had a price. One whose market is lost keeps its last: the
+    /// losses of the others count meanwhile.
     fn book_reading(&self) -> Option<BookReading> {
         let mut reading = BookReading { equity: Money::ZERO, fees: Money::ZERO, funding: Money::ZERO };
         let limits = &self.gate.limits().instruments;
         for (desk, limits) in self.desks.iter().zip(limits) {
-            if desk.ledger.position() != Lots::ZERO && desk.price().is_none() {
+            if !desk.is_valued() {
                 return None;
             }
             reading.equity += limits.in_account(desk.equity_in_quote());
@@ -103,8 +104,11 @@ impl Session {
         Some(reading)
     }
 
-    /// What is at stake in the instruments other than this one.
+    /// What is at stake in the instruments other than this one; nothing where no limit asks.
     pub(super) fn others(&self, id: InstrumentId) -> Others {
+        if !self.gate.watches_exposure() {
+            return Others::default();
+        }
         let venue = self.desks[id.index()].rules.venue;
         let mut others = Others { worth: self.worth(), ..Others::default() };
         for desk in self.desks.iter().filter(|desk| desk.id != id) {

@@ -8,7 +8,7 @@ use crate::exchange::paper::Paper;
 use crate::market::{Book, Instrument, InstrumentId};
 use crate::order::Order;
 use crate::portfolio::Balance;
-use crate::risk::{Breakers, RiskLimits, RiskState};
+use crate::risk::{Breakers, RefusalCode, RiskLimits, RiskState};
 use crate::signal::{Signals, Top};
 use crate::strategy::{Wanted, Why};
 use crate::units::{LocalTime, Money, Nanos};
@@ -129,6 +129,11 @@ impl Session {
     pub fn last_decision(&self, id: InstrumentId) -> (Option<&Wanted>, Why) {
         let desk = &self.desks[id.index()];
         (desk.wanted.as_ref(), desk.why)
+    }
+
+    /// Refusals that stand, of bids and of asks: each was said once, when it began.
+    pub fn standing_refusals(&self, id: InstrumentId) -> [Option<RefusalCode>; 2] {
+        self.desks[id.index()].refused
     }
 
     /// Since the last news of an instrument's market.

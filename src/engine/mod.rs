@@ -6,6 +6,7 @@ mod guard;
 pub mod input;
 mod look;
 pub mod output;
+mod rehearsal;
 pub mod session;
 pub mod spec;
 mod uses;
@@ -13,6 +14,7 @@ pub mod working;
 
 pub use input::{Carried, Command, Input, Stamped};
 pub use output::{BookState, EquityMark, FundingPayment, Output};
+pub use rehearsal::Rehearsal;
 pub use session::{Mode, Session};
 pub use spec::{DeskSpec, QuotingSpec, SessionSpec};
 pub use uses::{LimitUse, Whose};

@@ -20,7 +20,7 @@ use crate::exchange::Venue;
 use crate::market::{Instrument, InstrumentId, MarketEvent, MarketEventKind};
 use crate::order::{Order, OrderId, OrderKind, OrderState, Report, ReportKind, Request};
 use crate::portfolio::Ledger;
-use crate::risk::{BookReading, Change, Exposure, Gate, Others, RiskState};
+use crate::risk::{BookReading, Change, Exposure, Gate, RiskState};
 use crate::signal::Top;
 use crate::strategy::{Decision, Idle, Quote, Strategies, View, Wanted};
 use crate::units::{LocalTime, Lots, Nanos, Side, Ticks};
@@ -252,26 +252,8 @@ impl Session {
     fn send(&mut self, request: Request, flattening: bool, out: &mut Vec<Output>) {
         let id = request.instrument();
         let desk = &self.desks[id.index()];
-        let replaced = match &request {
-            Request::Replace { old, .. } => desk.orders.iter().find(|o| o.id == *old),
-            Request::Place { .. } | Request::Cancel { .. } => None,
-        };
-        let exposure = Exposure {
-            now: self.now,
-            instrument: id,
-            rules: &desk.rules,
-            position: desk.ledger.position(),
-            buying: desk.resting(Side::Bid),
-            selling: desk.resting(Side::Ask),
-            // A replacement ends the order it replaces, so it does not add to their number.
-            alive: desk.orders.len() as u32 - u32::from(replaced.is_some()),
-            replaced_side: replaced.map(|o| o.side),
-            own_best: desk.own_best(replaced.map(|o| o.id)),
-            top: if desk.state == BookState::Live { desk.top } else { None },
-            news_age: self.now.since(desk.last_news),
-            flattening,
-            others: if self.gate.watches_exposure() { self.others(id) } else { Others::default() },
-        };
+        let others = self.others(id);
+        let exposure = Exposure { others, ..desk.exposure(self.now, &desk.orders, &request, flattening) };
         let side = match &request {
             Request::Place { side, .. } => Some(*side),
             Request::Replace { .. } => exposure.replaced_side,
@@ -436,10 +418,14 @@ impl Session {
     fn pull_where_nothing_may_rest(&mut self, out: &mut Vec<Output>) {
         for i in 0..self.desks.len() {
             let desk = &self.desks[i];
+            if desk.orders.is_empty() {
+                continue;
+            }
             let may_quote = self.mode == Mode::Quoting && self.gate.state_of(desk.id) != RiskState::Halted;
             let all = !may_quote || desk.state != BookState::Live;
-            let too_many = self.room(desk.id).map(|(side, room)| all || desk.resting(side) > room);
-            if desk.orders.is_empty() || too_many == [false; 2] {
+            let resting = desk.resting_both();
+            let too_many = self.room(desk.id).map(|(side, room)| all || resting[side as usize] > room);
+            if too_many == [false; 2] {
                 continue;
             }
             let leaving: Vec<_> = desk.to_pull(too_many).map(|o| (o.id, o.instrument)).collect();
@@ -546,7 +532,7 @@ impl Session {
 }
 
 /// Books a request that is on its way.
-fn note_sent(orders: &mut Vec<Order>, request: &Request, now: LocalTime) {
+pub(super) fn note_sent(orders: &mut Vec<Order>, request: &Request, now: LocalTime) {
     let leave = |orders: &mut Vec<Order>, id: OrderId| {
         let order = orders.iter_mut().find(|o| o.id == id).expect("only living orders are cancelled or replaced");
         order.state = OrderState::Leaving;

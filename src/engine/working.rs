@@ -39,11 +39,11 @@ pub fn reconcile(
 ) {
     for side in Side::BOTH {
         let mut wanted = quotes.iter().filter(|q| q.side == side);
-        let mut rank = 0;
+        let mut last = None;
         let mut spare = context.spare[side as usize];
         let mut leaving = orders.iter().any(|o| o.side == side && o.state == OrderState::Leaving);
-        while let Some(order) = nth_best(orders, side, rank) {
-            rank += 1;
+        while let Some(order) = next_best(orders, side, last) {
+            last = Some(order);
             match wanted.next() {
                 Some(_) if order.state == OrderState::Pending => {}
                 Some(quote) if agrees(context, order, quote) => {}
@@ -81,14 +81,14 @@ pub fn reconcile(
     }
 }
 
-/// The `rank`th best order of a side that is not already leaving. There are a handful, so this scans.
-fn nth_best(orders: &[Order], side: Side, rank: usize) -> Option<&Order> {
+/// The best order of a side that is not already leaving and comes after `last`, the first if there is none. There are
+/// a handful, so this scans.
+fn next_best<'a>(orders: &'a [Order], side: Side, last: Option<&Order>) -> Option<&'a Order> {
+    // Best price first, then first come.
+    let place = |o: &Order| (-o.price.0 * side.sign(), o.id);
     let staying = |o: &&Order| o.side == side && matches!(o.state, OrderState::Pending | OrderState::Working);
-    let before = |a: &Order, b: &Order| side.is_better(a.price, b.price) || (a.price == b.price && a.id < b.id);
-    orders
-        .iter()
-        .filter(staying)
-        .find(|candidate| orders.iter().filter(staying).filter(|other| before(other, candidate)).count() == rank)
+    let after = |o: &&Order| last.is_none_or(|last| place(o) > place(last));
+    orders.iter().filter(staying).filter(after).min_by_key(|o| place(o))
 }
 
 /// Whether an order may stay where it is: near enough in price, not too old, not larger than wanted, and with at

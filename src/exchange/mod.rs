@@ -10,6 +10,7 @@
 pub mod fee;
 pub mod habit;
 pub mod latency;
+pub mod line;
 pub mod matching;
 pub mod paper;
 pub mod queue;

@@ -14,6 +14,9 @@
 //! * A print the venue stamped earlier than the depth we already have is in that depth: it moves no queue again,
 //!   and does not meet an order that joined after that depth.
 //!   Best-bid-and-offer news crosses us but moves no queue: it often overtakes the very print that explains it.
+//! * Under `fifo` a recording that tells order by order moves the queue exactly ([`line`](super::line)): prints and the
+//!   news of the orders they filled, each lot once. What our own order took, the recording says somebody else had; a later
+//!   order of ours at that price does not wait for him.
 //! * After a gap the queue is what it was, or the level if that is smaller. New ticks or lots end every order.
 //!
 //! **The clock** (see [`exchange`](super)). A request sent at `t` arrives at `a = t + entry`, after every request
@@ -32,6 +35,8 @@ mod desk;
 #[cfg(test)]
 mod differently;
 mod eaten;
+#[cfg(test)]
+mod fifo;
 mod filters;
 mod footprint;
 mod own;
@@ -49,13 +54,14 @@ use serde::{Deserialize, Serialize};
 use super::fee::{Meter, Rates};
 use super::habit::Habits;
 use super::latency::Ways;
+use super::line::Line;
 use super::queue::QueueModel;
 use super::{PaperSpec, Venue, Visible};
-use crate::market::{InstrumentId, MarketEvent, MarketEventKind, Status};
+use crate::market::{InstrumentId, Level, MarketEvent, MarketEventKind, Status};
 use crate::order::{OrderId, Report, ReportKind, Request};
 use crate::risk::Approved;
 use crate::rng::Stream;
-use crate::units::{LocalTime, Lots, Nanos, Side, VenueTime};
+use crate::units::{LocalTime, Lots, Nanos, VenueTime};
 use eaten::Eaten;
 use footprint::Footprint;
 use own::Own;
@@ -72,11 +78,21 @@ pub struct Paper {
     eaten: Eaten,
     said: Said,
     footprint: Footprint,
+    /// Orders of others, where a recording tells them and the queue model asks for them.
+    line: Line,
+    /// The last print did not meet the book, and what it filled is still being told.
+    is_apart: bool,
     /// Newest update id seen in best-bid-and-offer news since the last snapshot.
     bbo_seq: u64,
     /// The venue's stamp on the newest depth.
     depth_time: Option<VenueTime>,
+    #[serde(skip)]
+    near: Near,
 }
+
+/// Levels of a message that may concern us, bids and asks: memory that is used again, never part of the state.
+#[derive(Clone, Debug, Default)]
+struct Near([Vec<Level>; 2]);
 
 /// A request on its way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -126,8 +142,11 @@ impl Paper {
             eaten: Eaten::default(),
             said: Said { instrument, ways: Ways::new(latency, &stream), reports: VecDeque::new() },
             footprint: Footprint::default(),
+            line: Line::default(),
+            is_apart: false,
             bbo_seq: 0,
             depth_time: None,
+            near: Near::default(),
         }
     }
 
@@ -145,7 +164,7 @@ impl Paper {
     /// Lots of others the model believes ahead of a resting order now; `None` if it does not rest. This is the
     /// venue's present, which reports tell us `response` later.
     pub fn queue_ahead(&self, id: OrderId) -> Option<Lots> {
-        self.own.get(id).map(|order| order.place.ahead())
+        self.own.get(id).map(own::Resting::ahead)
     }
 
     /// Every report there is, heard before its time: they are in ticks and lots that are about to change.
@@ -193,13 +212,15 @@ impl Venue for Paper {
         }
         match &event.kind {
             MarketEventKind::Trade { taker, price, qty, flags, .. } => {
+                self.is_apart = !flags.took_from_the_book();
                 if flags.took_from_the_book() && !self.own.side(taker.opposite()).is_empty() {
                     self.printed(*taker, *price, *qty, event.venue_time, market, happened);
                 }
             }
             MarketEventKind::Delta { seq, bids, asks } => {
+                self.is_apart = false;
                 self.depth_time = event.venue_time.or(self.depth_time);
-                if market.trusted && (self.concerns(Side::Bid, bids) || self.concerns(Side::Ask, asks)) {
+                if market.trusted {
                     self.changed(*seq, bids, asks, market, happened);
                 }
             }
@@ -215,12 +236,18 @@ impl Venue for Paper {
                 self.seen_anew(*seq, bids, asks, *extent, market, happened);
             }
             // Our orders rest on; the snapshot to come says where.
-            MarketEventKind::Gap { .. } => {}
-            MarketEventKind::Mark(_) | MarketEventKind::Order(_) => {}
+            MarketEventKind::Gap { .. } => self.forget_line(),
+            MarketEventKind::Order(news) => {
+                if self.queue == QueueModel::Fifo {
+                    self.told(news, market.rules, happened);
+                }
+            }
+            MarketEventKind::Mark(_) => {}
             MarketEventKind::Rules(rules) => {
                 if (rules.tick, rules.lot) != (market.rules.tick, market.rules.lot) {
                     self.inbound.iter_mut().for_each(|travelling| travelling.in_old_steps = true);
                     self.eaten.forget();
+                    self.forget_line();
                     self.cancel_all(happened);
                 }
             }

@@ -1,6 +1,7 @@
 //! Where our order stands in line.
 //!
-//! A venue tells us how much rests at a price, never who is ahead of whom. A queue model guesses: when a level
+//! Most venues tell us how much rests at a price, never who is ahead of whom ([`line`](super::line) is for those that
+//! do). A queue model guesses: when a level
 //! shrinks by more than was traded there, somebody cancelled, and the model says with which probability that
 //! somebody stood behind us. [`QueueModel::RiskAverse`] is the pessimist: always behind. It fills too little
 //! rather than too much, so a strategy that earns here has not earned it from the model.
@@ -43,6 +44,12 @@ pub enum QueueModel {
     },
     /// `p = ln(1+b) / ln(1+b+f)`. (`LogProbQueueFunc2`)
     Log2,
+    /// Every cancelled lot stood ahead of us while anybody did: `p = 0`, the other bound. On the same news no model brings
+    /// an order to the front sooner.
+    Optimistic,
+    /// No guess: the place among the orders of others, where a recording tells them ([`line`](super::line)); where it
+    /// does not, as risk-averse.
+    Fifo,
 }
 
 impl QueueModel {
@@ -50,12 +57,45 @@ impl QueueModel {
     fn behind(self, front: f64, back: f64) -> f64 {
         let (ln, pow) = (numeric::ln_1p, numeric::pow);
         match self {
-            QueueModel::RiskAverse => 1.0,
+            QueueModel::RiskAverse | QueueModel::Fifo => 1.0,
             QueueModel::Power { n } => pow(back, n) / (pow(back, n) + pow(front, n)),
             QueueModel::Log => ln(back) / (ln(back) + ln(front)),
             QueueModel::Power2 { n } => pow(back, n) / pow(back + front, n),
             QueueModel::Power3 { n } => 1.0 - pow(front / (front + back), n),
             QueueModel::Log2 => ln(back) / ln(back + front),
+            QueueModel::Optimistic => 0.0,
+        }
+    }
+}
+
+/// What no guess about a queue can be beyond: with the same orders and the same news, every model fills no later than the
+/// pessimist and no sooner than the optimist. A bound on fills, not on profit: who fills more holds more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bound {
+    /// Every cancellation was behind us.
+    Pessimistic,
+    /// Every cancellation was ahead of us.
+    Optimistic,
+}
+
+impl Bound {
+    /// Lower first.
+    pub const BOTH: [Bound; 2] = [Bound::Pessimistic, Bound::Optimistic];
+
+    /// The word in status, manifests and tables.
+    pub fn word(self) -> &'static str {
+        match self {
+            Bound::Pessimistic => "pessimistic",
+            Bound::Optimistic => "optimistic",
+        }
+    }
+
+    /// The model that is this bound.
+    pub fn model(self) -> QueueModel {
+        match self {
+            Bound::Pessimistic => QueueModel::RiskAverse,
+            Bound::Optimistic => QueueModel::Optimistic,
         }
     }
 }
@@ -178,6 +218,23 @@ mod tests {
         let mut pessimist = ten_of_fifteen();
         pessimist.depth(QueueModel::RiskAverse, Lots(12), 3);
         assert_eq!(pessimist.front, 10.0);
+    }
+
+    #[test]
+    fn to_the_optimist_every_cancellation_was_ahead_of_us() {
+        // 10 ahead, 5 behind; 3 of 15 are cancelled: 7 ahead. 9 of the 12 left: the 7, then 2 from behind us.
+        let mut place = ten_of_fifteen();
+        place.depth(QueueModel::Optimistic, Lots(12), 3);
+        assert_eq!(place.front, 7.0);
+        place.depth(QueueModel::Optimistic, Lots(3), 4);
+        assert_eq!(place.front, 0.0);
+        // 4 trade, 6 ahead; the level goes 15 → 9, of which 2 are unexplained: 4. Who joins, joins behind us.
+        let mut place = ten_of_fifteen();
+        place.traded(Lots(4), Lots(4));
+        place.depth(QueueModel::Optimistic, Lots(9), 3);
+        assert_eq!(place.front, 4.0);
+        place.depth(QueueModel::Optimistic, Lots(30), 4);
+        assert_eq!(place.front, 4.0);
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! Sequence numbers count up by one and are not stored. All differences wrap, so damaged bytes decode to nonsense
 //! or to [`Malformed`], never to a panic; the frame's checksum is what catches them.
 
-use super::varint::{CUT, Cursor, put, put_signed};
+use super::varint::{CUT, Cursor, either_sign, put, put_signed};
 use crate::engine::{Input, Stamped};
 use crate::market::{Extent, InstrumentId, Level, MarketEvent, MarketEventKind, OrderNews, OrderStep, PrintFlags};
 use crate::units::{LocalTime, Lots, Side, Ticks, VenueTime};
@@ -390,8 +390,9 @@ fn read_levels(from: &mut Cursor<'_>, count: u64, reference: i64, into: &mut Vec
     // A cursor of our own stays in registers.
     let mut at = Cursor { bytes: from.bytes, position: from.position };
     for level in into.iter_mut() {
-        price = price.wrapping_add(at.signed()?);
-        *level = Level { price: Ticks(price), qty: Lots(at.get()? as i64) };
+        let (step, qty) = at.pair()?;
+        price = price.wrapping_add(either_sign(step));
+        *level = Level { price: Ticks(price), qty: Lots(qty as i64) };
     }
     from.position = at.position;
     Ok(into.first().map_or(reference, |first| first.price.0))

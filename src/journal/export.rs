@@ -4,28 +4,36 @@
 //! bounded by the books and the living orders. Nothing is recomputed that the session has already said; only the
 //! book and the best bid and offer are added up again, from the same market events.
 //!
+//! csv and jsonl are text, parquet has typed columns; [`Hftbacktest`] is another fold, of one instrument's market
+//! into hftbacktest's rows.
+//!
 //! Times are integer nanoseconds: `recv_ns` is our clock ([`Stamped::at`]), `venue_ns` the venue's. Prices and
 //! quantities are plain decimals in the venue's precision; in jsonl they are JSON numbers written digit for digit.
 //! A column named `_quote` is in quote currency, any other amount in the instrument's settlement currency; the two are
 //! one but for inverse contracts, whose amounts are converted at the price of their row.
 //!
-//! Reading order: [`Exporter::step`] is the fold, one function per kind below it; [`table`] writes rows.
+//! Reading order: [`Exporter::step`] is the fold, one function per kind below it; [`table`] writes rows, `columns` says what they hold.
 
 pub mod table;
 
 mod book;
+mod columns;
 mod funding;
+mod hftbacktest;
+mod parquet;
 mod rows;
 
 use std::io::Write;
 use std::str::FromStr;
 
-use crate::engine::{Output, Stamped};
+use crate::engine::{Input, Output, Stamped};
 use crate::market::{Instrument, InstrumentId};
 use crate::risk::RiskLimits;
 use crate::units::LocalTime;
 use table::Table;
 
+pub use hftbacktest::Hftbacktest;
+pub use parquet::Folder;
 pub use table::Format;
 
 /// What can be exported.
@@ -85,71 +93,8 @@ impl Kind {
     }
 
     /// The columns, those of the contract first.
-    pub fn columns(self) -> &'static [&'static str] {
-        match self {
-            Kind::Trades => &["seq", "recv_ns", "venue_ns", "venue", "symbol", "trade_id", "price", "qty", "aggressor"],
-            Kind::Book => &["venue", "symbol", "side", "level", "price", "qty"],
-            Kind::Bbo => &["seq", "recv_ns", "venue", "symbol", "bid_price", "bid_qty", "ask_price", "ask_qty"],
-            Kind::Feed => &["seq", "recv_ns", "venue", "symbol", "event", "detail"],
-            Kind::Orders => &["seq", "recv_ns", "order_id", "symbol", "side", "price", "qty", "event", "reason"],
-            Kind::Fills => &[
-                "seq",
-                "venue_ns",
-                "recv_ns",
-                "order_id",
-                "symbol",
-                "side",
-                "price",
-                "qty",
-                "fee_quote",
-                "liquidity",
-                "why",
-                "queue_ahead",
-            ],
-            Kind::Decisions => &[
-                "seq",
-                "recv_ns",
-                "symbol",
-                "strategy",
-                "mid",
-                "reservation",
-                "bid",
-                "ask",
-                "inventory",
-                "bid_qty",
-                "ask_qty",
-                "wanted",
-                "reason",
-                "sigma",
-                "a",
-                "k",
-                "gamma",
-                "action",
-                "logp",
-            ],
-            Kind::Equity => &[
-                "recv_ns",
-                "equity_quote",
-                "cash_quote",
-                "position",
-                "mid",
-                "realised",
-                "unrealised",
-                "fees",
-                "funding",
-                "drawdown",
-                "seq",
-                "symbol",
-                "spread",
-                "inventory",
-                "settle",
-            ],
-            Kind::Risk => &["seq", "recv_ns", "event", "limit", "old", "new", "value", "by"],
-            Kind::Funding => &[
-                "seq", "recv_ns", "venue_ns", "venue", "symbol", "event", "mark", "index", "rate", "due_ns",
-                "position", "amount", "settle", "unknown",
-            ],
-        }
+    pub fn columns(self) -> Vec<&'static str> {
+        columns::columns(self).iter().map(|(name, _)| *name).collect()
     }
 }
 
@@ -219,13 +164,15 @@ pub enum ExportError {
 }
 
 /// The fold.
-pub struct Exporter<W: Write> {
+pub struct Exporter<W: Write + Send> {
     wish: Wish,
     cast: Cast,
     table: Table<W>,
     books: book::Books,
     orders: rows::Orders,
     risk: rows::RiskBook,
+    /// Of the last input taken in.
+    at: LocalTime,
 }
 
 /// What an export came to.
@@ -245,7 +192,7 @@ pub fn export<W, E>(
     out: W,
 ) -> Result<Exported, ExportError>
 where
-    W: Write,
+    W: Write + Send,
     E: std::fmt::Display,
 {
     let mut exporter = Exporter::new(wish, cast, out)?;
@@ -259,13 +206,34 @@ where
     exporter.finish()
 }
 
-impl<W: Write> Exporter<W> {
+impl Exporter<std::io::Sink> {
+    /// Parquet files in a folder, split by venue, symbol and day.
+    pub fn split(wish: Wish, cast: Cast, folder: Folder) -> Self {
+        let table = Table::split(folder, columns::columns(wish.kind), &cast.instruments);
+        Self::onto(table, wish, cast)
+    }
+}
+
+impl<W: Write + Send> Exporter<W> {
     /// Writes the header, if the format has one.
     pub fn new(wish: Wish, cast: Cast, out: W) -> Result<Self, ExportError> {
-        let table = Table::new(out, wish.format, wish.kind.columns())?;
+        let table = Table::new(out, wish.format, columns::columns(wish.kind))?;
+        Ok(Self::onto(table, wish, cast))
+    }
+
+    fn onto(mut table: Table<W>, wish: Wish, cast: Cast) -> Self {
+        cast.instruments.iter().for_each(|rules| table.cover(rules));
         let books = book::Books::new(&cast.instruments);
         let risk = rows::RiskBook::new(cast.limits.clone());
-        Ok(Self { wish, cast, table, books, orders: rows::Orders::default(), risk })
+        Self { wish, cast, table, books, orders: rows::Orders::default(), risk, at: LocalTime::default() }
+    }
+
+    /// Makes room for prices and quantities by the rules that this input brings. Formats with typed columns want to
+    /// know before the first row how fine their numbers are; the others do not care.
+    pub fn foresee(&mut self, input: &Input) {
+        if let Some((_, rules)) = rows::new_rules(input) {
+            self.table.cover(rules);
+        }
     }
 
     /// Whether this input can still matter; inputs come in order, so after a `false` none will.
@@ -278,6 +246,7 @@ impl<W: Write> Exporter<W> {
 
     /// Takes in one input with the outputs it led to.
     pub fn step(&mut self, input: &Stamped, outputs: &[Output]) -> Result<(), ExportError> {
+        self.at = input.at;
         match self.wish.kind {
             Kind::Trades => self.trades(input)?,
             Kind::Book => self.books.hear(&input.input),

@@ -10,7 +10,8 @@
 //! whose inputs are complete is complete.
 
 /// The version we write and read; any other is refused by name. 2: connections by number, windows, contracts, funding.
-pub const SCHEMA: u16 = 2;
+/// 3: limits per instrument, venue and book, risk states of single instruments, trips carried over restarts.
+pub const SCHEMA: u16 = 3;
 
 /// The first bytes of every segment file.
 pub const SEGMENT_MAGIC: &[u8; 8] = b"PAPERSEG";

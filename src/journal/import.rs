@@ -16,14 +16,35 @@
 //! Recordings that other programs have already made sense of (levels and prints instead of frames) have no protocol to go
 //! through: `rows` plays those.
 //!
+//! | format | example |
+//! |---|---|
+//! | [`hftbacktest`] | `1723161253937085768 {"stream":"btcusdt@trade","data":{…}}` |
+//! | [`cryptofeed`] | `{"t":"recv","conn":"OKX.ws.1","ts":1652459225.503,"data":"{…}"}` |
+//! | [`tardis_csv`] | `binance-futures,BTCUSDT,1582329602111000,1582329602418379,42377944,buy,9682,0.132` |
+//! | [`binance_vision`] | `11,100.5,0.25,25.125,1723161255000,true` |
+//! | [`databento`] | binary: `dbn` records of schema `mbo` |
+//! | [`lobster`] | `34200.004241176,1,16113575,18,5853300,1` beside `5859400,200,5853300,18` |
+//!
 //! Reading order: [`open`] surveys, [`Play`] is what it gives; `Import` plays frames, which [`hftbacktest`] and
-//! [`cryptofeed`] read; `rows` plays rows; [`together`] makes one session of several recordings.
+//! [`cryptofeed`] read, after `survey` (Binance) or `frames` (any other venue) has looked at them; `rows` plays rows, which
+//! the others read with `sheet` and `picture`; `presumed` says what nobody wrote down; [`together`] makes one session of
+//! several recordings.
 
+pub mod binance_vision;
 pub mod cryptofeed;
+pub mod databento;
 pub mod hftbacktest;
+pub mod lobster;
+pub mod tardis_csv;
 
+mod frames;
+mod glance;
 mod lines;
+mod npz;
+mod picture;
+mod presumed;
 mod rows;
+mod sheet;
 mod survey;
 mod together;
 
@@ -32,14 +53,17 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::engine::Input;
-use crate::market::{FeedEvent, Instrument, InstrumentId, VenueId};
+use crate::market::{FeedEvent, Instrument, InstrumentId, MarketEventKind, VenueId};
 use crate::units::{LocalTime, Nanos, Step};
 use crate::wire::binance_futures::{self, Market, Road};
 use crate::wire::binance_spot;
 use crate::wire::depth_sync::SyncLimits;
 use crate::wire::dialect::Options;
 use crate::wire::liveness::Patience;
+use crate::wire::venues;
 use crate::wire::{About, Action, Protocol, Said};
+
+use rows::Normalised;
 
 pub use survey::StepsFrom;
 pub use together::{Together, together};
@@ -51,14 +75,40 @@ pub enum Format {
     HftbacktestRaw,
     /// cryptofeed's raw captures: `.jsonl.zst` (format 2 and 3) and `.txt.gz` (before).
     Cryptofeed,
+    /// Databento's order-by-order recordings, `.dbn` or `.dbn.zst`.
+    DatabentoMbo,
+    /// Tardis.dev's CSV files.
+    TardisCsv,
+    /// Files of data.binance.vision.
+    BinanceVision,
+    /// LOBSTER's pairs of message and orderbook files.
+    Lobster,
+    /// hftbacktest's arrays of rows, `.npz` and `.npy`.
+    HftbacktestNpz,
 }
 
 impl Format {
+    /// All of them.
+    pub const ALL: [Format; 7] = [
+        Format::HftbacktestRaw,
+        Format::HftbacktestNpz,
+        Format::Cryptofeed,
+        Format::TardisCsv,
+        Format::BinanceVision,
+        Format::Lobster,
+        Format::DatabentoMbo,
+    ];
+
     /// The word on the command line.
     pub fn word(self) -> &'static str {
         match self {
             Format::HftbacktestRaw => "hftbacktest-raw",
             Format::Cryptofeed => "cryptofeed",
+            Format::DatabentoMbo => "databento-mbo",
+            Format::TardisCsv => "tardis-csv",
+            Format::BinanceVision => "binance-vision",
+            Format::Lobster => "lobster",
+            Format::HftbacktestNpz => "hftbacktest-npz",
         }
     }
 }
@@ -66,14 +116,11 @@ impl Format {
 impl FromStr for Format {
     type Err = String;
     fn from_str(s: &str) -> Result<Self, String> {
-        match s {
-            "hftbacktest-raw" | "hftbacktest" => Ok(Format::HftbacktestRaw),
-            "cryptofeed" => Ok(Format::Cryptofeed),
-            "tardis-csv" | "binance-vision" | "hftbacktest-npz" | "lobster" => {
-                Err(format!("{s} is not read yet; hftbacktest-raw and cryptofeed are"))
-            }
-            _ => Err(format!("unknown format {s:?}; known are hftbacktest-raw and cryptofeed")),
-        }
+        let alias = if s == "hftbacktest" { "hftbacktest-raw" } else { s };
+        Format::ALL.into_iter().find(|format| format.word() == alias).ok_or_else(|| {
+            let known: Vec<&str> = Format::ALL.iter().map(|format| format.word()).collect();
+            format!("unknown format {s:?}; known are {}", known.join(", "))
+        })
     }
 }
 
@@ -84,7 +131,7 @@ pub struct Wish {
     pub files: Vec<PathBuf>,
     /// Whose.
     pub format: Format,
-    /// Recorded from: Binance spot, USD-M or COIN-M.
+    /// Recorded from.
     pub venue: VenueId,
     /// The instrument, in the venue's spelling.
     pub symbol: String,
@@ -131,7 +178,7 @@ pub enum ImportError {
 pub struct Report {
     /// Frames handed to the protocol.
     pub frames: u64,
-    /// Snapshots handed to the protocol.
+    /// Snapshots handed to the protocol, or found in its stream.
     pub snapshots: u64,
     /// Stamps behind the one before them.
     pub clock_steps_back: u64,
@@ -154,7 +201,7 @@ impl Report {
 }
 
 /// One thing a recorder wrote down.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Record {
     at: LocalTime,
     /// File (index in the wish) and line, for refusals.
@@ -174,7 +221,17 @@ enum Recorded {
     Rules(Vec<u8>),
 }
 
-type Records = Box<dyn Iterator<Item = Result<Record, ImportError>> + Send>;
+impl Default for Recorded {
+    fn default() -> Self {
+        Recorded::Frame(Vec::new())
+    }
+}
+
+/// What a recorder wrote down, in order.
+trait Records: Send {
+    /// The next into `into`, whose memory is reused; `None` at the end.
+    fn read(&mut self, into: &mut Record) -> Option<Result<(), ImportError>>;
+}
 
 /// A recording of one instrument being played: inputs with our time, never running backwards.
 pub trait Play: Iterator<Item = Result<(LocalTime, Input), ImportError>> + Send {
@@ -207,29 +264,53 @@ struct Seat {
 
 fn open_as(wish: Wish, seat: Seat) -> Result<Box<dyn Play>, ImportError> {
     match wish.format {
-        Format::HftbacktestRaw | Format::Cryptofeed => Ok(Box::new(Import::open(wish, seat)?)),
+        Format::HftbacktestRaw => {
+            has_frames(&wish)?;
+            let files = hftbacktest::open(&wish)?;
+            Ok(Box::new(Import::open(wish, seat, |wish| hftbacktest::records(wish, &files))?))
+        }
+        Format::Cryptofeed if cryptofeed::is_of_older_protocol(&wish)? => {
+            Ok(Box::new(Normalised::open(wish, seat, cryptofeed::older_rows)?))
+        }
+        Format::Cryptofeed => {
+            has_frames(&wish)?;
+            Ok(Box::new(Import::open(wish, seat, cryptofeed::records)?))
+        }
+        Format::HftbacktestNpz => Ok(Box::new(Normalised::open(wish, seat, npz::rows)?)),
+        Format::TardisCsv => Ok(Box::new(Normalised::open(wish, seat, tardis_csv::rows)?)),
+        Format::BinanceVision => Ok(Box::new(Normalised::open(wish, seat, binance_vision::rows)?)),
+        Format::Lobster => Ok(Box::new(Normalised::open(wish, seat, lobster::rows)?)),
+        Format::DatabentoMbo => Ok(Box::new(Normalised::open(wish, seat, databento::rows)?)),
     }
 }
 
 impl Import {
-    fn open(wish: Wish, seat: Seat) -> Result<Self, ImportError> {
-        if !matches!(wish.venue, VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm) {
-            let known = "binance-spot, binance-usdm and binance-coinm are";
-            let why = format!("{} recordings of {} are not read yet; {known}", wish.format.word(), wish.venue);
-            return Err(ImportError::Unsupported(why));
-        }
-        let survey = survey::survey(&wish, wish.records()?)?;
-        let records = wish.records()?;
+    /// `records` opens the files.
+    fn open(
+        wish: Wish,
+        seat: Seat,
+        records: impl Fn(&Wish) -> Result<Box<dyn Records>, ImportError>,
+    ) -> Result<Self, ImportError> {
+        let is_binance = cryptofeed::is_binance(wish.venue);
+        let (survey, depth) = match is_binance {
+            true => (survey::survey(&wish, records(&wish)?)?, Options::default().depth),
+            false => frames::survey(&wish, records(&wish)?)?,
+        };
+        let records = records(&wish)?;
         Ok(Import {
-            protocol: listen(vec![(seat.me, survey.instrument.clone())]),
+            protocol: listen(vec![(seat.me, survey.instrument.clone())], depth)
+                .map_err(|why| wish.refused((0, 0), why))?,
             seat,
             instrument: survey.instrument,
             steps_from: survey.steps_from,
-            leave_out_aggregates: survey.has_raw_trades,
-            stream_prefix: format!("{}@", wish.symbol.to_lowercase()),
+            has_snapshots_in_stream: !is_binance,
+            leave_out_aggregates: is_binance && survey.says_trades_twice,
+            stream_prefix: if is_binance { format!("{}@", wish.symbol.to_lowercase()) } else { String::new() },
             wish,
             records,
-            upcoming: None,
+            record: Record::default(),
+            is_upcoming: false,
+            said: Vec::new(),
             queue: VecDeque::new(),
             clock: None,
             next_tick: LocalTime::default(),
@@ -242,11 +323,14 @@ impl Import {
 }
 
 /// One connection that hears everything about them, as patient as one must be with a recording.
-fn listen(instruments: Vec<(InstrumentId, Instrument)>) -> Box<dyn Protocol> {
+fn listen(instruments: Vec<(InstrumentId, Instrument)>, depth: u32) -> Result<Box<dyn Protocol>, String> {
     let patience = |stale_s: i64| Patience { stale: Nanos::from_s(stale_s), ..Patience::ENDLESS };
     let options = Options {
+        depth,
         depth_patience: patience(5),
         bbo_patience: patience(5),
+        // Many recorders leave them out.
+        mark_patience: Patience::ENDLESS,
         sync: SyncLimits {
             fetch_timeout: Nanos(i64::MAX / 4),
             answer_timeout: Nanos(i64::MAX / 4),
@@ -258,23 +342,34 @@ fn listen(instruments: Vec<(InstrumentId, Instrument)>) -> Box<dyn Protocol> {
         rules_every: Nanos::ZERO,
         ..Options::default()
     };
-    match instruments.first().and_then(|(_, rules)| Market::of(rules.venue)) {
-        Some(market) => Box::new(binance_futures::conversation(market, Road::Recorded, instruments, options)),
-        None => {
-            let settings = binance_spot::Settings { options, ..binance_spot::Settings::default() };
-            Box::new(binance_spot::conversation(instruments, settings))
-        }
+    let venue = instruments.first().map_or(VenueId::Imported, |(_, rules)| rules.venue);
+    if let Some(market) = Market::of(venue) {
+        return Ok(Box::new(binance_futures::conversation(market, Road::Recorded, instruments, options)));
     }
+    if venue == VenueId::BinanceSpot {
+        let settings = binance_spot::Settings { options, ..binance_spot::Settings::default() };
+        return Ok(Box::new(binance_spot::conversation(instruments, settings)));
+    }
+    let exchange = venues::find(venue).ok_or_else(|| format!("nobody speaks with {venue}"))?;
+    exchange.connect(instruments, options).pop().ok_or_else(|| format!("{venue} has no connection for it"))
+}
+
+/// Whether anybody has recorded frames of that venue in that format.
+fn has_frames(wish: &Wish) -> Result<(), ImportError> {
+    let is_collected = match wish.venue {
+        VenueId::BinanceSpot | VenueId::BinanceUsdm | VenueId::BinanceCoinm => true,
+        VenueId::BybitSpot | VenueId::BybitLinear | VenueId::Hyperliquid => true,
+        VenueId::Okx | VenueId::Coinbase | VenueId::Kraken | VenueId::Deribit => wish.format == Format::Cryptofeed,
+        VenueId::Imported => false,
+    };
+    let (format, venue) = (wish.format.word(), wish.venue);
+    if is_collected {
+        return Ok(());
+    }
+    Err(ImportError::Unsupported(format!("{format} recordings of {venue} are not known: no collector writes them")))
 }
 
 impl Wish {
-    fn records(&self) -> Result<Records, ImportError> {
-        match self.format {
-            Format::HftbacktestRaw => hftbacktest::records(self),
-            Format::Cryptofeed => cryptofeed::records(self),
-        }
-    }
-
     fn refused(&self, (file, line): (usize, u64), reason: impl Into<String>) -> ImportError {
         ImportError::Refused {
             file: self.files[file].clone(),
@@ -293,9 +388,12 @@ struct Import {
     instrument: Instrument,
     steps_from: StepsFrom,
     protocol: Box<dyn Protocol>,
-    records: Records,
-    /// Read, but time has not come to it yet.
-    upcoming: Option<Record>,
+    records: Box<dyn Records>,
+    /// The record in hand.
+    record: Record,
+    /// Whether time has not come to it yet.
+    is_upcoming: bool,
+    said: Vec<Said>,
     queue: VecDeque<(LocalTime, Input)>,
     /// Of the last record; `None` before the first.
     clock: Option<LocalTime>,
@@ -307,6 +405,8 @@ struct Import {
     /// Where a recording has single trades its aggregates would say them twice.
     leave_out_aggregates: bool,
     stream_prefix: String,
+    /// They are counted when they come out, as they never went in as such.
+    has_snapshots_in_stream: bool,
     report: Report,
 }
 
@@ -330,49 +430,58 @@ impl Play for Import {
 
 impl Import {
     /// Lets time pass up to the next record, a tick at a time, then plays it.
-    fn advance(&mut self, record: Record) {
-        let at = self.report.clock(self.clock, record.at);
+    fn advance(&mut self) {
+        // Rules were asked for before anything was listened to, minutes maybe: no time of the market's.
+        if self.clock.is_none() && matches!(self.record.what, Recorded::Rules(_)) {
+            return;
+        }
+        let at = self.report.clock(self.clock, self.record.at);
         if self.clock.is_some() && self.next_tick <= at {
             let tick = self.next_tick;
             self.next_tick = tick + self.wish.tick_every;
             self.converse(tick, |protocol, said| protocol.on_time(tick, said));
             self.queue.push_back((tick, Input::Tick));
-            self.upcoming = Some(record);
+            self.is_upcoming = true;
             return;
         }
         if self.clock.is_none() {
             self.next_tick = at + self.wish.tick_every;
         }
         self.clock = Some(at);
-        self.play(record.what, at);
+        self.is_upcoming = false;
+        let what = std::mem::take(&mut self.record.what);
+        self.record.what = self.play(what, at);
     }
 
-    fn play(&mut self, what: Recorded, at: LocalTime) {
+    /// Plays it and gives back what memory is left of it.
+    fn play(&mut self, what: Recorded, at: LocalTime) -> Recorded {
         match what {
             // A recorder with many symbols has many sockets; only ours matters.
             Recorded::Connected(address) => {
                 if address.contains(&self.stream_prefix) {
                     self.connect("the recorder connected anew", at);
                 }
+                Recorded::default()
             }
             Recorded::Frame(frame) => {
                 if self.leave_out_aggregates && survey::is_aggregate(&frame) {
-                    return;
+                    return Recorded::Frame(frame);
                 }
                 if self.generation == 0 {
                     self.connect("", at);
                 }
                 self.report.frames += 1;
                 self.converse(at, |protocol, said| protocol.on_text(&frame, at, said));
+                Recorded::Frame(frame)
             }
             Recorded::Snapshot(symbol, body) => {
-                if symbol.is_some_and(|symbol| symbol != self.wish.symbol) {
-                    return;
+                if symbol.is_none_or(|symbol| symbol == self.wish.symbol) {
+                    self.held_snapshot = Some(body);
+                    self.answer(at);
                 }
-                self.held_snapshot = Some(body);
-                self.answer(at);
+                Recorded::default()
             }
-            Recorded::Rules(_) => {}
+            Recorded::Rules(_) => Recorded::default(),
         }
     }
 
@@ -401,11 +510,16 @@ impl Import {
 
     /// Says something to the protocol and queues what it answers.
     fn converse(&mut self, at: LocalTime, say: impl FnOnce(&mut dyn Protocol, &mut Vec<Said>)) {
-        let mut said = Vec::new();
+        // What is said may lead to more being said: only the outermost has memory to reuse.
+        let mut said = std::mem::take(&mut self.said);
         say(self.protocol.as_mut(), &mut said);
-        for word in said {
+        for word in said.drain(..) {
             match word {
-                Said::Market(event) => self.queue.push_back((at, Input::Market(event))),
+                Said::Market(event) => {
+                    let is_snapshot = matches!(event.kind, MarketEventKind::Snapshot { .. });
+                    self.report.snapshots += u64::from(is_snapshot && self.has_snapshots_in_stream);
+                    self.queue.push_back((at, Input::Market(event)));
+                }
                 Said::Feed { instrument, kind } => {
                     let event = FeedEvent {
                         venue: self.wish.venue,
@@ -425,6 +539,7 @@ impl Import {
                 Said::Do(Action::Send(_) | Action::Rotate) => {}
             }
         }
+        self.said = said;
     }
 }
 
@@ -436,10 +551,12 @@ impl Iterator for Import {
             if let Some(input) = self.queue.pop_front() {
                 return Some(Ok(input));
             }
-            match self.upcoming.take().map(Ok).or_else(|| self.records.next())? {
-                Ok(record) => self.advance(record),
-                Err(error) => return Some(Err(error)),
+            if !self.is_upcoming
+                && let Err(error) = self.records.read(&mut self.record)?
+            {
+                return Some(Err(error));
             }
+            self.advance();
         }
     }
 }

@@ -11,6 +11,7 @@ use super::error::JournalError;
 use super::frame::SCHEMA;
 use crate::digest::{Digest, of_state};
 use crate::engine::{Input, SessionSpec};
+use crate::exchange::queue::Bound;
 use crate::market::MarketEventKind;
 use crate::units::LocalTime;
 
@@ -89,6 +90,26 @@ pub struct StrategyPrint {
     pub digest: Option<Digest>,
 }
 
+/// A shadow of the session: the same inputs under the queue model of one bound. What it said is not recorded; a replay
+/// from the start says it again, and these figures prove it. Without them the session was not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowPrint {
+    /// Which; its spec is the session's with this bound's queue model for every instrument.
+    pub bound: Bound,
+    /// Trades of its own.
+    #[serde(default)]
+    pub fills: u64,
+    /// `VENUE:SYMBOL equity CURRENCY`, in session order, as it ended.
+    #[serde(default)]
+    pub equity: Vec<String>,
+    /// Last link of the chain of its outputs.
+    #[serde(default, with = "digest_text", skip_serializing_if = "Option::is_none")]
+    pub output_digest: Option<Digest>,
+    /// Of its state at the end.
+    #[serde(default, with = "digest_text", skip_serializing_if = "Option::is_none")]
+    pub state_digest: Option<Digest>,
+}
+
 /// What a recording is of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -134,6 +155,9 @@ pub struct Manifest {
     pub counts: Counts,
     /// One per instrument.
     pub strategies: Vec<StrategyPrint>,
+    /// Shadows that ran beside it; empty without a bracket.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bracket: Vec<ShadowPrint>,
     /// Everything that shapes the session's behaviour, as JSON in a string (money is wider than TOML's integers).
     #[serde(with = "json_text")]
     pub spec: SessionSpec,
@@ -171,6 +195,7 @@ impl Manifest {
                     digest: desk.strategy.as_ref().map(|text| Digest::of(text.as_bytes())),
                 })
                 .collect(),
+            bracket: Vec::new(),
             spec,
         }
     }

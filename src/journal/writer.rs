@@ -21,7 +21,7 @@ use super::error::JournalError;
 use super::frame::{FrameHeader, FrameKind, SEGMENT_MAGIC};
 use super::index::Index;
 use super::lock::Lock;
-use super::manifest::{Counts, Manifest, SessionState};
+use super::manifest::{Counts, Manifest, SessionState, ShadowPrint};
 use super::records::{RecordBlock, Records};
 use super::segment::{Place, segment_path};
 use crate::digest::{Digest, canonical_bytes};
@@ -274,6 +274,11 @@ impl Writer {
     /// Adds a remark to the manifest that will be written at the end.
     pub fn note(&mut self, note: impl Into<String>) {
         self.manifest.notes.push(note.into());
+    }
+
+    /// How the shadows ended, for the manifest that will be written at the end.
+    pub fn bracket(&mut self, prints: Vec<ShadowPrint>) {
+        self.manifest.bracket = prints;
     }
 
     /// Ends the session: everything on disk, then the manifest says Ended.

@@ -171,6 +171,12 @@ impl PrintFlags {
     pub const INSURANCE: Self = Self(4);
     /// An auction's uncrossing.
     pub const AUCTION: Self = Self(8);
+    /// One of the four prices of a bar: it happened some time within the bar, and nobody says against whom.
+    pub const BAR: Self = Self(16);
+    /// Who crossed the spread is not known; `taker` says nothing.
+    pub const UNSIDED: Self = Self(32);
+    /// Traded with an order that was not displayed.
+    pub const HIDDEN: Self = Self(64);
 
     /// Whether the print consumed displayed liquidity, so that it may advance a queue or fill an order.
     pub fn took_from_the_book(self) -> bool {

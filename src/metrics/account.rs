@@ -89,6 +89,21 @@ impl Account {
         }
     }
 
+    /// The instruments, as they are now.
+    pub(super) fn desks(&self) -> &[Desk] {
+        &self.desks
+    }
+
+    /// The newest input's time.
+    pub(super) fn now(&self) -> LocalTime {
+        self.now
+    }
+
+    /// The first input's time.
+    pub(super) fn started(&self) -> LocalTime {
+        self.started.unwrap_or_default()
+    }
+
     /// The answer, with intervals made as the plan says.
     pub fn finish(self, plan: &Plan) -> Summary {
         let elapsed = self.started.map_or(Nanos::ZERO, |started| self.now.since(started));

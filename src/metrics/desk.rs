@@ -3,7 +3,7 @@
 use super::bootstrap::{Plan, interval};
 use super::curve::Curve;
 use super::drawdown::Drawdown;
-use super::markout::Markouts;
+use super::markout::{Circumstances, Markouts};
 use super::quotes::Quotes;
 use super::returns::{cvar, mean, nd_pnl, pnl_to_map, returns, sharpe, sharpe_error, sortino, win_rate};
 use super::selection::Track;
@@ -12,9 +12,9 @@ use super::sketch::Dwell;
 use super::summary::{Attribution, InstrumentSummary, Inventory, Market, Risk, seconds};
 use crate::engine::{BookState, Carried, EquityMark, Output};
 use crate::market::{Instrument, InstrumentId, MarketEvent};
-use crate::order::{Report, ReportKind};
+use crate::order::{Liquidity, Report, ReportKind};
 use crate::portfolio::Ledger;
-use crate::units::{LocalTime, Money, Nanos};
+use crate::units::{LocalTime, Money, Nanos, Ticks};
 
 /// Books, orders, fills and time of one instrument.
 #[derive(Clone, Debug)]
@@ -76,7 +76,23 @@ impl Desk {
         self.position.pass(time);
     }
 
-    fn held(&self) -> f64 {
+    /// The books.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Twice the mid that the position was last marked at, ticks.
+    pub fn marked(&self) -> Option<i64> {
+        self.marked
+    }
+
+    /// Our best resting bid and ask, as we know it.
+    pub fn best(&self) -> [Option<Ticks>; 2] {
+        self.quotes.best()
+    }
+
+    /// Signed, in the asset.
+    pub fn held(&self) -> f64 {
         self.ledger.position().0 as f64 * self.sight.rules.lot.to_f64()
     }
 
@@ -89,13 +105,16 @@ impl Desk {
 
     /// The venue's word on an order, heard while everything else was as it is.
     pub fn hear(&mut self, report: &Report) {
+        let waited = self.quotes.waited(report.id, report.happened);
         let rules = &self.sight.rules;
         self.quotes.hear(rules, report);
         if let ReportKind::Filled(fill) = &report.kind {
             self.ledger.fill(rules, fill);
             // The ledger takes a fill before the first mark as its mark: no spread was earned.
             let mark = *self.marked.get_or_insert(2 * fill.price.0);
-            self.markouts.fill(rules, fill, report.happened, mark);
+            let imbalance = self.sight.live_top().map(|top| top.imbalance() * fill.side.sign() as f64);
+            let waited = waited.filter(|_| fill.liquidity == Liquidity::Maker);
+            self.markouts.fill(rules, fill, report.happened, mark, Circumstances { imbalance, waited });
         }
     }
 
@@ -183,6 +202,8 @@ impl Desk {
                 interruptions: self.interruptions,
             },
             markouts: self.markouts.summary(),
+            markouts_by_imbalance: self.markouts.by_imbalance(),
+            markouts_by_waiting_time: self.markouts.by_waiting_time(),
         }
     }
 

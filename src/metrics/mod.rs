@@ -1,25 +1,30 @@
 //! What a session was worth, and how sure that is: pure arithmetic, no clock, no file.
 //!
-//! Two halves. [`returns`], [`drawdown`], [`selection`] and [`bootstrap`] judge a series of profits, wherever it comes
-//! from. [`Account`] makes the series, and the rest of a [`Summary`], from a recording: attribution, markouts, orders,
-//! quotes, inventory.
+//! Two halves. [`returns`], [`drawdown`], [`selection`], [`cross_validation`] and [`bootstrap`] judge a series of
+//! profits, wherever it comes from. [`Account`] makes the series, and the rest of a [`Summary`], from a recording:
+//! attribution, markouts, orders, quotes, inventory. [`score`] adds up the summaries of many recordings.
 //!
 //! Reading order: [`summary`] is what can be asked, [`account`] how a recording is taken in, `desk` what is measured of
 //! one instrument.
 
 pub mod account;
+pub mod block_length;
 pub mod bootstrap;
+pub mod cross_validation;
 mod curve;
 mod desk;
 pub mod drawdown;
 pub mod markout;
 mod quotes;
 pub mod returns;
+pub mod score;
 pub mod selection;
 mod sight;
 pub mod sketch;
+pub mod story;
 pub mod summary;
 
 pub use account::Account;
 pub use bootstrap::Plan;
+pub use story::{Story, Told};
 pub use summary::Summary;

@@ -101,6 +101,11 @@ impl Quotes {
         self.look(rules);
     }
 
+    /// How long an order has rested by then; `None` of one that does not.
+    pub fn waited(&self, id: OrderId, at: LocalTime) -> Option<Nanos> {
+        self.alive.get(&id)?.since.map(|since| at.since(since))
+    }
+
     fn rest(&mut self, id: OrderId, at: LocalTime) {
         self.sums.accepted += 1;
         if let Some(order) = self.alive.get_mut(&id) {
@@ -146,6 +151,11 @@ impl Quotes {
         };
         self.width.change(width);
         self.width_bps.change(bps);
+    }
+
+    /// Our best resting bid and ask.
+    pub fn best(&self) -> [Option<Ticks>; 2] {
+        self.best
     }
 
     /// Orders and trades so far, for a profit.

@@ -93,6 +93,11 @@ impl Sketch {
         (self.all.weight > 0).then(|| self.all.mean())
     }
 
+    /// Weight of all values: how many, if each was counted once.
+    pub fn weight(&self) -> u64 {
+        self.all.weight
+    }
+
     /// Largest value without its sign, exact; 0 of nothing.
     pub fn max_abs(&self) -> f64 {
         self.max_abs

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use super::bootstrap::Interval;
-use super::markout::Markout;
+use super::markout::{Band, Markout};
 use super::sketch::Quantiles;
 use crate::units::{Money, Nanos};
 
@@ -56,6 +56,10 @@ pub struct InstrumentSummary {
     pub market: Market,
     /// Where the mid went after fills.
     pub markouts: Vec<Markout>,
+    /// The same by `(own side - other side)/(both)` of the best quantities when we heard of the fill.
+    pub markouts_by_imbalance: Vec<Band>,
+    /// The same by the seconds from the venue's taking an order in to the fill, of orders that rested.
+    pub markouts_by_waiting_time: Vec<Band>,
 }
 
 /// `pnl = spread + inventory - fees - funding`, to the last unit.

@@ -120,6 +120,11 @@ impl Ledger {
         self.peak = self.peak.max(self.equity());
     }
 
+    /// Whether there has ever been a price to value the position by.
+    pub fn is_marked(&self) -> bool {
+        self.mark.is_some()
+    }
+
     /// The instrument's lot became `ratio` times finer.
     pub fn split_lots(&mut self, ratio: i64) {
         let before = self.value();

@@ -195,6 +195,8 @@ impl Breakers {
             let known = match (value, limit) {
                 (Some(value), _) => value,
                 (None, Limit::Markout) => i64::MIN,
+                // A limit that was lifted has nothing to wait for.
+                (None, _) if max.is_none() => i64::MIN,
                 (None, _) => continue,
             };
             let scale = Scale { value: i128::from(known), max: max.map(i128::from), is_money: false };

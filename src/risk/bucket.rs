@@ -25,18 +25,22 @@ impl Bucket {
         self.tokens = self.tokens.min(i64::from(rate) * TOKEN);
     }
 
-    /// Whether one more event is within the rate.
-    pub fn has_one(&mut self, rate: u32, now: LocalTime) -> bool {
-        let rate = i64::from(rate);
-        let elapsed = now.since(self.refilled).0.clamp(0, TOKEN);
-        self.refilled = now;
-        self.tokens = (self.tokens + elapsed * rate).min(rate * TOKEN);
-        self.tokens >= TOKEN
+    /// How many more events are within the rate at `now`; negative if some are owed.
+    pub fn left(&self, rate: u32, now: LocalTime) -> i64 {
+        self.tokens_at(rate, now).div_euclid(TOKEN)
     }
 
     /// One event happened; a bucket may owe one second's worth.
-    pub fn take(&mut self, rate: u32) {
-        self.tokens = (self.tokens - TOKEN).max(-i64::from(rate) * TOKEN);
+    pub fn take(&mut self, rate: u32, now: LocalTime) {
+        self.tokens = (self.tokens_at(rate, now) - TOKEN).max(-i64::from(rate) * TOKEN);
+        self.refilled = now;
+    }
+
+    fn tokens_at(&self, rate: u32, now: LocalTime) -> i64 {
+        let rate = i64::from(rate);
+        // From the deepest debt to full takes two seconds.
+        let elapsed = now.since(self.refilled).0.clamp(0, 2 * TOKEN);
+        (self.tokens + elapsed * rate).min(rate * TOKEN)
     }
 }
 
@@ -50,9 +54,9 @@ mod tests {
         let mut bucket = Bucket::full(2);
         let at = |ms| LocalTime(0) + Nanos::from_ms(ms);
         let mut ask = |ms| {
-            let has = bucket.has_one(2, at(ms));
+            let has = bucket.left(2, at(ms)) > 0;
             if has {
-                bucket.take(2);
+                bucket.take(2, at(ms));
             }
             has
         };
@@ -64,9 +68,8 @@ mod tests {
     fn what_cannot_be_refused_is_owed() {
         // Cancellations always pass: five at once at two a second leave three owed, of which two are kept in mind.
         let mut bucket = Bucket::full(2);
-        (0..5).for_each(|_| bucket.take(2));
         let at = |ms| LocalTime(0) + Nanos::from_ms(ms);
-        assert!(!bucket.has_one(2, at(1_000)));
-        assert!(bucket.has_one(2, at(1_500)));
+        (0..5).for_each(|_| bucket.take(2, at(0)));
+        assert_eq!([0, 1_000, 1_500, 2_000, 60_000].map(|ms| bucket.left(2, at(ms))), [-2, 0, 1, 2, 2]);
     }
 }

@@ -150,7 +150,8 @@ impl RefusalCode {
         }
     }
 
-    fn unit(self) -> &'static str {
+    /// The rule's unit, behind a number.
+    pub fn unit(self) -> &'static str {
         match self {
             RefusalCode::StateHalted | RefusalCode::BookNotLive => "",
             RefusalCode::StateReducing => "lots",
@@ -167,6 +168,19 @@ impl fmt::Display for Refusal {
             unit => write!(f, " value={} limit={} unit={unit}", self.value, self.limit),
         }
     }
+}
+
+/// A limit a request was held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weighed {
+    /// The rule that would refuse it.
+    pub code: RefusalCode,
+    /// What it would come to, in the rule's unit.
+    pub value: i64,
+    /// What is allowed.
+    pub limit: i64,
+    /// Whether the rule refuses: exactly, where `value` and `limit` are whole units.
+    pub is_broken: bool,
 }
 
 /// Limits, state, and the token buckets of the rates.
@@ -258,128 +272,165 @@ impl Gate {
 
     /// Judges a request; the first broken rule refuses it.
     pub fn approve(&mut self, request: Request, exposure: &Exposure<'_>) -> Result<Approved<Request>, Refusal> {
-        let (order_rate, cancel_rate) = rates(&self.limits);
-        match &request {
-            Request::Cancel { .. } => {}
-            &Request::Place { side, price, qty, kind, .. } => self.judge(side, price, qty, kind, exposure)?,
-            &Request::Replace { price, qty, .. } => {
-                let side = exposure.replaced_side.expect("a replacement names one of our living orders");
-                self.judge(side, price, qty, OrderKind::PostOnly, exposure)?;
-            }
+        if let Some(order) = Asked::by(&request, exposure) {
+            self.hold(
+                &order,
+                exposure,
+                |Weighed { code, value, limit, is_broken }| {
+                    if is_broken { Err(Refusal { code, value, limit }) } else { Ok(()) }
+                },
+            )?;
         }
+        let (order_rate, cancel_rate) = rates(&self.limits);
         if !matches!(request, Request::Cancel { .. }) {
-            self.orders.take(order_rate);
+            self.orders.take(order_rate, exposure.now);
         }
         if !matches!(request, Request::Place { .. }) {
-            self.cancels.take(cancel_rate);
+            self.cancels.take(cancel_rate, exposure.now);
         }
         Ok(Approved(request))
     }
 
-    fn judge(
-        &mut self,
-        side: Side,
-        price: Ticks,
-        qty: Lots,
-        kind: OrderKind,
+    /// Every limit a request is held against in this state, in the order of judging, with what it would come to. The
+    /// first that is broken is the one [`Gate::approve`] refuses by. Nothing weighs a cancellation, nor a
+    /// placement that state or book forbid outright.
+    pub fn weigh(&self, request: &Request, exposure: &Exposure<'_>) -> Vec<Weighed> {
+        let mut all = Vec::new();
+        if let (Some(order), Some(_)) = (Asked::by(request, exposure), exposure.top) {
+            // What forbids it outright weighs nothing.
+            let _ = self.hold(&order, exposure, |weighed| {
+                all.push(weighed);
+                Ok(())
+            });
+        }
+        all
+    }
+
+    /// Holds an order against every limit in turn and tells of each. An error ends it: the caller's, or that of what
+    /// forbids the order outright.
+    fn hold(
+        &self,
+        order: &Asked,
         exposure: &Exposure<'_>,
+        mut told: impl FnMut(Weighed) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
-        let refuse = |code, value, limit| Err(Refusal { code, value, limit });
-        let beyond = |limit, value, max| refuse(RefusalCode::Limit(limit), value, max);
+        let &Asked { side, price, qty, kind } = order;
+        let forbidden = |code| Err(Refusal { code, value: 0, limit: 0 });
         let limits = &self.limits.instruments[exposure.instrument.index()];
-        // What could still be sold of a long position (bought of a short one) without turning it round.
         let resting = match side {
             Side::Bid => exposure.buying,
             Side::Ask => exposure.selling,
         };
+        // What could still be sold of a long position (bought of a short one) without turning it round.
         let reducible = (-exposure.position.0 * side.sign() - resting.0).max(0);
         match self.state_of(exposure.instrument) {
             RiskState::Active => {}
             RiskState::Halted if exposure.flattening && !kind.may_rest() && qty.0 <= reducible => {}
-            RiskState::Halted => return refuse(RefusalCode::StateHalted, 0, 0),
-            RiskState::Reducing if qty.0 <= reducible => {}
-            RiskState::Reducing => return refuse(RefusalCode::StateReducing, qty.0, reducible),
-        }
-        let Some(top) = exposure.top else { return refuse(RefusalCode::BookNotLive, 0, 0) };
-        if exposure.news_age > Nanos::from_ms(i64::from(limits.stale_book_ms)) {
-            return beyond(Limit::StaleBook, exposure.news_age.ms(), i64::from(limits.stale_book_ms));
-        }
-        if qty > limits.order_qty_max {
-            return beyond(Limit::OrderQty, qty.0, limits.order_qty_max.0);
-        }
-        let notional = exposure.rules.notional_quote(price, qty);
-        if notional > limits.order_notional_max {
-            return beyond(Limit::OrderNotional, whole(notional), whole(limits.order_notional_max));
-        }
-        let worst = (exposure.position.0 * side.sign() + resting.0).saturating_add(qty.0);
-        let position_max = limits.position_max(side);
-        if worst > position_max.0 {
-            let limit = if side == Side::Bid { Limit::PositionLong } else { Limit::PositionShort };
-            return beyond(limit, worst, position_max.0);
-        }
-        if exposure.alive >= limits.open_orders_max {
-            return beyond(Limit::OpenOrders, i64::from(exposure.alive) + 1, i64::from(limits.open_orders_max));
-        }
-        let distance = centibps(2 * i128::from(price.0) - i128::from(top.twice_mid()), top);
-        if distance > i64::from(limits.collar_centibps) {
-            return beyond(Limit::Collar, distance, i64::from(limits.collar_centibps));
-        }
-        if let (Some(other), true, 1..) =
-            (exposure.own_best[side.opposite() as usize], kind.may_rest(), limits.spread_min_centibps)
-        {
-            let apart = centibps(2 * i128::from((other.0 - price.0) * side.sign()), top);
-            let apart = if (other.0 - price.0) * side.sign() < 0 { -apart } else { apart };
-            if apart < i64::from(limits.spread_min_centibps) {
-                return beyond(Limit::SpreadMin, apart, i64::from(limits.spread_min_centibps));
+            RiskState::Halted => return forbidden(RefusalCode::StateHalted),
+            RiskState::Reducing => {
+                let is_broken = qty.0 > reducible;
+                told(Weighed { code: RefusalCode::StateReducing, value: qty.0, limit: reducible, is_broken })?;
             }
         }
+        let Some(top) = exposure.top else { return forbidden(RefusalCode::BookNotLive) };
+        let mut at_most = |limit, value: i64, max: i64, is_broken| {
+            told(Weighed { code: RefusalCode::Limit(limit), value, limit: max, is_broken })
+        };
+        let stale = i64::from(limits.stale_book_ms);
+        at_most(Limit::StaleBook, exposure.news_age.ms(), stale, exposure.news_age > Nanos::from_ms(stale))?;
+        at_most(Limit::OrderQty, qty.0, limits.order_qty_max.0, qty > limits.order_qty_max)?;
+        let (notional, most) = (exposure.rules.notional_quote(price, qty), limits.order_notional_max);
+        at_most(Limit::OrderNotional, whole(notional), whole(most), notional > most)?;
+        let worst = (exposure.position.0 * side.sign() + resting.0).saturating_add(qty.0);
+        let (limit, most) = match side {
+            Side::Bid => (Limit::PositionLong, limits.long_max.0),
+            Side::Ask => (Limit::PositionShort, limits.short_max.0),
+        };
+        at_most(limit, worst, most, worst > most)?;
+        let (alive, most) = (i64::from(exposure.alive) + 1, i64::from(limits.open_orders_max));
+        at_most(Limit::OpenOrders, alive, most, alive > most)?;
+        let distance = centibps(2 * i128::from(price.0) - i128::from(top.twice_mid()), top).saturating_abs();
+        let collar = i64::from(limits.collar_centibps);
+        at_most(Limit::Collar, distance, collar, distance > collar)?;
+        let least = i64::from(limits.spread_min_centibps);
+        if let (Some(other), true, 1..) = (exposure.own_best[side.opposite() as usize], kind.may_rest(), least) {
+            let apart = centibps(2 * i128::from(side.sign()) * (i128::from(other.0) - i128::from(price.0)), top);
+            at_most(Limit::SpreadMin, apart, least, apart < least)?;
+        }
         if self.watches_exposure() {
-            self.judge_exposure(side, qty, top, exposure)?;
+            self.hold_exposure(order, top, exposure, &mut at_most)?;
         }
         let (order_rate, cancel_rate) = rates(&self.limits);
-        if !self.orders.has_one(order_rate, exposure.now) {
-            return beyond(Limit::OrderRate, i64::from(order_rate) + 1, i64::from(order_rate));
-        }
-        if !self.cancels.has_one(cancel_rate, exposure.now) {
-            return beyond(Limit::CancelRate, i64::from(cancel_rate) + 1, i64::from(cancel_rate));
+        for (limit, bucket, rate) in
+            [(Limit::OrderRate, &self.orders, order_rate), (Limit::CancelRate, &self.cancels, cancel_rate)]
+        {
+            let left = bucket.left(rate, exposure.now);
+            let rate = i64::from(rate);
+            at_most(limit, rate - left.max(0) + 1, rate, left < 1)?;
         }
         Ok(())
     }
 
     /// Worth of everything, were this order to rest too. What does not make the worst case worse may pass any limit.
-    fn judge_exposure(&self, side: Side, qty: Lots, top: Top, exposure: &Exposure<'_>) -> Result<(), Refusal> {
+    fn hold_exposure(
+        &self,
+        order: &Asked,
+        top: Top,
+        exposure: &Exposure<'_>,
+        at_most: &mut impl FnMut(Limit, i64, i64, bool) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
         let limits = &self.limits.instruments[exposure.instrument.index()];
         let worth =
             |lots: Lots| limits.in_account(exposure.rules.notional_quote(Ticks(top.twice_mid() / 2), lots.abs()));
         let position = if exposure.position.0 < 0 { -worth(exposure.position) } else { worth(exposure.position) };
         let (buying, selling) = (worth(exposure.buying), worth(exposure.selling));
         let before = Stake::of(position, buying, selling);
-        let after = match side {
-            Side::Bid => Stake::of(position, buying + worth(qty), selling),
-            Side::Ask => Stake::of(position, buying, selling + worth(qty)),
+        let after = match order.side {
+            Side::Bid => Stake::of(position, buying + worth(order.qty), selling),
+            Side::Ask => Stake::of(position, buying, selling + worth(order.qty)),
         };
-        let weigh = |limit, before: Money, after: Money, max: Option<Money>| match max {
-            Some(max) if after > max && after > before => {
-                Err(Refusal { code: RefusalCode::Limit(limit), value: whole(after), limit: whole(max) })
-            }
-            Some(_) | None => Ok(()),
+        let mut hold = |limit, before: Money, after: Money, max: Option<Money>| match max {
+            Some(max) => at_most(limit, whole(after), whole(max), after > max && after > before),
+            None => Ok(()),
         };
         let others = &exposure.others;
-        let (venue, book) =
-            ((others.venue.and(before), others.venue.and(after)), (others.book.and(before), others.book.and(after)));
+        let (was, is) = (others.venue.and(before), others.venue.and(after));
         let of_venue = self.limits.venues.get(&exposure.rules.venue).copied().unwrap_or_default();
+        hold(Limit::VenueGross, was.gross, is.gross, of_venue.gross_max)?;
+        hold(Limit::VenueNet, was.net_worst(), is.net_worst(), of_venue.net_max)?;
+        let (was, is) = (others.book.and(before), others.book.and(after));
         let of_book = &self.limits.book;
-        weigh(Limit::VenueGross, venue.0.gross, venue.1.gross, of_venue.gross_max)?;
-        weigh(Limit::VenueNet, venue.0.net_worst(), venue.1.net_worst(), of_venue.net_max)?;
-        weigh(Limit::BookGross, book.0.gross, book.1.gross, of_book.exposure.gross_max)?;
-        weigh(Limit::BookNet, book.0.net_worst(), book.1.net_worst(), of_book.exposure.net_max)?;
+        hold(Limit::BookGross, was.gross, is.gross, of_book.exposure.gross_max)?;
+        hold(Limit::BookNet, was.net_worst(), is.net_worst(), of_book.exposure.net_max)?;
         if let (Some(worth), Some(max)) = (others.worth, of_book.leverage_max_centi) {
-            let (before, after) = (leverage(book.0.gross, worth), leverage(book.1.gross, worth));
-            if after > i64::from(max) && after > before {
-                return Err(Refusal { code: RefusalCode::Limit(Limit::Leverage), value: after, limit: i64::from(max) });
-            }
+            let (before, after, max) = (leverage(was.gross, worth), leverage(is.gross, worth), i64::from(max));
+            // Of an account that is worth nothing the leverage says no more which is worse; the exposure does.
+            at_most(Limit::Leverage, after, max, after > max && (after > before || is.gross > was.gross))?;
         }
         Ok(())
+    }
+}
+
+/// The order a request would put into the market.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    side: Side,
+    price: Ticks,
+    qty: Lots,
+    kind: OrderKind,
+}
+
+impl Asked {
+    /// None, of a cancellation.
+    fn by(request: &Request, exposure: &Exposure<'_>) -> Option<Self> {
+        match request {
+            Request::Cancel { .. } => None,
+            &Request::Place { side, price, qty, kind, .. } => Some(Self { side, price, qty, kind }),
+            &Request::Replace { price, qty, .. } => {
+                let side = exposure.replaced_side.expect("a replacement names one of our living orders");
+                Some(Self { side, price, qty, kind: OrderKind::PostOnly })
+            }
+        }
     }
 }
 
@@ -394,10 +445,10 @@ pub fn leverage(gross: Money, worth: Money) -> i64 {
     }
 }
 
-/// A distance of twice so many ticks, without its sign, in hundredths of a basis point of the mid, in integers.
+/// Twice so many ticks in hundredths of a basis point of the mid, in integers, towards zero.
 fn centibps(twice: i128, top: Top) -> i64 {
-    let parts = twice.abs() * 1_000_000 / i128::from(top.twice_mid().max(1));
-    i64::try_from(parts).unwrap_or(i64::MAX)
+    let parts = twice.saturating_mul(1_000_000) / i128::from(top.twice_mid().max(1));
+    i64::try_from(parts).unwrap_or(if parts < 0 { i64::MIN } else { i64::MAX })
 }
 
 /// Whole units of money.

@@ -15,7 +15,7 @@ pub mod tally;
 pub mod values;
 
 pub use breakers::{BookReading, Breakers, Change, InstrumentReading, Trip};
-pub use gate::{Approved, Exposure, Gate, Others, Refusal, RefusalCode, Stake};
+pub use gate::{Approved, Exposure, Gate, Others, Refusal, RefusalCode, Stake, Weighed};
 pub use limits::{BookLimits, Conduct, ExposureLimits, InstrumentLimits, MarkoutLimit, RiskLimits};
 pub use reason::Reason;
 pub use rule::{Limit, RULES};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::bracket::Bracket;
 use super::purse::Purse;
 use crate::dashboard::status::{FeedStatus, JournalStatus};
 use crate::dashboard::{Observer, StatusSnapshot};
@@ -19,6 +20,7 @@ pub struct Core {
     strategies: Strategies,
     writer: Writer,
     purse: Option<Purse>,
+    bracket: Option<Bracket>,
     last: Stamped,
     out: Vec<Output>,
     observer: Observer,
@@ -44,6 +46,7 @@ impl Core {
             strategies,
             writer,
             purse,
+            bracket: None,
             last: Stamped { seq: 0, at: LocalTime::default(), input: Input::Tick },
             out: Vec::new(),
             checkpoint_every: checkpoint_every.max(1),
@@ -52,12 +55,20 @@ impl Core {
         }
     }
 
+    /// With shadows of the session; before its first input.
+    pub fn with_bracket(self, bracket: Option<Bracket>) -> Self {
+        Self { bracket, ..self }
+    }
+
     /// Takes one input: appended before it is obeyed, so a power cut never leaves an action without its cause.
     pub fn take(&mut self, at: LocalTime, input: Input) -> Result<(), JournalError> {
         // Two connections and a timer have three clocks' worth of jitter; the recording has one order.
         self.last = Stamped { seq: self.last.seq + 1, at: at.max(self.last.at), input };
         self.writer.input(&self.last)?;
         self.session.step(&self.last, &mut self.strategies, &mut self.out);
+        if let Some(bracket) = &mut self.bracket {
+            bracket.step(&self.last);
+        }
         self.writer.outputs(self.last.seq, &self.out)?;
         self.observer.hear(&self.out, self.last.at);
         let mut account_changed = false;
@@ -118,6 +129,9 @@ impl Core {
     pub fn picture(&mut self, now: LocalTime, feeds: Vec<FeedStatus>) -> Arc<StatusSnapshot> {
         let unsaved = self.session.seq().saturating_sub(self.writer.durable_seq());
         let journal = JournalStatus { lag_ms: self.journal_lag().ms(), waiting: unsaved, bytes: self.writer.bytes() };
+        if let Some(bracket) = &self.bracket {
+            self.observer.bracketed(bracket.status(&self.session, self.observer.fills()));
+        }
         self.observer.picture(&self.session, now, feeds, journal)
     }
 
@@ -149,6 +163,9 @@ impl Core {
                     rules.label()
                 ));
             }
+        }
+        if let Some(bracket) = &self.bracket {
+            self.writer.bracket(bracket.prints());
         }
         let ending = Ending {
             at: self.last.at,

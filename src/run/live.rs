@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info};
 
+use super::bracket::{self, Bracket};
 use super::core::Core;
 use super::limits::{self, Governor, Proposal};
 use super::prepare::{self, PrepareError};
@@ -127,6 +128,10 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
     let id = ask.session.clone().unwrap_or_else(|| session_name(now, &ask.profile));
     let mut manifest = Manifest::new(&id, spec.clone(), now);
     manifest.config_digest = Some(loaded.digest());
+    let bracket = if loaded.settings.paper.bracket { Bracket::new(&spec)? } else { None };
+    if bracket.is_some() {
+        manifest.bracket = bracket::planned(&spec);
+    }
     let options = Options {
         block_age: Some(Nanos::from_ms(i64::from(loaded.settings.store.block_ms))),
         segment_bytes: u64::from(loaded.settings.store.segment_mib) << 20,
@@ -166,7 +171,8 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
         }
     }
 
-    let core = Core::new(&spec, strategies, writer, Some(purse), loaded.settings.session.checkpoint_inputs);
+    let core = Core::new(&spec, strategies, writer, Some(purse), loaded.settings.session.checkpoint_inputs)
+        .with_bracket(bracket);
     let keeper = Keeper {
         core,
         inbox,

@@ -2,14 +2,22 @@
 //!
 //! All of them end in the same two calls, [`crate::engine::Session::step`] and the journal's writer; [`core`] makes
 //! them. [`live`] feeds it from sockets, [`replay`] from a recording (and compares), [`import`] from other programs'
-//! files; [`rerun`] runs recorded inputs under other settings. What time it is they learn from [`crate::feed::wall_clock`].
+//! files; [`rerun`] runs recorded inputs under other settings, [`backtest`] many of them at once, [`whatif`] compares what
+//! comes of them with the recording. [`bracket`] runs shadows beside a session, [`explain`] tells one decision, [`referee`]
+//! judges queue models. What time it is they learn from [`crate::feed::wall_clock`].
 
+pub mod backtest;
+pub mod bracket;
 pub mod core;
+pub mod explain;
 pub mod import;
 pub mod limits;
 pub mod live;
 pub mod prepare;
 pub mod purse;
+pub mod referee;
 pub mod replay;
+pub mod report;
 pub mod rerun;
 pub mod simulated;
+pub mod whatif;

@@ -8,12 +8,15 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::bracket::Shadow;
 use super::core::resume;
 use super::prepare::{self, PrepareError};
 use crate::digest::Digest;
 use crate::engine::{Input, Output, Session, Stamped};
-use crate::journal::{JournalError, Manifest, Reader, Store};
+use crate::exchange::queue::Bound;
+use crate::journal::{JournalError, Manifest, Reader, ShadowPrint, Store};
 use crate::market::MarketEventKind;
+use crate::strategy::Strategies;
 
 /// Why a recording cannot be replayed at all.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +26,8 @@ pub enum ReplayError {
     Journal(#[from] JournalError),
     #[error(transparent)]
     Prepare(#[from] PrepareError),
+    #[error("{session} has no input {seq}: its inputs are 1 to {last}")]
+    NoInput { session: String, seq: u64, last: u64 },
 }
 
 /// What a replay found.
@@ -52,11 +57,31 @@ pub struct Report {
     pub inputs_per_s: f64,
     /// `level_updates / seconds`
     pub level_updates_per_s: f64,
+    /// The shadows that ran beside it, run again; empty without a bracket.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub bracket: Vec<ShadowReport>,
     /// The first difference, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_divergence: Option<Divergence>,
     /// What people should know of the recording.
     pub notes: Vec<String>,
+}
+
+/// A shadow of a session, run again.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShadowReport {
+    /// Which.
+    pub bound: Bound,
+    /// Whether it ended as it did; `None`: the session was not ended, so nothing is known of it.
+    pub identical: Option<bool>,
+    /// Its fills.
+    pub fills: u64,
+    /// `VENUE:SYMBOL equity CURRENCY`.
+    pub equity: Vec<String>,
+    /// Last link of what it says.
+    pub output_digest: String,
+    /// Fingerprint of its state at the end.
+    pub state_digest: String,
 }
 
 /// Where two sessions part.
@@ -117,6 +142,18 @@ pub fn replay(store: &Store, named: &str) -> Result<Report, ReplayError> {
             });
         }
     }
+    // Of a session that differs nobody asks what else does.
+    let bracket = if identical { shadows(&store, &id, &manifest)? } else { Vec::new() };
+    let mut pairs = manifest.bracket.iter().zip(&bracket);
+    if let Some((known, found)) = pairs.find(|(_, found)| found.identical == Some(false)) {
+        identical = false;
+        first_divergence = Some(Divergence {
+            seq: session.seq(),
+            input: format!("the end of the {} shadow", found.bound.word()),
+            expected: format!("{} {}", text(known.output_digest), text(known.state_digest)),
+            found: format!("{} {}", found.output_digest, found.state_digest),
+        });
+    }
     Ok(Report {
         paper: true,
         session: id,
@@ -130,31 +167,38 @@ pub fn replay(store: &Store, named: &str) -> Result<Report, ReplayError> {
         seconds,
         inputs_per_s: pass.inputs as f64 / seconds,
         level_updates_per_s: pass.levels as f64 / seconds,
+        bracket,
         first_divergence,
         notes: manifest.notes.clone(),
     })
 }
 
-/// Both sides of the inputs within `reach` of `seq`.
-pub fn around(store: &Store, named: &str, seq: u64, reach: u64) -> Result<Vec<Around>, ReplayError> {
-    let (store, id) = store.of_session(named)?;
-    store.recover(&id)?;
-    let mut reader = store.reader(&id)?;
-    let manifest = reader.manifest().clone();
-    let mut shown = Vec::new();
-    compare(&mut reader, &manifest, seq.saturating_sub(reach), |input, recorded, replayed| {
-        if input.seq.abs_diff(seq) <= reach {
-            let words = |outputs: &[Output]| outputs.iter().map(|o| format!("{o:?}")).collect();
-            shown.push(Around {
-                seq: input.seq,
-                input: brief(input),
-                recorded: words(recorded),
-                replayed: words(replayed),
-            });
+fn text(digest: Option<Digest>) -> String {
+    digest.map(|digest| digest.to_string()).unwrap_or_default()
+}
+
+/// Every shadow over the same inputs, each on a thread and with a reader of its own.
+fn shadows(store: &Store, id: &str, manifest: &Manifest) -> Result<Vec<ShadowReport>, ReplayError> {
+    let run = |known: &ShadowPrint| -> Result<ShadowReport, ReplayError> {
+        let (mut reader, mut input) = (store.reader(id)?, Reader::blank());
+        let mut shadow = Shadow::new(&manifest.spec, known.bound)?;
+        while reader.next_input(&mut input)? {
+            shadow.step(&input);
         }
-        input.seq < seq + reach
-    })?;
-    Ok(shown)
+        let found = shadow.print();
+        Ok(ShadowReport {
+            bound: known.bound,
+            identical: known.output_digest.map(|_| *known == found),
+            fills: found.fills,
+            equity: found.equity,
+            output_digest: text(found.output_digest),
+            state_digest: text(found.state_digest),
+        })
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = manifest.bracket.iter().map(|known| scope.spawn(|| run(known))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a shadow panics where its session would")).collect()
+    })
 }
 
 struct Pass {
@@ -216,17 +260,7 @@ fn compare(
     from: u64,
     mut each: impl FnMut(&Stamped, &[Output], &[Output]) -> bool,
 ) -> Result<(), ReplayError> {
-    let mut strategies = prepare::strategies(&manifest.spec)?;
-    let checkpoint = reader.checkpoint_before(from)?;
-    let resumed = checkpoint.and_then(|c| resume(&c.state, &mut strategies).ok());
-    let mut session = match resumed {
-        Some(session) => session,
-        None => {
-            reader.rewind()?;
-            strategies = prepare::strategies(&manifest.spec)?;
-            Session::new(&manifest.spec)
-        }
-    };
+    let (mut session, mut strategies) = resumed(reader, manifest, from)?;
     let (mut input, mut recorded, mut replayed) = (Reader::blank(), Vec::new(), Vec::new());
     while reader.next_step(&mut input, &mut recorded)? {
         replayed.clear();
@@ -236,6 +270,23 @@ fn compare(
         }
     }
     Ok(())
+}
+
+/// The session as it was at the last checkpoint at or before input `from`, or at its beginning; the reader stands there.
+pub(super) fn resumed(
+    reader: &mut Reader,
+    manifest: &Manifest,
+    from: u64,
+) -> Result<(Session, Strategies), ReplayError> {
+    let mut strategies = prepare::strategies(&manifest.spec)?;
+    let checkpoint = reader.checkpoint_before(from)?;
+    match checkpoint.and_then(|c| resume(&c.state, &mut strategies).ok()) {
+        Some(session) => Ok((session, strategies)),
+        None => {
+            reader.rewind()?;
+            Ok((Session::new(&manifest.spec), prepare::strategies(&manifest.spec)?))
+        }
+    }
 }
 
 fn levels(input: &Stamped) -> u64 {

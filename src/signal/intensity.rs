@@ -228,7 +228,8 @@ impl ReachDepth {
         }
     }
 
-    fn have(&self) -> u32 {
+    /// Aggressive orders of both sides in the window.
+    pub(super) fn have(&self) -> u32 {
         self.window.bid.orders + self.window.ask.orders
     }
 

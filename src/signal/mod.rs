@@ -189,6 +189,16 @@ impl Signals {
         self.volatility.estimate()
     }
 
+    /// What volatility rests on: grid returns seen and needed.
+    pub fn volatility_samples(&self) -> (u32, u32) {
+        (self.volatility.samples(), self.spec.volatility_samples_min)
+    }
+
+    /// What the intensity rests on: aggressive orders in the window and needed.
+    pub fn intensity_samples(&self) -> (u32, u32) {
+        (self.intensity.have(), self.spec.intensity_orders_min)
+    }
+
     /// Fill intensity of one side's quotes, estimated from both sides pooled.
     pub fn intensity(&self) -> Result<Intensity, Estimate> {
         self.intensity.pooled()

@@ -55,6 +55,11 @@ impl Volatility {
         self.from = None;
     }
 
+    /// Grid returns seen so far.
+    pub fn samples(&self) -> u32 {
+        self.samples
+    }
+
     /// σ in ticks per √second.
     pub fn estimate(&self) -> Estimate {
         if self.samples < self.samples_min.max(1) {

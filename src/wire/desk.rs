@@ -6,15 +6,12 @@ use super::Said;
 use super::conversation::Counts;
 use super::depth_sync::{DepthSync, SyncCounts};
 use super::dialect::{Change, Dialect, Options, Source, Trade, TradeIds};
-use super::liveness::{Channel, Patience};
+use super::liveness::Channel;
 use super::stream_sync::StreamSync;
 use super::symbols::{Symbol, Symbols};
 use crate::market::{FeedEventKind, Instrument, InstrumentId, MarketEvent, MarketEventKind};
 use crate::units::{LocalTime, Nanos, VenueTime};
 
-/// Mark prices come every second or three; a minute without one is no longer a quiet channel.
-const MARK_PATIENCE: Patience =
-    Patience { first_data: Nanos::from_s(10), stale: Nanos::from_s(60), dead: Nanos::from_s(0) };
 /// Trade ids remembered where they do not count: more than any venue sends again after a subscription.
 const RECENT_IDS: usize = 256;
 
@@ -150,7 +147,7 @@ impl Desk {
             depth: channel(traits.channels.book, "depth", options.depth_patience),
             bbo: channel(traits.channels.bbo, "bbo", options.bbo_patience),
             trade: channel(traits.channels.trades, "trade", options.trade_patience),
-            mark: channel(traits.channels.marks && dialect.has_marks(symbol), "mark", MARK_PATIENCE),
+            mark: channel(traits.channels.marks && dialect.has_marks(symbol), "mark", options.mark_patience),
             prints: Prints { ids: traits.trade_ids, last: None, recent: VecDeque::new() },
             live: false,
             refused: false,

@@ -367,6 +367,8 @@ pub struct Options {
     pub bbo_patience: Patience,
     /// Of trades.
     pub trade_patience: Patience,
+    /// Of mark prices.
+    pub mark_patience: Patience,
     /// Of books that have to be put together.
     pub sync: SyncLimits,
     /// How often to ask for the rules again; zero: never.
@@ -383,6 +385,8 @@ impl Default for Options {
             depth_patience: liquid,
             bbo_patience: liquid,
             trade_patience: Patience::ENDLESS,
+            // They come every second or three; a minute without one is no longer a quiet channel.
+            mark_patience: Patience { stale: Nanos::from_s(60), dead: Nanos::ZERO, ..liquid },
             sync: SyncLimits::default(),
             rules_every: Nanos::ZERO,
         }

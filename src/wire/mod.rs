@@ -29,7 +29,7 @@ pub mod okx;
 #[allow(dead_code, reason = "the tests over sockets use the rest of it")]
 mod recorded;
 pub mod rules;
-mod scan;
+pub(crate) mod scan;
 mod stamp;
 pub mod stream_sync;
 pub mod symbols;

@@ -67,7 +67,9 @@ impl<'a> Scan<'a> {
     /// what is not exactly on a step.
     #[inline(always)]
     pub(crate) fn decimal(&mut self, step: Step) -> Option<i64> {
-        let (units, used) = padded(self.rest, step.decimals()).or_else(|| any_decimal(self.rest, step.decimals()))?;
+        let (rest, decimals) = (self.rest, step.decimals());
+        let found = padded(rest, decimals).or_else(|| short(rest, decimals)).or_else(|| any_decimal(rest, decimals));
+        let (units, used) = found?;
         self.steps(units, used, step)
     }
 

@@ -183,8 +183,8 @@ fn a_value_out_of_range_or_of_the_wrong_type_is_refused_with_what_is_allowed() {
         ("session.tick_ms=fast", "\"fast\" is not allowed here; allowed is a whole number, 1 to 1000"),
         ("signals.volatility_half_life_s=nan", "NaN is not allowed here; allowed is a number, 1 to 86400"),
         (
-            "paper.queue_model=fifo",
-            "\"fifo\" is not allowed here; allowed is risk-averse, power, power2, power3, log or log2",
+            "paper.queue_model=lifo",
+            "\"lifo\" is not allowed here; allowed is risk-averse, power, power2, power3, log, log2, optimistic or fifo",
         ),
         ("dashboard.enabled=1", "1 is not allowed here; allowed is true or false"),
         ("dashboard.port=70000", "70000 is not allowed here; allowed is a whole number, 0 to 65535"),
@@ -355,6 +355,8 @@ fn every_queue_model_is_a_word() {
         ("power3", QueueModel::Power3 { n }),
         ("log", QueueModel::Log),
         ("log2", QueueModel::Log2),
+        ("optimistic", QueueModel::Optimistic),
+        ("fifo", QueueModel::Fifo),
     ];
     for (word, model) in models {
         let loaded = case(&[]).set("paper.queue_power=3").set(&format!("paper.queue_model={word}")).load().unwrap();

@@ -17,7 +17,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 /// The folder of real recordings, if this machine has it.
-fn data(name: &str) -> Option<PathBuf> {
+pub fn data(name: &str) -> Option<PathBuf> {
     let own = std::env::var_os("PAPERMAKER_DATA").map(PathBuf::from);
     let dir = own.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"));
     let file = dir.join(name);
@@ -28,7 +28,7 @@ fn data(name: &str) -> Option<PathBuf> {
     Some(file)
 }
 
-fn wish(files: &[&Path], format: Format, symbol: &str) -> Wish {
+pub fn wish(files: &[&Path], format: Format, symbol: &str) -> Wish {
     Wish {
         files: files.iter().map(|file| file.to_path_buf()).collect(),
         format,
@@ -41,14 +41,14 @@ fn wish(files: &[&Path], format: Format, symbol: &str) -> Wish {
 }
 
 /// An import played to its end.
-struct Played {
-    instrument: Instrument,
-    steps_from: StepsFrom,
-    inputs: Vec<Stamped>,
-    report: Report,
+pub struct Played {
+    pub instrument: Instrument,
+    pub steps_from: StepsFrom,
+    pub inputs: Vec<Stamped>,
+    pub report: Report,
 }
 
-fn play(wish: Wish) -> Result<Played, ImportError> {
+pub fn play(wish: Wish) -> Result<Played, ImportError> {
     let mut import = open(wish)?;
     let mut inputs: Vec<Stamped> = Vec::new();
     for item in &mut import {
@@ -62,7 +62,7 @@ fn play(wish: Wish) -> Result<Played, ImportError> {
 
 impl Played {
     /// The rows of a csv export, without the header.
-    fn rows(&self, kind: Kind, depth: usize) -> Vec<Vec<String>> {
+    pub fn rows(&self, kind: Kind, depth: usize) -> Vec<Vec<String>> {
         let cast = Cast {
             instruments: vec![self.instrument.clone()],
             strategies: vec![String::new()],
@@ -80,7 +80,7 @@ impl Played {
         rows
     }
 
-    fn feed_words(&self) -> BTreeMap<String, usize> {
+    pub fn feed_words(&self) -> BTreeMap<String, usize> {
         let mut words = BTreeMap::new();
         for row in self.rows(Kind::Feed, 0) {
             *words.entry(row[4].clone()).or_insert(0) += 1;
@@ -88,7 +88,7 @@ impl Played {
         words
     }
 
-    fn top_20(&self) -> [Vec<(Decimal, Decimal)>; 2] {
+    pub fn top_20(&self) -> [Vec<(Decimal, Decimal)>; 2] {
         let rows = self.rows(Kind::Book, 20);
         ["bid", "ask"].map(|side| {
             let side = rows.iter().filter(|row| row[2] == side);
@@ -189,7 +189,7 @@ fn assert_same_trades(played: &Played, expected: &[[String; 6]]) {
     }
 }
 
-static AUGUST: LazyLock<Option<(Vec<PathBuf>, Played)>> = LazyLock::new(|| {
+pub static AUGUST: LazyLock<Option<(Vec<PathBuf>, Played)>> = LazyLock::new(|| {
     let names = ["hftbacktest_spot_btcusdt_20240808.gz", "hftbacktest_spot_btcusdt_20240809.gz"];
     let files: Option<Vec<PathBuf>> = names.iter().map(|name| data(&format!("binance-spot/{name}"))).collect();
     let files = files?;
@@ -409,7 +409,8 @@ fn a_recording_of_another_market_is_not_taken_for_spot() {
     }
     let mut kraken = wish(&[Path::new("any")], Format::HftbacktestRaw, "BTC/USD");
     kraken.venue = VenueId::Kraken;
-    assert!(open(kraken).err().unwrap().to_string().contains("of kraken are not read yet"));
+    let said = open(kraken).err().unwrap().to_string();
+    assert_eq!(said, "hftbacktest-raw recordings of kraken are not known: no collector writes them");
 }
 
 #[test]

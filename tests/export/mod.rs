@@ -1,6 +1,15 @@
 //! Sessions out to tables, other programs' recordings in.
 
+mod broken;
+mod hftbacktest;
 pub mod imports;
 mod kept;
+mod lobster;
+mod orders;
+mod parquet;
+mod story;
 mod tables;
+mod tardis;
 mod together;
+mod venues;
+mod vision;

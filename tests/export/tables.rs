@@ -1,7 +1,7 @@
 //! Tables of a session told by hand, row by row.
 
 use papermaker::engine::{Command, EquityMark, FundingPayment, Input, Output, Stamped};
-use papermaker::journal::export::{At, Cast, Exported, Kind, Wish, export, table::Format};
+use papermaker::journal::export::{At, Cast, Exported, Exporter, Kind, Wish, export, table::Format};
 use papermaker::market::{
     self, Contract, Extent, FeedEvent, FeedEventKind, Funding, Instrument, InstrumentId, Level, Mark, MarketEvent,
     MarketEventKind, PrintFlags, VenueId,
@@ -12,21 +12,23 @@ use papermaker::signal::Top;
 use papermaker::strategy::{Decision, Estimator, Idle, Quote, Wanted, Why};
 use papermaker::units::{FundingRate, LocalTime, Lots, Money, Nanos, Side, Step, Ticks, VenueTime};
 
+use super::parquet;
+
 const BTC: InstrumentId = InstrumentId(0);
 
-type Record = (Stamped, Vec<Output>);
+pub type Record = (Stamped, Vec<Output>);
 
 /// One input, `seq` milliseconds after the epoch, and what it led to.
 fn said(seq: u64, input: Input, outputs: Vec<Output>) -> Record {
     (Stamped { seq, at: LocalTime(seq as i64 * 1_000_000), input }, outputs)
 }
 
-fn news(seq: u64, kind: MarketEventKind) -> Record {
+pub fn news(seq: u64, kind: MarketEventKind) -> Record {
     let event = MarketEvent { instrument: BTC, venue_time: Some(VenueTime(seq as i64 * 1_000_000 + 7)), kind };
     said(seq, Input::Market(event), vec![])
 }
 
-fn level(price: i64, qty: i64) -> Level {
+pub fn level(price: i64, qty: i64) -> Level {
     Level { price: Ticks(price), qty: Lots(qty) }
 }
 
@@ -51,7 +53,7 @@ fn limits() -> RiskLimits {
     }
 }
 
-fn cast() -> Cast {
+pub fn cast() -> Cast {
     let (tick, lot) = (Step::parse("0.01").unwrap(), Step::parse("0.00001").unwrap());
     let rules = Instrument::new(VenueId::BinanceSpot, "BTCUSDT", "BTC", "USDT", tick, lot).unwrap();
     Cast { instruments: vec![rules], strategies: vec!["glft".to_owned()], limits: limits() }
@@ -75,9 +77,16 @@ fn write_of(
     (String::from_utf8(out).unwrap().lines().map(str::to_owned).collect(), exported)
 }
 
-/// The csv lines below the header.
+/// The csv lines below the header. Parquet must say the same.
 fn csv(kind: Kind, records: &[Record]) -> Vec<String> {
     let (mut lines, exported) = write(kind, Format::Csv, At::End, 5, records);
+    let mut file = Vec::new();
+    let mut exporter =
+        Exporter::new(Wish { kind, format: Format::Parquet, at: At::End, depth: 5 }, cast(), &mut file).unwrap();
+    records.iter().for_each(|(input, _)| exporter.foresee(&input.input));
+    records.iter().for_each(|(input, outputs)| exporter.step(input, outputs).unwrap());
+    exporter.finish().unwrap();
+    parquet::agrees(file, &lines.join("\n"));
     assert_eq!(lines.remove(0), kind.columns().join(","));
     assert_eq!(exported.rows, lines.len() as u64);
     lines
@@ -99,11 +108,11 @@ fn the_columns_begin_with_those_of_the_contract() {
         assert!(kind.columns().join(",").starts_with(columns), "{kind:?}");
         assert_eq!(kind.word().parse(), Ok(kind));
     }
-    assert!("parquet".parse::<Format>().unwrap_err().contains("not written yet"));
+    assert!("xlsx".parse::<Format>().unwrap_err().contains("known are csv, jsonl and parquet"));
     assert!("candles".parse::<Kind>().unwrap_err().contains("known are trades, book"));
 }
 
-fn market() -> Vec<Record> {
+pub fn market() -> Vec<Record> {
     vec![
         news(
             1,
@@ -215,7 +224,7 @@ fn fill(qty: i64, remaining: i64) -> ReportKind {
 }
 
 /// A bid is placed, replaced, filled in two parts; an ask is refused, another rejected, a third cancelled.
-fn orders() -> Vec<Record> {
+pub fn orders() -> Vec<Record> {
     let replace =
         Request::Replace { old: OrderId(1), new: OrderId(2), instrument: BTC, price: Ticks(10_000), qty: Lots(2_000) };
     let replaced = ReportKind::Replaced { old: OrderId(1), remaining: Lots(1_000), queue_ahead: Lots(30) };

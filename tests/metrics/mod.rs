@@ -85,6 +85,19 @@ fn a_markout_is_taken_at_the_first_news_at_or_after_its_horizon_or_not_at_all() 
 }
 
 #[test]
+fn markouts_are_told_by_how_heavy_our_side_was_and_how_long_we_waited() {
+    // Our bid of 1000 rested from 0 to 1 s, then 12 lots are sold. We hear of the fill with the news at 1.1 s, when
+    // 10 rest at 1000 and 10 at 1004: balanced, and a second waited (up to 1 s is the second band).
+    let (_, it) = six_seconds();
+    let of = |bands: &[papermaker::metrics::markout::Band]| {
+        bands.iter().map(|band| band.markouts[0].fills + band.markouts[0].missing).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&it.markouts_by_imbalance), [0, 0, 1, 0, 0]);
+    assert_eq!(of(&it.markouts_by_waiting_time), [0, 1, 0, 0, 0]);
+    assert_eq!(it.markouts_by_waiting_time[1].markouts, it.markouts);
+}
+
+#[test]
 fn orders_and_their_time_are_counted() {
     let (_, it) = six_seconds();
     // A bid, an ask, the bid anew after its fill, and that one moved to 998; both cancelled in the gap.
@@ -153,6 +166,14 @@ fn adds_up(it: &InstrumentSummary, fills: u64, seconds: f64, at: &str) {
     for m in &it.markouts {
         assert_eq!(m.fills + m.missing, fills, "{at}: {m:?}");
         assert_eq!(m.half_spread - m.adverse_selection, m.markout, "{at}");
+    }
+    // Bands divide the fills; those by waiting time only the fills of orders that rested.
+    for h in 0..it.markouts.len() {
+        let sum = |bands: &[papermaker::metrics::markout::Band]| {
+            bands.iter().map(|band| band.markouts[h].fills + band.markouts[h].missing).sum::<u64>()
+        };
+        assert!(sum(&it.markouts_by_imbalance) <= fills, "{at}");
+        assert!(sum(&it.markouts_by_waiting_time) <= it.trading.maker_trades, "{at}");
     }
     let known: f64 = it.market.seconds.values().sum();
     assert!((known - seconds).abs() < 1e-6, "{at}: {known} s in some state of {seconds} s");

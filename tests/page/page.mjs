@@ -9,11 +9,9 @@ import http from "node:http";
 import os from "node:os";
 import path from "node:path";
 import { chromium } from "playwright-core";
+import { browserPath, claim, quiet } from "./claim.mjs";
 
 const [binary, pictures] = process.argv.slice(2);
-const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync"];
 const store = fs.mkdtempSync(path.join(os.tmpdir(), "papermaker-page-"));
 if (pictures) fs.mkdirSync(pictures, { recursive: true });
 
@@ -35,12 +33,6 @@ async function until(what, ask, ms = 20_000) {
     if (Date.now() > end) assert.fail(`after ${ms} ms, still not so: ${what}`);
     await new Promise(done => setTimeout(done, 50));
   }
-}
-
-async function claim(words, proof) {
-  const start = Date.now();
-  await proof();
-  console.log(`ok  ${((Date.now() - start) / 1000).toFixed(1).padStart(5)} s  ${words}`);
 }
 
 function post(address, verb, headers) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The dashboard in a real browser: `tests/page/run.sh PAPERMAKER [FOLDER]`; pictures of the page go to FOLDER.
+# The dashboard and reports in a real browser: `tests/page/run.sh PAPERMAKER [FOLDER]`; pictures of them go to FOLDER.
 # Needs node, npm and chromium (`.ci/run` installs them); CHROMIUM names another Chromium.
 set -euo pipefail
 
@@ -13,4 +13,5 @@ for need in node npm "${CHROMIUM:-chromium}"; do
     command -v "$need" >/dev/null 2>&1 || { echo "error: $need is not installed; on Debian: apt-get install nodejs npm chromium" >&2; exit 2; }
 done
 [ -d node_modules/playwright-core ] || npm ci --silent --no-audit --no-fund
-exec node page.mjs "$papermaker" ${pictures:+"$pictures"}
+node page.mjs "$papermaker" ${pictures:+"$pictures"}
+node report.mjs "$papermaker" ${pictures:+"$pictures"}

@@ -5,6 +5,7 @@ pub mod captures;
 pub mod ears;
 pub mod fake;
 pub mod independent;
+pub mod peer;
 pub mod playback;
 pub mod recording;
 pub mod talk;

@@ -77,6 +77,10 @@ pub const EXACT: &[&str] = &["market", "order", "portfolio", "exchange::matching
 pub const FLOATS_NEAR_MONEY: &[(&str, &str)] = &[
     ("src/journal/export/rows.rs", "the terms of a decision are a strategy's thoughts, written as they were"),
     ("src/journal/export/table.rs", "a cell can hold such a term"),
+    ("src/journal/export/parquet.rs", "a column can hold such a term"),
+    ("src/journal/npz.rs", "hftbacktest's rows are floats; this file is the bridge, and says how near is near enough"),
+    ("src/journal/export/hftbacktest.rs", "those rows being made"),
+    ("src/journal/import/npz.rs", "those rows being read"),
 ];
 
 /// Names that mean a noun is missing.

@@ -64,7 +64,10 @@ fn a_file_that_is_something_else_is_refused_by_line_and_leaves_no_session() {
         ("broken.txt", "hftbacktest-raw", vec!["broken.txt:4"]),
         ("none.txt", "hftbacktest-raw", vec!["none.txt", "cannot be read"]),
         ("prose.txt", "cryptofeed", vec!["prose.txt"]),
-        ("prose.txt", "tardis-csv", vec!["tardis-csv", "not read yet"]),
+        ("prose.txt", "tardis-csv", vec!["prose.txt:1", "its header \"Call me Ishmael.\" is not that of"]),
+        ("prose.txt", "binance-vision", vec!["prose.txt:1", "has not the columns of trades"]),
+        ("prose.txt", "lobster", vec!["prose.txt", "its name says neither day nor kind"]),
+        ("prose.txt", "hftbacktset", vec!["unknown format", "tardis-csv", "lobster"]),
     ] {
         import(here, file, format, "half", &[]).exits(2).complains_of(&parts);
         assert!(!here.join("store/half").exists(), "{file} left half a session");
@@ -185,7 +188,7 @@ fn files_that_belong_to_nobody_or_to_two_are_refused() {
         ),
         (vec!["--instrument", own, "--instrument", own, "--tick", "0.1"], vec!["--tick", "there are 2"]),
         (vec!["btc.txt", "--instrument", "BTCUSDT"], vec!["VENUE:SYMBOL"]),
-        (vec!["btc.txt", "--instrument", "kraken:BTC/USD"], vec!["of kraken are not read yet"]),
+        (vec!["btc.txt", "--instrument", "kraken:BTC/USD"], vec!["of kraken are not known"]),
         (vec!["btc.txt", "--instrument", spot, "--strategy", "none.toml"], vec!["none.toml", "no such file"]),
     ] {
         let line = ["sessions", "import", "--format", "hftbacktest", "--session", "half", "--set", "store.path=store"];

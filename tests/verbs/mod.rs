@@ -4,6 +4,8 @@
 //! that it sees what a newcomer sees.
 
 mod api;
+mod backtests;
+mod exports;
 mod imports;
 mod limits;
 mod observer;

@@ -22,7 +22,7 @@
 
 use super::super::Visible;
 use super::super::habit::PostOnly;
-use super::super::queue::Place;
+use super::super::queue::{Place, QueueModel};
 use super::filters::refusal;
 use super::own::Resting;
 use super::{Paper, Travelling};
@@ -149,7 +149,9 @@ impl Paper {
         let Entering { id, side, price, kind, .. } = order;
         if remaining > Lots::ZERO && kind.may_rest() {
             self.stand_among(side, price, remaining, displayed, market);
-            self.own.add(Resting { id, side, price, remaining, kind, place, since: self.depth_time });
+            let is_exact = self.queue == QueueModel::Fifo && market.trusted;
+            let turn = is_exact.then(|| self.line.join(side, price, market.book.qty_at(side, price))).flatten();
+            self.own.add(Resting { id, side, price, remaining, kind, place, turn, since: self.depth_time });
         } else if remaining > Lots::ZERO {
             self.said.say(now, id, ReportKind::Cancelled { remaining });
         }

@@ -10,7 +10,7 @@ use crate::market::{Book, Extent, Instrument, Level, PrintFlags, VenueId};
 use crate::order::{Fill, Order, OrderKind, OrderState};
 use crate::risk::gate::testing::approve;
 use crate::signal::Top;
-use crate::units::{Rate, Step, Ticks};
+use crate::units::{Rate, Side, Step, Ticks};
 
 /// A desk with one venue: keeps the book, sends, hears, and holds every report against the legal life of its order.
 #[derive(Clone)]

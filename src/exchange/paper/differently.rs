@@ -7,7 +7,7 @@ use crate::exchange::habit::{PostOnly, SelfTrade};
 use crate::exchange::latency::{Measured, Way};
 use crate::market::{Extent, PriceRule};
 use crate::order::OrderKind;
-use crate::units::{Money, Rate, Ticks};
+use crate::units::{Money, Rate, Side, Ticks};
 
 fn with(post_only: PostOnly, self_trade: SelfTrade) -> Desk {
     let mut settings = spec(0, 0, 0);

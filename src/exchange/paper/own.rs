@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::super::line::Turn;
 use super::super::queue::Place;
 use crate::order::{OrderId, OrderKind};
 use crate::units::{Lots, Side, Ticks, VenueTime};
@@ -16,8 +17,23 @@ pub(super) struct Resting {
     /// A replacement is of the same kind.
     pub(super) kind: OrderKind,
     pub(super) place: Place,
+    /// Its exact place, where it is known. [`Place`] goes along, for when it no longer is.
+    pub(super) turn: Option<Turn>,
     /// The venue's stamp on the newest depth when it joined; a print stamped before that never met it.
     pub(super) since: Option<VenueTime>,
+}
+
+impl Resting {
+    /// Lots of others ahead of it.
+    pub(super) fn ahead(&self) -> Lots {
+        self.turn.map_or_else(|| self.place.ahead(), |turn| turn.ahead())
+    }
+
+    /// A print at its price, as for [`Place::traded`].
+    pub(super) fn printed(&mut self, printed: Lots, passing: Lots) -> Lots {
+        let guessed = self.place.traded(printed, passing);
+        self.turn.as_mut().map_or(guessed, |turn| turn.printed(printed).min(passing))
+    }
 }
 
 /// All of them, each side best price first and at a price first come first: the order in which they trade.

@@ -2,9 +2,10 @@
 
 use super::super::Visible;
 use super::super::fee::Meter;
+use super::super::line::Turn;
 use super::own::Resting;
-use super::{Paper, Said};
-use crate::market::{Book, Extent, Instrument, Level};
+use super::{Near, Paper, Said};
+use crate::market::{Book, Extent, Instrument, Level, OrderNews};
 use crate::order::{Fill, FillWhy, Liquidity, ReportKind};
 use crate::units::{LocalTime, Lots, Side, Ticks, VenueTime};
 
@@ -31,9 +32,9 @@ impl Paper {
             if is_before(order.since) || (at_our_price && is_in_depth) {
                 continue;
             }
-            let ahead = order.place.ahead();
+            let ahead = order.ahead();
             let (why, reaching) = if at_our_price {
-                (FillWhy::QueueFront, order.place.traded(qty, passing))
+                (FillWhy::QueueFront, order.printed(qty, passing))
             } else {
                 (FillWhy::TradedThrough, passing)
             };
@@ -46,21 +47,45 @@ impl Paper {
         self.own.drop_filled(side);
     }
 
-    /// Whether any of these levels is one of ours, faces one of ours, or is one we ate from. Two comparisons and a
-    /// scan, because this is asked of every level of every message.
-    pub(super) fn concerns(&self, side: Side, levels: &[Level]) -> bool {
-        if self.own.is_empty() && self.eaten.is_empty() {
-            return false;
+    /// What became of an order of others. If it traded and stood behind us, we would have traded first.
+    pub(super) fn told(&mut self, news: &OrderNews, rules: &Instrument, happened: LocalTime) {
+        let Self { line, own, fees, said, is_apart, .. } = self;
+        let moved = line.hear(news);
+        let mut passing = moved.traded;
+        for order in own.side_mut(moved.side) {
+            let Some(turn) = &mut order.turn else { continue };
+            let ahead = turn.ahead();
+            let reaching = turn.moved(&moved).min(passing);
+            let got = reaching.min(order.remaining);
+            if got > Lots::ZERO && !*is_apart {
+                passing -= got;
+                make(order, got, FillWhy::QueueFront, ahead, rules, fees, said, happened);
+            }
         }
+        own.drop_filled(moved.side);
+    }
+
+    /// Nobody knows any more who stands where.
+    pub(super) fn forget_line(&mut self) {
+        self.line.forget();
+        for side in Side::BOTH {
+            self.own.side_mut(side).iter_mut().for_each(|order| order.turn = None);
+        }
+    }
+
+    /// Of these levels, as many as could be one of ours, face one of ours, or be one we ate from, in their order. One
+    /// comparison a level, because this is asked of every level of every message, and nearly all are none of those.
+    fn near_us(&self, side: Side, levels: &[Level], near: &mut Vec<Level>) {
+        near.clear();
         let ours = self.own.side(side).last().map(|order| order.price);
         let faced = self.own.side(side.opposite()).first().map(|order| order.price);
         let prices = [ours, faced, self.eaten.worst(side)];
         let Some(farthest) = prices.into_iter().flatten().min_by_key(|price| price.0 * side.sign()) else {
-            return false;
+            return;
         };
         match side {
-            Side::Bid => levels.iter().any(|level| level.price >= farthest),
-            Side::Ask => levels.iter().any(|level| level.price <= farthest),
+            Side::Bid => near.extend(levels.iter().filter(|level| level.price >= farthest)),
+            Side::Ask => near.extend(levels.iter().filter(|level| level.price <= farthest)),
         }
     }
 
@@ -73,18 +98,40 @@ impl Paper {
         market: &Visible<'_>,
         happened: LocalTime,
     ) {
+        if self.own.is_empty() && self.eaten.is_empty() {
+            return;
+        }
+        let Near([mut near_bids, mut near_asks]) = std::mem::take(&mut self.near);
+        self.near_us(Side::Bid, bids, &mut near_bids);
+        self.near_us(Side::Ask, asks, &mut near_asks);
+        if !near_bids.is_empty() || !near_asks.is_empty() {
+            self.moved_in_line(seq, [(&near_bids[..], bids), (&near_asks[..], asks)], market);
+            self.crossed(seq, [&near_bids[..], &near_asks[..]], market, happened);
+        }
+        self.near = Near([near_bids, near_asks]);
+    }
+
+    /// Queues at our prices. Each side comes with its levels near us and with all it has.
+    fn moved_in_line(&mut self, seq: u64, sides: [(&[Level], &[Level]); 2], market: &Visible<'_>) {
         let model = self.queue;
-        for (side, levels) in [(Side::Bid, bids), (Side::Ask, asks)] {
+        for (side, (near, all)) in Side::BOTH.into_iter().zip(sides) {
             for order in self.own.side_mut(side) {
-                match final_qty(levels, order.price) {
+                match final_qty(near, order.price) {
                     // Who waits there still waits; we just cannot see them any more.
-                    Some(Lots::ZERO) if left_the_window(market.book, side, levels, order.price) => {}
-                    Some(now) => order.place.depth(model, now, seq),
+                    Some(Lots::ZERO) if left_the_window(market.book, side, all, order.price) => {}
+                    Some(now) => {
+                        order.place.depth(model, now, seq);
+                        order.turn.iter_mut().for_each(Turn::settled);
+                    }
                     None => {}
                 }
             }
-            self.eaten.changed(side, levels, seq);
+            self.eaten.changed(side, near, seq);
         }
+    }
+
+    /// The other side at or through our prices.
+    fn crossed(&mut self, seq: u64, [bids, asks]: [&[Level]; 2], market: &Visible<'_>, happened: LocalTime) {
         // If a newer best price is known, a better level in this older message is gone already.
         let newer = market.top.filter(|_| self.bbo_seq > seq);
         for (side, levels) in [(Side::Bid, asks), (Side::Ask, bids)] {
@@ -159,7 +206,7 @@ impl Paper {
                 let got = eaten.left_of(side.opposite(), *level).min(order.remaining);
                 if got > Lots::ZERO {
                     eaten.eat(side.opposite(), level.price, got, as_of);
-                    let ahead = order.place.ahead();
+                    let ahead = order.ahead();
                     make(order, got, FillWhy::Crossed, ahead, rules, fees, said, happened);
                 }
             }

@@ -17,7 +17,7 @@ impl Paper {
         let other = order.side.opposite();
         let best = self.own.side(other).first()?;
         let is_met = order.reaches(best.price) && until.is_none_or(|until| !other.is_better(until, best.price));
-        is_met.then(|| (best.price, best.place.ahead()))
+        is_met.then(|| (best.price, best.ahead()))
     }
 
     /// An arriving order with `remaining` lots left meets the best of ours on the other side. Says what is left of it;

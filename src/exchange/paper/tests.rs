@@ -4,7 +4,7 @@ use super::desk::{Desk, levels, ms, spec};
 use super::*;
 use crate::market::{Extent, Instrument, PriceRule, PrintFlags};
 use crate::order::{FillWhy, Liquidity, OrderKind, RejectReason};
-use crate::units::{Money, Rate, Step, Ticks};
+use crate::units::{Money, Rate, Side, Step, Ticks};
 
 #[test]
 fn an_order_waits_for_the_queue_it_joined() {
@@ -93,7 +93,9 @@ fn a_print_through_us_fills_at_our_price_and_no_more_than_it_carried() {
 fn flagged_prints_never_fill_nor_move_a_queue() {
     let mut desk = Desk::at_once();
     desk.bid(1, 1, 5, 100);
-    for flag in [PrintFlags::BLOCK, PrintFlags::RPI, PrintFlags::INSURANCE, PrintFlags::AUCTION] {
+    let of_the_venue = [PrintFlags::BLOCK, PrintFlags::RPI, PrintFlags::INSURANCE, PrintFlags::AUCTION];
+    let of_a_file = [PrintFlags::BAR, PrintFlags::UNSIDED, PrintFlags::HIDDEN];
+    for flag in of_the_venue.into_iter().chain(of_a_file) {
         desk.flagged(2, Side::Ask, 100, 50, flag);
         desk.flagged(2, Side::Ask, 90, 50, flag);
     }

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use super::table::Cell;
+use super::table::{Cell, Whose};
 use super::{ExportError, Exporter};
 use crate::engine::{Input, Stamped};
-use crate::market::{Book, FeedEventKind, Instrument, Level, MarketEventKind, VenueId};
+use crate::market::{Book, FeedEventKind, Instrument, InstrumentId, Level, MarketEventKind, VenueId};
 use crate::units::Side;
 
 /// One instrument's book, and its best bid and offer from whichever channel is ahead.
@@ -115,10 +115,10 @@ impl Desk {
     }
 }
 
-impl<W: Write> Exporter<W> {
+impl<W: Write + Send> Exporter<W> {
     pub(super) fn bbo(&mut self, input: &Stamped) -> Result<(), ExportError> {
         self.books.hear(&input.input);
-        for (desk, rules) in self.books.0.iter_mut().zip(&self.cast.instruments) {
+        for ((id, desk), rules) in (0..).map(InstrumentId).zip(self.books.0.iter_mut()).zip(&self.cast.instruments) {
             let (bid, ask) = desk.best;
             if desk.written == (bid, ask) {
                 continue;
@@ -137,7 +137,7 @@ impl<W: Write> Exporter<W> {
                 price(ask),
                 qty(ask),
             ];
-            self.table.row(row)?;
+            self.table.row(Whose::Instrument(id), input.at, row)?;
         }
         Ok(())
     }
@@ -145,20 +145,21 @@ impl<W: Write> Exporter<W> {
     /// Every book's levels, best first; notes on books that were not in step.
     pub(super) fn book(&mut self) -> Result<Vec<String>, ExportError> {
         let mut notes = Vec::new();
-        for (desk, rules) in self.books.0.iter().zip(&self.cast.instruments) {
+        for ((id, desk), rules) in (0..).map(InstrumentId).zip(&self.books.0).zip(&self.cast.instruments) {
             if let Some(why) = &desk.lost {
                 notes.push(format!("the book of {} was not in step at that moment: {why}", rules.label()));
             }
             for (side, word) in [(Side::Bid, "bid"), (Side::Ask, "ask")] {
                 for (i, level) in desk.book.levels(side).take(self.wish.depth).enumerate() {
-                    self.table.row([
+                    let row = [
                         Cell::text(rules.venue.name()),
                         Cell::text(&rules.symbol),
                         Cell::text(word),
                         (i as u64 + 1).into(),
                         Cell::Decimal(rules.price_text(level.price)),
                         Cell::Decimal(rules.qty_text(level.qty)),
-                    ])?;
+                    ];
+                    self.table.row(Whose::Instrument(id), self.at, row)?;
                 }
             }
         }

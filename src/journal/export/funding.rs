@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::table::Cell;
+use super::table::{Cell, Whose};
 use super::{ExportError, Exporter};
 use crate::engine::{FundingPayment, Input, Output, Stamped};
 use crate::market::{Instrument, InstrumentId, Mark, MarketEvent, MarketEventKind};
@@ -19,7 +19,7 @@ struct Row {
     unknown: Cell,
 }
 
-impl<W: Write> Exporter<W> {
+impl<W: Write + Send> Exporter<W> {
     pub(super) fn funding(&mut self, input: &Stamped, outputs: &[Output]) -> Result<(), ExportError> {
         if let Input::Market(MarketEvent { instrument, kind: MarketEventKind::Mark(mark), .. }) = &input.input {
             self.funding_row(input, *instrument, told(mark))?;
@@ -71,7 +71,7 @@ impl<W: Write> Exporter<W> {
             settle,
             row.unknown,
         ];
-        Ok(self.table.row(cells)?)
+        Ok(self.table.row(Whose::Instrument(id), input.at, cells)?)
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use rust_decimal::Decimal;
 
-use super::table::Cell;
+use super::table::{Cell, Whose};
 use super::{ExportError, Exporter};
 use crate::engine::{Command, Input, Output, Stamped};
 use crate::market::{Extent, FeedEventKind, Instrument, InstrumentId, MarketEvent, MarketEventKind};
@@ -48,7 +48,7 @@ impl RiskBook {
     }
 }
 
-impl<W: Write> Exporter<W> {
+impl<W: Write + Send> Exporter<W> {
     pub(super) fn trades(&mut self, input: &Stamped) -> Result<(), ExportError> {
         let Input::Market(MarketEvent { instrument, venue_time, kind }) = &input.input else { return Ok(()) };
         let MarketEventKind::Trade { id, taker, price, qty, flags: _ } = kind else { return Ok(()) };
@@ -64,25 +64,27 @@ impl<W: Write> Exporter<W> {
             Cell::Decimal(rules.qty_text(*qty)),
             Cell::text(taker.word()),
         ];
-        Ok(self.table.row(row)?)
+        Ok(self.table.row(Whose::Instrument(*instrument), input.at, row)?)
     }
 
     pub(super) fn feed(&mut self, input: &Stamped) -> Result<(), ExportError> {
-        let (venue, symbol, event, detail) = match &input.input {
+        let (whose, venue, symbol, event, detail) = match &input.input {
             Input::Feed(event) => {
+                let whose = event.instrument.map_or(Whose::Venue(event.venue), Whose::Instrument);
                 let symbol = event.instrument.map_or(Cell::Nothing, |id| Cell::text(&self.rules(id).symbol));
                 let detail = feed_detail(&event.kind, event.generation);
-                (event.venue, symbol, event.kind.word(), detail)
+                (whose, event.venue, symbol, event.kind.word(), detail)
             }
             Input::Market(event) => {
                 let Some((word, detail)) = market_news(&event.kind) else { return Ok(()) };
                 let rules = self.rules(event.instrument);
-                (rules.venue, Cell::text(&rules.symbol), word, detail)
+                (Whose::Instrument(event.instrument), rules.venue, Cell::text(&rules.symbol), word, detail)
             }
             Input::Tick | Input::Command { .. } => return Ok(()),
         };
         let (venue, event, detail) = (Cell::text(venue.name()), Cell::text(event), Cell::text(detail));
-        Ok(self.table.row([input.seq.into(), input.at.0.into(), venue, symbol, event, detail])?)
+        let row = [input.seq.into(), input.at.0.into(), venue, symbol, event, detail];
+        Ok(self.table.row(whose, input.at, row)?)
     }
 
     pub(super) fn orders(&mut self, input: &Stamped, outputs: &[Output]) -> Result<(), ExportError> {
@@ -181,7 +183,7 @@ impl<W: Write> Exporter<W> {
             Cell::text(event),
             Cell::Text(reason),
         ];
-        Ok(self.table.row(row)?)
+        Ok(self.table.row(Whose::Instrument(instrument), input.at, row)?)
     }
 
     pub(super) fn fills(&mut self, input: &Stamped, outputs: &[Output]) -> Result<(), ExportError> {
@@ -204,7 +206,7 @@ impl<W: Write> Exporter<W> {
                 Cell::text(fill.why.word()),
                 Cell::Decimal(rules.qty_text(fill.queue_ahead)),
             ];
-            self.table.row(row)?;
+            self.table.row(Whose::Instrument(*instrument), input.at, row)?;
         }
         Ok(())
     }
@@ -251,7 +253,7 @@ impl<W: Write> Exporter<W> {
                 why.action.map_or(Cell::Nothing, |[first, second]| Cell::Text(format!("{first};{second}"))),
                 why.logp.map_or(Cell::Nothing, Cell::number),
             ];
-            self.table.row(row)?;
+            self.table.row(Whose::Instrument(decision.instrument), input.at, row)?;
         }
         Ok(())
     }
@@ -283,7 +285,7 @@ impl<W: Write> Exporter<W> {
                 Cell::decimal(mark.inventory),
                 Cell::text(rules.settle()),
             ];
-            self.table.row(row)?;
+            self.table.row(Whose::Instrument(mark.instrument), input.at, row)?;
         }
         Ok(())
     }
@@ -340,7 +342,7 @@ impl<W: Write> Exporter<W> {
     fn risk_row(&mut self, input: &Stamped, event: &str, words: [Cell; 4], by: &str) -> Result<(), ExportError> {
         let [limit, old, new, value] = words;
         let row = [input.seq.into(), input.at.0.into(), Cell::text(event), limit, old, new, value, Cell::text(by)];
-        Ok(self.table.row(row)?)
+        Ok(self.table.row(Whose::Nobody, input.at, row)?)
     }
 }
 

@@ -1,7 +1,12 @@
-//! Rows to csv or jsonl.
+//! Rows to csv, jsonl or parquet.
 
 use std::io::Write;
 use std::str::FromStr;
+
+use super::columns::Holds;
+use super::parquet::{Folder, Folders, OneFile, Places};
+use crate::market::{Instrument, InstrumentId, VenueId};
+use crate::units::LocalTime;
 
 /// How a table is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +15,8 @@ pub enum Format {
     Csv,
     /// One JSON object a line; an unknown value is `null`.
     Jsonl,
+    /// Typed columns; an unknown value is null.
+    Parquet,
 }
 
 impl FromStr for Format {
@@ -18,8 +25,8 @@ impl FromStr for Format {
         match s {
             "csv" => Ok(Format::Csv),
             "jsonl" => Ok(Format::Jsonl),
-            "parquet" => Err("parquet is not written yet; csv and jsonl are".to_owned()),
-            _ => Err(format!("unknown format {s:?}; known are csv and jsonl")),
+            "parquet" => Ok(Format::Parquet),
+            _ => Err(format!("unknown format {s:?}; known are csv, jsonl and parquet")),
         }
     }
 }
@@ -60,36 +67,66 @@ impl<T: Into<i128>> From<T> for Cell {
     }
 }
 
+/// Whom a row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// One instrument of the session's.
+    Instrument(InstrumentId),
+    /// All of a venue's.
+    Venue(VenueId),
+    /// The account.
+    Nobody,
+}
+
 /// A table being written.
-pub struct Table<W: Write> {
-    columns: &'static [&'static str],
+pub struct Table<W: Write + Send> {
+    columns: &'static [(&'static str, Holds)],
     sink: Sink<W>,
+    places: Places,
     rows: u64,
 }
 
-enum Sink<W: Write> {
+enum Sink<W: Write + Send> {
     Csv(Box<csv::Writer<W>>),
     Jsonl(std::io::BufWriter<W>),
+    /// Where the file goes, until its first row.
+    Begins(W),
+    Parquet(Box<OneFile<W>>),
+    Folder(Box<Folders>),
+    Over,
 }
 
-impl<W: Write> Table<W> {
+impl<W: Write + Send> Table<W> {
     /// Writes the header, if the format has one.
-    pub fn new(out: W, format: Format, columns: &'static [&'static str]) -> std::io::Result<Self> {
+    pub fn new(out: W, format: Format, columns: &'static [(&'static str, Holds)]) -> std::io::Result<Self> {
         let sink = match format {
             Format::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
-                writer.write_record(columns)?;
+                writer.write_record(columns.iter().map(|(name, _)| name))?;
                 Sink::Csv(Box::new(writer))
             }
             Format::Jsonl => Sink::Jsonl(std::io::BufWriter::new(out)),
+            Format::Parquet => Sink::Begins(out),
         };
-        Ok(Self { columns, sink, rows: 0 })
+        Ok(Self { columns, sink, places: Places::default(), rows: 0 })
+    }
+
+    /// A table of parquet files, split by venue, symbol and day.
+    pub fn split(folder: Folder, columns: &'static [(&'static str, Holds)], instruments: &[Instrument]) -> Self {
+        let sink = Sink::Folder(Box::new(Folders::new(folder, columns, instruments)));
+        Self { columns, sink, places: Places::default(), rows: 0 }
+    }
+
+    /// Makes room for numbers by these rules. To be called before the first row.
+    pub fn cover(&mut self, rules: &Instrument) {
+        self.places.cover(rules);
     }
 
     /// Writes one row. Panics if it has not a cell for every column.
-    pub fn row<const N: usize>(&mut self, cells: [Cell; N]) -> std::io::Result<()> {
+    pub fn row<const N: usize>(&mut self, whose: Whose, at: LocalTime, cells: [Cell; N]) -> std::io::Result<()> {
         assert_eq!(N, self.columns.len(), "a row has a cell for every column of {:?}", self.columns);
         self.rows += 1;
+        self.begin()?;
         match &mut self.sink {
             Sink::Csv(writer) => {
                 for cell in &cells {
@@ -102,7 +139,7 @@ impl<W: Write> Table<W> {
                 writer.write_record(None::<&[u8]>)?;
             }
             Sink::Jsonl(out) => {
-                for (i, (column, cell)) in self.columns.iter().zip(&cells).enumerate() {
+                for (i, ((column, _), cell)) in self.columns.iter().zip(&cells).enumerate() {
                     write!(out, "{}\"{column}\":", if i == 0 { "{" } else { "," })?;
                     match cell {
                         Cell::Whole(v) => write!(out, "{v}")?,
@@ -113,15 +150,33 @@ impl<W: Write> Table<W> {
                 }
                 out.write_all(b"}\n")?;
             }
+            Sink::Parquet(file) => file.row(cells.iter())?,
+            Sink::Folder(folders) => folders.row(whose, at, &cells, self.places)?,
+            Sink::Begins(_) | Sink::Over => {}
+        }
+        Ok(())
+    }
+
+    /// A parquet file begins with its first row, when it is known how fine its numbers are.
+    fn begin(&mut self) -> std::io::Result<()> {
+        if !matches!(self.sink, Sink::Begins(_)) {
+            return Ok(());
+        }
+        if let Sink::Begins(out) = std::mem::replace(&mut self.sink, Sink::Over) {
+            self.sink = Sink::Parquet(Box::new(OneFile::new(out, self.columns, self.places)?));
         }
         Ok(())
     }
 
     /// Flushes; how many rows were written.
     pub fn finish(mut self) -> std::io::Result<u64> {
-        match &mut self.sink {
-            Sink::Csv(writer) => writer.flush()?,
-            Sink::Jsonl(out) => out.flush()?,
+        self.begin()?;
+        match self.sink {
+            Sink::Csv(mut writer) => writer.flush()?,
+            Sink::Jsonl(mut out) => out.flush()?,
+            Sink::Parquet(file) => drop(file.finish()?),
+            Sink::Folder(folders) => drop(folders.finish()?),
+            Sink::Begins(_) | Sink::Over => {}
         }
         Ok(self.rows)
     }

@@ -6,8 +6,16 @@
 //!   (sent), `ts: body` (received), `configuration: …`. REST replies are often in a file of their own (`.http.`): give
 //!   both.
 //!
+//! At Binance all sockets of a recorder are one conversation (its streams are told apart by their addresses); at other
+//! venues one socket is chosen (`choice`). Captures of two protocols of the past are read as rows (`older`).
+//!
 //! So the order of lines is the order of things only within one connection. All files are read into memory, each
 //! connection's stamps are made to run forward, and everything is laid out by time; these captures are small.
+
+mod choice;
+mod older;
+
+pub(super) use choice::is_binance;
 
 use std::collections::BTreeMap;
 
@@ -16,11 +24,35 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::Deserialize;
 
 use super::lines::Lines;
+use super::rows::Rows;
 use super::{ImportError, Record, Recorded, Records, Wish};
 use crate::market::VenueId;
 use crate::units::LocalTime;
 
-pub(super) fn records(wish: &Wish) -> Result<Records, ImportError> {
+pub(super) fn records(wish: &Wish) -> Result<Box<dyn Records>, ImportError> {
+    let mut records = capture(wish)?.conclude(wish)?;
+    records.sort_by_key(|record| record.at);
+    Ok(Box::new(records.into_iter()))
+}
+
+/// Whether it was recorded when the venue still spoke a protocol that is read as rows.
+pub(super) fn is_of_older_protocol(wish: &Wish) -> Result<bool, ImportError> {
+    if !matches!(wish.venue, VenueId::Kraken | VenueId::Coinbase) {
+        return Ok(false);
+    }
+    let is_older = |(_, record): &(String, Record)| match &record.what {
+        Recorded::Connected(address) => older::is_spoken(wish.venue, address),
+        Recorded::Frame(_) | Recorded::Snapshot(..) | Recorded::Rules(_) => false,
+    };
+    Ok(capture(wish)?.records.iter().any(is_older))
+}
+
+/// Such a recording.
+pub(super) fn older_rows(wish: &Wish) -> Result<Rows, ImportError> {
+    older::rows(wish, capture(wish)?.records)
+}
+
+fn capture(wish: &Wish) -> Result<Capture, ImportError> {
     let mut capture = Capture::default();
     for (index, path) in wish.files.iter().enumerate() {
         let lines = Lines::open(path).map_err(|source| ImportError::Unreadable { file: path.clone(), source })?;
@@ -32,21 +64,23 @@ pub(super) fn records(wish: &Wish) -> Result<Records, ImportError> {
             let place = (index, number);
             let text = String::from_utf8(bytes).map_err(|_| wish.refused(place, "is not UTF-8 text"))?;
             if *is_jsonl.get_or_insert_with(|| text.starts_with('{')) {
-                if let Some(line) = jsonl(&text, name_of(wish.venue)).map_err(|why| wish.refused(place, why))? {
-                    capture.take(line, place);
+                if let Some(line) = jsonl(&text, names_of(wish.venue)).map_err(|why| wish.refused(place, why))? {
+                    capture.take(wish.venue, line, place);
                 }
                 continue;
             }
             match plain(&text, index) {
                 Plain::Line(line) => {
-                    capture.take_reply(&mut reply);
+                    capture.take_reply(wish.venue, &mut reply);
                     let line = line.map_err(|why| wish.refused(place, why))?;
                     match line.kind {
                         LineKind::Reply { .. } => reply = Some(Line { place, ..line }),
-                        LineKind::Connected { .. } | LineKind::Received { .. } => capture.take(line, place),
+                        LineKind::Connected { .. } | LineKind::Received { .. } => {
+                            capture.take(wish.venue, line, place);
+                        }
                     }
                 }
-                Plain::Nothing => capture.take_reply(&mut reply),
+                Plain::Nothing => capture.take_reply(wish.venue, &mut reply),
                 Plain::Continuation => match &mut reply {
                     Some(Line { kind: LineKind::Reply { body, .. }, .. }) => {
                         body.push('\n');
@@ -57,10 +91,16 @@ pub(super) fn records(wish: &Wish) -> Result<Records, ImportError> {
                 },
             }
         }
-        capture.take_reply(&mut reply);
+        capture.take_reply(wish.venue, &mut reply);
     }
-    capture.records.sort_by_key(|record| record.at);
-    Ok(Box::new(capture.records.into_iter().map(Ok)))
+    Ok(capture)
+}
+
+impl Records for std::vec::IntoIter<Record> {
+    fn read(&mut self, into: &mut Record) -> Option<Result<(), ImportError>> {
+        *into = self.next()?;
+        Some(Ok(()))
+    }
 }
 
 /// One line's meaning.
@@ -77,34 +117,45 @@ enum LineKind {
     Received { body: String },
 }
 
+/// What was recorded, each with its connection.
 #[derive(Default)]
 struct Capture {
-    records: Vec<Record>,
+    records: Vec<(String, Record)>,
     clocks: BTreeMap<String, i64>,
 }
 
 impl Capture {
-    fn take(&mut self, line: Line, place: (usize, u64)) {
-        let clock = self.clocks.entry(line.connection).or_insert(line.at);
+    fn take(&mut self, venue: VenueId, line: Line, place: (usize, u64)) {
+        let clock = self.clocks.entry(line.connection.clone()).or_insert(line.at);
         *clock = line.at.max(*clock);
         let what = match line.kind {
             LineKind::Connected { address } => Recorded::Connected(address),
-            LineKind::Received { body } => Recorded::Frame(body.into_bytes()),
-            LineKind::Reply { url, body } => match symbol_of(&url) {
+            LineKind::Received { body } => Recorded::Frame(choice::in_todays_words(venue, body).into_bytes()),
+            LineKind::Reply { url, body } if choice::is_binance(venue) => match symbol_of(&url) {
                 Some(symbol) => Recorded::Snapshot(Some(symbol), body.into_bytes()),
                 None if url.contains("/exchangeInfo") => Recorded::Rules(body.into_bytes()),
                 // Other REST calls are no news of a market.
                 None => return,
             },
+            LineKind::Reply { url, body } if choice::holds_rules(venue, &url) => Recorded::Rules(body.into_bytes()),
+            LineKind::Reply { .. } => return,
         };
-        self.records.push(Record { at: LocalTime(*clock), place, what });
+        self.records.push((line.connection, Record { at: LocalTime(*clock), place, what }));
+    }
+
+    /// The records that are ours to play.
+    fn conclude(self, wish: &Wish) -> Result<Vec<Record>, ImportError> {
+        if choice::is_binance(wish.venue) {
+            return Ok(self.records.into_iter().map(|(_, record)| record).collect());
+        }
+        choice::of_one_connection(wish, self.records)
     }
 
     /// A reply is whole when the next line begins.
-    fn take_reply(&mut self, reply: &mut Option<Line>) {
+    fn take_reply(&mut self, venue: VenueId, reply: &mut Option<Line>) {
         if let Some(line) = reply.take() {
             let place = line.place;
-            self.take(line, place);
+            self.take(venue, line, place);
         }
     }
 }
@@ -128,24 +179,34 @@ struct JsonLine {
     data: Option<String>,
 }
 
-/// What cryptofeed calls it.
-fn name_of(venue: VenueId) -> &'static str {
+/// What cryptofeed calls it, or called it once.
+fn names_of(venue: VenueId) -> &'static [&'static str] {
     match venue {
-        VenueId::BinanceUsdm => "BINANCE_FUTURES",
-        VenueId::BinanceCoinm => "BINANCE_DELIVERY",
-        _ => "BINANCE",
+        VenueId::BinanceSpot => &["BINANCE"],
+        VenueId::BinanceUsdm => &["BINANCE_FUTURES"],
+        VenueId::BinanceCoinm => &["BINANCE_DELIVERY"],
+        VenueId::BybitSpot | VenueId::BybitLinear => &["BYBIT"],
+        VenueId::Okx => &["OKX", "OKEX"],
+        VenueId::Coinbase => &["COINBASE"],
+        VenueId::Kraken => &["KRAKEN"],
+        VenueId::Hyperliquid => &["HYPERLIQUID"],
+        VenueId::Deribit => &["DERIBIT"],
+        VenueId::Imported => &[],
     }
 }
 
-fn jsonl(text: &str, exchange: &str) -> Result<Option<Line>, String> {
+fn jsonl(text: &str, exchanges: &[&str]) -> Result<Option<Line>, String> {
     let line: JsonLine =
         serde_json::from_str(text).map_err(|error| format!("is no line of a cryptofeed capture: {error}"))?;
     let missing = |field: &str| format!("a line of kind {:?} has no {field:?}", line.t);
     let kind = match line.t.as_str() {
         "header" => {
             return match line.exchange.as_deref() {
-                Some(found) if found == exchange => Ok(None),
-                Some(other) => Err(format!("is a recording of {other}, which cryptofeed does not call {exchange}")),
+                Some(found) if exchanges.contains(&found) => Ok(None),
+                Some(other) => {
+                    let ours = exchanges.join(" or ");
+                    Err(format!("is a recording of {other}, which cryptofeed does not call {ours}"))
+                }
                 None => Err(missing("exchange")),
             };
         }

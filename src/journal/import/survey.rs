@@ -6,10 +6,10 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::{Value, json};
 
-use super::{ImportError, Record, Recorded, Records, Wish};
+use super::glance::{Event, Glance};
+use super::{ImportError, Record, Recorded, Records, Wish, presumed};
 use crate::market::{Instrument, VenueId};
-use crate::units::Step;
-use crate::wire::binance_futures::{Market, presumed};
+use crate::units::{LocalTime, Step};
 use crate::wire::venues;
 
 /// Where the steps of price and quantity come from.
@@ -41,31 +41,36 @@ impl StepsFrom {
 pub struct Survey {
     pub instrument: Instrument,
     pub steps_from: StepsFrom,
-    pub has_raw_trades: bool,
+    /// Whether it has single trades and also what sums them up.
+    pub says_trades_twice: bool,
 }
 
 /// Reads all records, refuses the first that does not belong.
-pub fn survey(wish: &Wish, records: Records) -> Result<Survey, ImportError> {
-    let mut finding = Finding::default();
-    for record in records {
-        let record = record?;
-        finding.look(wish, &record).map_err(|why| wish.refused(record.place, why))?;
+pub fn survey(wish: &Wish, mut records: Box<dyn Records>) -> Result<Survey, ImportError> {
+    let (mut finding, mut glance, mut record) = (Finding::default(), Glance::of(wish.venue), Record::default());
+    let mut pace = Pace::default();
+    while let Some(read) = records.read(&mut record) {
+        read?;
+        pace.take(record.at).map_err(|why| wish.refused(record.place, why))?;
+        finding.look(wish, &record, &mut glance).map_err(|why| wish.refused(record.place, why))?;
     }
     finding.conclude(wish).map_err(|why| wish.refused((0, 0), why))
 }
 
 /// Whether a frame is of the stream that sums up trades.
 pub fn is_aggregate(frame: &[u8]) -> bool {
-    let needle = b"\"e\":\"aggTrade\"";
-    frame.windows(needle.len()).take(120).any(|window| window == needle)
+    let (before, after) = (b"\"e\":\"agg".as_slice(), b"Trade\"".as_slice());
+    // The rarest letter first: every frame passes here.
+    let head = &frame[..frame.len().min(140)];
+    (0..head.len()).any(|n| head[n] == b'T' && head[n..].starts_with(after) && head[..n].ends_with(before))
 }
 
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Finding {
     /// How many frames each symbol has.
     symbols: BTreeMap<String, u64>,
-    frames: u64,
     has_raw_trades: bool,
+    has_aggregates: bool,
     prices: Grid,
     traded: Grid,
     resting: Sizes,
@@ -73,10 +78,13 @@ struct Finding {
 }
 
 impl Finding {
-    fn look(&mut self, wish: &Wish, record: &Record) -> Result<(), String> {
+    fn look(&mut self, wish: &Wish, record: &Record, glance: &mut Glance) -> Result<(), String> {
         match &record.what {
             Recorded::Connected(_) => Ok(()),
-            Recorded::Frame(frame) => self.frame(wish, &parsed(frame)?),
+            Recorded::Frame(frame) => match glance.read(frame) {
+                Some(()) => self.glanced(wish, frame, glance),
+                None => self.frame(wish, &parsed(frame)?),
+            },
             Recorded::Snapshot(symbol, body) => {
                 let body = parsed(body)?;
                 if !body["lastUpdateId"].is_u64() {
@@ -108,7 +116,6 @@ impl Finding {
             return Err("is a frame of Binance's spot market, not of its futures".to_owned());
         }
         *self.symbols.entry(symbol.to_owned()).or_default() += 1;
-        self.frames += 1;
         if symbol != wish.symbol {
             return Ok(());
         }
@@ -119,6 +126,7 @@ impl Finding {
             }
             Some(kind @ ("trade" | "aggTrade")) => {
                 self.has_raw_trades |= kind == "trade";
+                self.has_aggregates |= kind == "aggTrade";
                 self.prices.take(&data["p"])?;
                 self.traded.take(&data["q"])
             }
@@ -130,6 +138,31 @@ impl Finding {
             }
             Some(_) => Ok(()),
         }
+    }
+
+    /// As [`Finding::frame`], of what was read in a hurry. Anything but plain news is read again by the parser.
+    fn glanced(&mut self, wish: &Wish, frame: &[u8], glance: &Glance) -> Result<(), String> {
+        let is_depth = glance.event == Event::Depth;
+        if glance.is_of_futures != (wish.venue != VenueId::BinanceSpot) && (is_depth || glance.is_of_futures) {
+            return self.frame(wish, &parsed(frame)?);
+        }
+        let symbol = &frame[glance.symbol.clone()];
+        let is_ours = symbol == wish.symbol.as_bytes();
+        match self.symbols.get_mut(&wish.symbol).filter(|_| is_ours) {
+            Some(count) => *count += 1,
+            None => *self.symbols.entry(String::from_utf8_lossy(symbol).into_owned()).or_default() += 1,
+        }
+        if !is_ours {
+            return Ok(());
+        }
+        self.has_raw_trades |= glance.event == Event::Trade;
+        self.has_aggregates |= glance.event == Event::AggTrade;
+        glance.prices.iter().for_each(|units| self.prices.add_small(*units));
+        match glance.event {
+            Event::Trade | Event::AggTrade => glance.sizes.iter().for_each(|units| self.traded.add_small(*units)),
+            Event::Depth | Event::Touch => glance.sizes.iter().for_each(|units| self.resting.add_small(*units)),
+        }
+        Ok(())
     }
 
     fn levels(&mut self, levels: &Value) -> Result<(), String> {
@@ -162,27 +195,32 @@ impl Finding {
                 false => format!("holds no frame of {}; it holds {}", wish.symbol, found.join(", ")),
             });
         }
-        let has_raw_trades = self.has_raw_trades;
-        if let Some(instrument) = self.rules {
-            let own_lot = Step::new(instrument.lot.size() / instrument.contract.unit.size());
-            let own_lot = own_lot.map_err(|error| error.to_string())?;
-            for (option, given, own) in [("--tick", wish.tick, instrument.tick), ("--lot", wish.lot, own_lot)] {
-                if let Some(given) = given.filter(|given| *given != own) {
-                    return Err(format!("the venue's rules in the recording say {own}, {option} says {given}"));
-                }
-            }
-            if self.prices.fits("tickSize", instrument.tick).is_ok() {
-                return Ok(Survey { instrument, steps_from: StepsFrom::Recording, has_raw_trades });
-            }
-            // Orders from before a venue made its tick coarser rest between today's ticks (NKNUSDT, 2021, below
-            // 0.26). A book without them would be wrong, so the recording is read on the finer step they are on.
-            let tick = step_of(self.prices.exponent(), "--tick")?;
-            let instrument = instrument.with_tick(tick).map_err(|error| error.to_string())?;
-            return Ok(Survey { instrument, steps_from: StepsFrom::Inferred, has_raw_trades });
-        }
-        let (instrument, steps_from) = instrument(wish, &self.prices, &self.traded, &self.resting)?;
-        Ok(Survey { instrument, steps_from, has_raw_trades })
+        let says_trades_twice = self.has_raw_trades && self.has_aggregates;
+        let (instrument, steps_from) = match self.rules {
+            Some(rules) => by_rules(wish, rules, &self.prices)?,
+            None => instrument(wish, &self.prices, &self.traded, &self.resting)?,
+        };
+        Ok(Survey { instrument, steps_from, says_trades_twice })
     }
+}
+
+/// The instrument by the venue's rules, if nothing was given that contradicts them.
+pub fn by_rules(wish: &Wish, rules: Instrument, prices: &Grid) -> Result<(Instrument, StepsFrom), String> {
+    let own_lot = Step::new(rules.lot.size() / rules.contract.unit.size());
+    let own_lot = own_lot.map_err(|error| error.to_string())?;
+    for (option, given, own) in [("--tick", wish.tick, rules.tick), ("--lot", wish.lot, own_lot)] {
+        if let Some(given) = given.filter(|given| *given != own) {
+            return Err(format!("the venue's rules in the recording say {own}, {option} says {given}"));
+        }
+    }
+    if prices.fits("tickSize", rules.tick).is_ok() {
+        return Ok((rules, StepsFrom::Recording));
+    }
+    // Orders from before a venue made its tick coarser rest between today's ticks (NKNUSDT, 2021, below 0.26). A book
+    // without them would be wrong, so the recording is read on the finer step they are on.
+    let tick = step_of(prices.exponent(), "--tick")?;
+    let rules = rules.with_tick(tick).map_err(|error| error.to_string())?;
+    Ok((rules, StepsFrom::Inferred))
 }
 
 /// The instrument whose rules nobody says: by its name, and on the steps that were given or are seen in its numbers.
@@ -200,14 +238,36 @@ pub fn instrument(
         Some(given) => traded.fits("--lot", given)?,
         None => step_of(resting.exponent().into_iter().chain(traded.exponent()).min(), "--lot")?,
     };
-    let (base, quote) = assets(&wish.symbol);
-    let instrument = match Market::of(wish.venue) {
-        Some(market) => presumed(market, &wish.symbol, (base, quote), tick, lot),
-        None => Instrument::new(wish.venue, &wish.symbol, base, quote, tick, lot),
-    };
+    let instrument = presumed::instrument(wish, tick, lot)?;
     let is_given = wish.tick.is_some() && wish.lot.is_some();
     let steps_from = if is_given { StepsFrom::Given } else { StepsFrom::Inferred };
-    Ok((instrument.map_err(|error| error.to_string())?, steps_from))
+    Ok((instrument, steps_from))
+}
+
+/// How time passes from one stamp to the next. A session lives through every tick of it, so one stamp that is years off
+/// would be years of silence, or everything after it at one moment.
+#[derive(Default)]
+pub struct Pace(Option<LocalTime>);
+
+impl Pace {
+    /// A market closes for days, and a bar can be of a month.
+    const SILENCE_MAX_S: i64 = 35 * 86_400;
+    /// Receive clocks step back by seconds; files in the wrong order by more.
+    const BACK_MAX_S: i64 = 600;
+
+    /// The next stamp. Errors if it is too far from the one before it.
+    pub fn take(&mut self, at: LocalTime) -> Result<(), String> {
+        let Some(before) = self.0.replace(at) else { return Ok(()) };
+        let passed = i128::from(at.0) - i128::from(before.0);
+        let seconds = (passed / 1_000_000_000) as i64;
+        if seconds > Self::SILENCE_MAX_S {
+            return Err(format!("its time is {} days after the one before it", seconds / 86_400));
+        }
+        if seconds < -Self::BACK_MAX_S {
+            return Err(format!("its time is {} s before the one before it; files go in the order of time", -seconds));
+        }
+        Ok(())
+    }
 }
 
 fn parsed(text: &[u8]) -> Result<Value, String> {
@@ -215,9 +275,44 @@ fn parsed(text: &[u8]) -> Result<Value, String> {
     if value.is_object() { Ok(value) } else { Err("is no JSON object".to_owned()) }
 }
 
-/// The greatest common divisor of values, in units of 10⁻¹⁵; zero before the first.
-#[derive(Default)]
-pub struct Grid(u128);
+/// The greatest common divisor of values; zero before the first.
+#[derive(Debug, Default, PartialEq)]
+pub struct Grid {
+    /// Of some of them, in units of 10⁻¹⁵.
+    fine: u128,
+    /// Of the others, in units of 10⁻⁸, which are quick to divide.
+    coarse: Divisor,
+}
+
+/// A number that others are divided by without a division: `n` is a multiple of an odd `d` if and only if `n` times the
+/// inverse of `d` modulo 2⁶⁴ is at most `(2⁶⁴ - 1) / d` (Granlund and Montgomery, *Division by Invariant Integers using
+/// Multiplication*, PLDI 1994, section 9).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Divisor {
+    value: u64,
+    /// How often 2 is in it; what follows is of the rest.
+    twos: u32,
+    inverse: u64,
+    most: u64,
+}
+
+impl Divisor {
+    fn new(value: u64) -> Self {
+        if value == 0 {
+            return Self::default();
+        }
+        let twos = value.trailing_zeros();
+        let odd = value >> twos;
+        // An odd number is its own inverse modulo 8; every step doubles the bits that are right.
+        let inverse = (0..5).fold(odd, |x, _| x.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(x))));
+        Self { value, twos, inverse, most: u64::MAX / odd }
+    }
+
+    #[inline]
+    fn divides(&self, n: u64) -> bool {
+        self.value != 0 && n.wrapping_mul(self.inverse) <= self.most && (n == 0 || n.trailing_zeros() >= self.twos)
+    }
+}
 
 /// Steps have at most this many places.
 const PLACES: u32 = 15;
@@ -240,38 +335,80 @@ impl Grid {
     }
 
     fn add(&mut self, units: u128) {
-        if self.0 == 0 || !units.is_multiple_of(self.0) {
-            self.0 = gcd(self.0, units);
+        if self.fine == 0 || !units.is_multiple_of(self.fine) {
+            self.fine = gcd(self.fine, units);
         }
+    }
+
+    /// A value in units of 10⁻⁸.
+    pub fn add_small(&mut self, units: u64) {
+        if !self.coarse.divides(units) {
+            self.coarse = Divisor::new(gcd(self.coarse.value.into(), units.into()) as u64);
+        }
+    }
+
+    /// Of all values, in units of 10⁻¹⁵.
+    fn divisor(&self) -> u128 {
+        gcd(self.fine, u128::from(self.coarse.value) * 10u128.pow(PLACES - 8))
     }
 
     fn fits(&self, option: &str, given: Step) -> Result<Step, String> {
         let size = given.size() * Decimal::from(10u64.pow(PLACES));
         let size = size.to_u128().ok_or_else(|| format!("{option} {given} is out of range"))?;
-        if self.0.is_multiple_of(size) {
+        let divisor = self.divisor();
+        if divisor.is_multiple_of(size) {
             return Ok(given);
         }
-        let found = Decimal::from_i128_with_scale(self.0 as i128, PLACES).normalize();
+        let found = Decimal::from_i128_with_scale(divisor as i128, PLACES).normalize();
         Err(format!("{option} {given} does not fit, the values are multiples of {found}"))
     }
 
     /// The coarsest power of ten every value is a multiple of; `None` before the first.
     fn exponent(&self) -> Option<i32> {
+        let divisor = self.divisor();
         let mut exponent = -(PLACES as i32);
         let mut step = 10;
-        while self.0 != 0 && self.0.is_multiple_of(step) {
+        while divisor != 0 && divisor.is_multiple_of(step) {
             (step, exponent) = (step * 10, exponent + 1);
         }
-        (self.0 != 0).then_some(exponent)
+        (divisor != 0).then_some(exponent)
     }
 }
 
 /// How many resting quantities are on which power of ten. Not their common divisor: orders from before a venue made
 /// its lot coarser rest for years (about one level in 50,000 of BTCUSDT), and one of them would decide.
-#[derive(Default)]
-pub struct Sizes(BTreeMap<i32, u64>);
+#[derive(Debug, PartialEq)]
+pub struct Sizes([u64; EXPONENTS]);
+
+/// From 10⁻²⁸, the finest a decimal can be, to 10²⁸.
+const EXPONENTS: usize = 57;
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self([0; EXPONENTS])
+    }
+}
 
 impl Sizes {
+    fn count(&mut self, exponent: i32) {
+        self.0[(exponent + EXPONENTS as i32 / 2) as usize] += 1;
+    }
+
+    /// A quantity in units of 10⁻⁸.
+    pub fn add_small(&mut self, mut units: u64) {
+        let mut exponent = -8;
+        // Half of the way at once, for most.
+        if units != 0 && units.is_multiple_of(100_000) {
+            (units, exponent) = (units / 100_000, exponent + 5);
+        }
+        while units != 0 && units.is_multiple_of(10) {
+            (units, exponent) = (units / 10, exponent + 1);
+        }
+        if units != 0 {
+            self.count(exponent);
+        }
+    }
+
     fn take(&mut self, value: &Value) -> Result<(), String> {
         let text = value.as_str().ok_or_else(|| format!("{value} stands where a number in quotes belongs"))?;
         if units_of(text).ok_or_else(|| format!("{text:?} is no price or quantity"))? == 0 {
@@ -281,7 +418,7 @@ impl Sizes {
         let places = part.trim_end_matches('0').len();
         let zeros = whole.len() - whole.trim_end_matches('0').len();
         let exponent = if places > 0 { -(places as i32) } else { zeros as i32 };
-        *self.0.entry(exponent).or_default() += 1;
+        self.count(exponent);
         Ok(())
     }
 
@@ -299,19 +436,19 @@ impl Sizes {
         while value.scale() == 0 && whole % 10 == 0 {
             (whole, zeros) = (whole / 10, zeros + 1);
         }
-        *self.0.entry(zeros - value.scale() as i32).or_default() += 1;
+        self.count(zeros - value.scale() as i32);
         Ok(())
     }
 
     /// The coarsest power of ten all but at most one in a thousand are multiples of.
     fn exponent(&self) -> Option<i32> {
-        let spare = self.0.values().sum::<u64>() / 1_000;
+        let spare = self.0.iter().sum::<u64>() / 1_000;
         let mut finer = 0;
-        let at = self.0.iter().find(|(_, count)| {
+        let at = self.0.iter().position(|count| {
             finer += *count;
             finer > spare
         });
-        at.map(|(exponent, _)| *exponent)
+        at.map(|at| at as i32 - EXPONENTS as i32 / 2)
     }
 }
 
@@ -342,17 +479,8 @@ fn gcd(mut a: u128, mut b: u128) -> u128 {
     a
 }
 
-/// Base and quote of a symbol by the quote assets Binance has; all of it is the base where none fits. What a future
-/// has behind its pair (`BTCUSD_PERP`) is neither.
-fn assets(symbol: &str) -> (&str, &str) {
-    const QUOTES: [&str; 23] = [
-        "FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USDP", "BIDR", "IDRT", "DAI", "EUR", "TRY", "BRL", "GBP", "AUD",
-        "RUB", "UAH", "JPY", "MXN", "ZAR", "BTC", "ETH", "BNB", "USD",
-    ];
-    let symbol = symbol.split_once('_').map_or(symbol, |(pair, _)| pair);
-    let split = QUOTES.iter().find_map(|quote| symbol.strip_suffix(quote).filter(|base| !base.is_empty()));
-    split.map_or((symbol, ""), |base| (base, &symbol[base.len()..]))
-}
+#[cfg(test)]
+mod agreement;
 
 #[cfg(test)]
 mod tests {
@@ -386,7 +514,37 @@ mod tests {
         sizes.take(&json!("93.75658703")).unwrap();
         // Three in 2,002 are more than one in a thousand.
         assert_eq!(sizes.exponent(), Some(-6));
-        assert_eq!(Sizes([(2, 5)].into()).exponent(), Some(2));
+        let mut hundreds = Sizes::default();
+        (1..=5).for_each(|n| hundreds.add_small(n * 100 * 100_000_000));
+        assert_eq!(hundreds.exponent(), Some(2));
+    }
+
+    #[test]
+    fn a_divisor_divides_what_a_division_says() {
+        let mut rng = crate::rng::Stream::new(1, "divisors");
+        let numbers: Vec<u64> = (0..200).map(|n| rng.bits() >> (n % 64)).chain([0, 1, 2, 10, u64::MAX]).collect();
+        for d in &numbers {
+            let divisor = Divisor::new(*d);
+            for n in numbers.iter().flat_map(|n| [*n, n.wrapping_mul(*d), n.wrapping_mul(*d).wrapping_add(1)]) {
+                assert_eq!(divisor.divides(n), *d != 0 && n.is_multiple_of(*d), "{n} by {d}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_in_a_hurry_count_as_those_that_are_parsed() {
+        let (mut slow, mut fast) = ((Grid::default(), Sizes::default()), (Grid::default(), Sizes::default()));
+        for text in
+            ["61737.63", "0.00001000", "0.00000001", "0", "0.000", "120", "1000000", "0.5", "184467440737.09551615"]
+        {
+            slow.0.take(&json!(text)).unwrap();
+            slow.1.take(&json!(text)).unwrap();
+            let units = (units_of(text).unwrap() / 10u128.pow(7)) as u64;
+            fast.0.add_small(units);
+            fast.1.add_small(units);
+            assert_eq!(slow.0.divisor(), fast.0.divisor(), "{text}");
+            assert_eq!(slow.1, fast.1, "{text}");
+        }
     }
 
     #[test]
@@ -403,14 +561,5 @@ mod tests {
             assert_eq!(units_of(text), None, "{text}");
         }
         assert_eq!(units_of("1.5"), Some(1_500_000_000_000_000));
-    }
-
-    #[test]
-    fn a_symbol_is_split_at_its_quote_asset() {
-        assert_eq!(assets("BTCUSDT"), ("BTC", "USDT"));
-        assert_eq!(assets("RENBTCETH"), ("RENBTC", "ETH"));
-        assert_eq!(assets("WHATEVER"), ("WHATEVER", ""));
-        assert_eq!(assets("BTCUSD_PERP"), ("BTC", "USD"));
-        assert_eq!(assets("ETHUSDT_210625"), ("ETH", "USDT"));
     }
 }

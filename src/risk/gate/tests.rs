@@ -143,3 +143,27 @@ fn absurd_prices_and_sizes_are_refused_not_fatal() {
     assert!(answer(|_| {}, absurd).starts_with("ORDER_NOTIONAL_EXCEEDED"));
     assert!(answer(|_| {}, order(Side::Bid, 1_000, i64::MAX, OrderKind::PostOnly)).starts_with("ORDER_QTY_EXCEEDED"));
 }
+
+#[test]
+fn the_first_limit_that_is_broken_when_weighed_is_the_one_that_refuses() {
+    let (rules, mut draws, mut refused) = (rules(), crate::rng::Stream::new(7, "weighed"), 0);
+    for n in 0..5_000 {
+        let mut gate = Gate::new(limits());
+        gate.ask(if draws.chance(0.2) { RiskState::Reducing } else { RiskState::Active });
+        let mut exposure = exposure(&rules);
+        let mut some = |most: u64| draws.below(most) as i64;
+        (exposure.position, exposure.buying, exposure.selling) = (Lots(some(60) - 30), Lots(some(9)), Lots(some(9)));
+        (exposure.alive, exposure.news_age) = (some(5) as u32, Nanos(some(1_100_000_000)));
+        let side = if some(2) == 0 { Side::Bid } else { Side::Ask };
+        let request = order(side, 988 + some(24), 1 + some(11), OrderKind::PostOnly);
+        for _ in 0..some(4) {
+            gate.orders.take(2, exposure.now);
+        }
+        let weighed = gate.weigh(&request, &exposure);
+        let first = weighed.iter().find(|w| w.is_broken).map(|w| (w.code, w.value, w.limit));
+        let judged = gate.approve(request, &exposure).err().map(|r| (r.code, r.value, r.limit));
+        assert_eq!(first, judged, "case {n}: {weighed:?}");
+        refused += usize::from(judged.is_some());
+    }
+    assert!((1_000..4_900).contains(&refused), "{refused} of 5000 refused");
+}
