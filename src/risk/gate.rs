@@ -364,6 +364,9 @@ impl Gate {
         for (limit, bucket, rate) in
             [(Limit::OrderRate, &self.orders, order_rate), (Limit::CancelRate, &self.cancels, cancel_rate)]
         {
+            if limit == Limit::CancelRate && self.limits.book.cancel_rate_max_per_s.is_none() {
+                continue;
+            }
             let left = bucket.left(rate, exposure.now);
             let rate = i64::from(rate);
             at_most(limit, rate - left.max(0) + 1, rate, left < 1)?;

@@ -107,7 +107,7 @@ fn a_schema_from_the_future_is_refused_by_name() {
 
     let path = store.folder("s").join("manifest.toml");
     let text = fs::read_to_string(&path).unwrap();
-    fs::write(&path, text.replace("schema = 2", "schema = 99\nsomething_new = true")).unwrap();
+    fs::write(&path, text.replace("schema = 3", "schema = 99\nsomething_new = true")).unwrap();
     let error = store.reader("s").err().unwrap();
     assert!(matches!(error, JournalError::OtherSchema { found: 99, .. }), "{error}");
     assert!(error.to_string().contains("the version that wrote it"), "{error}");
