@@ -15,7 +15,7 @@ use super::input::{Carried, Command, Input, Stamped};
 use super::output::{BookState, Output};
 use super::spec::SessionSpec;
 use super::working::{Context, reconcile};
-use crate::digest::Chain;
+use crate::digest::{Chain, canonical_bytes_in};
 use crate::exchange::Venue;
 use crate::market::{Instrument, InstrumentId, MarketEvent, MarketEventKind};
 use crate::order::{Order, OrderId, OrderKind, OrderState, Report, ReportKind, Request};
@@ -529,10 +529,7 @@ impl Session {
 
     /// Nothing leaves without being chained.
     fn say(&mut self, output: Output, out: &mut Vec<Output>) {
-        let mut bytes = std::mem::take(&mut self.scratch.bytes);
-        bytes.clear();
-        self.scratch.bytes = postcard::to_extend(&output, bytes).expect("outputs serialise");
-        self.chain.extend(self.seq, &self.scratch.bytes);
+        self.chain.extend(self.seq, canonical_bytes_in(&output, &mut self.scratch.bytes));
         out.push(output);
     }
 }
