@@ -4,6 +4,7 @@ mod desk;
 mod funding;
 pub mod input;
 mod look;
+mod orders;
 pub mod output;
 mod rehearsal;
 pub mod session;

@@ -126,7 +126,9 @@ impl Paper {
     /// The nearest price of the other side, others' or our own.
     fn faced(&self, order: &Entering, market: &Visible<'_>) -> Option<Ticks> {
         let other = order.side.opposite();
-        let shown = facing(other, market).next().map(|best| best.price);
+        // The first that `facing` would name; this is asked of every order twice.
+        let shown = market.top.map(|top| top.price(other)).or_else(|| Some(market.book.best(other)?.price));
+        let shown = shown.filter(|_| market.trusted);
         let ours = self.own.side(other).first().map(|best| best.price);
         shown.into_iter().chain(ours).min_by_key(|price| -price.0 * other.sign())
     }
