@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::export::{ExportArgs, export};
 use super::{Failure, Globals, Outcome, metrics, say};
-use crate::journal::{IndexCheck, Manifest, SessionState, Store, import};
+use crate::journal::{IndexCheck, Manifest, SessionState, ShadowPrint, Store, import};
 use crate::market::VenueId;
 use crate::run::{import as drive, prepare};
 use crate::strategy;
@@ -354,6 +354,11 @@ pub(super) fn named(session: &str, globals: &Globals) -> Result<(Store, String),
 }
 
 /// The keys CONTRACT promises of `sessions show --json`.
+/// Where a shadow ended, in a line.
+pub(super) fn band(shadow: &ShadowPrint) -> String {
+    format!("{}: {} fills, {}", shadow.bound.word(), shadow.fills, shadow.equity.join(", "))
+}
+
 fn described(m: &Manifest) -> Value {
     let text = |d: &Option<crate::digest::Digest>| d.map(|d| d.to_string());
     let strategy = |desk: &crate::engine::DeskSpec| {
@@ -379,6 +384,7 @@ fn described(m: &Manifest) -> Value {
         "gaps": m.counts.gaps,
         "output_digest": text(&m.output_digest),
         "state_digest": text(&m.state_digest),
+        "bracket": m.bracket.iter().map(band).collect::<Vec<_>>(),
         "code_version": m.code_version,
         "notes": m.notes,
     })
