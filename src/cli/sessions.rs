@@ -98,8 +98,8 @@ pub struct ImportArgs {
     pub files: Vec<PathBuf>,
     /// What they are: hftbacktest-raw (lines `<recv_ts> <json>`), hftbacktest-npz (its arrays of rows), cryptofeed (both
     /// generations), tardis-csv (incremental_book_L2, trades, quotes, book_snapshot_5 and _25), binance-vision (trades,
-    /// aggTrades, bookTicker, klines), lobster (message and orderbook files), bitstamp (ob-analytics'
-    /// logs of 2015)
+    /// aggTrades, bookTicker, klines), lobster (message and orderbook files), databento-mbo (order by order), bitstamp
+    /// (ob-analytics' logs of 2015)
     #[arg(long)]
     pub format: import::Format,
     /// Venue they come from; `imported` for a market known from files only

@@ -90,11 +90,35 @@ fn a_wrong_cell_is_refused_by_its_line() {
         (VISION_TRADES, vision, 3, 5, "1723161255005000", format!("time \"1723161255005000\" {is_no_ms}")),
         (VISION_TRADES, vision, 3, 1, "a", "id \"a\" is no whole number".to_owned()),
         (TICKER, vision, 3, 5, "-3", "best_ask_qty -3 is negative".to_owned()),
+        (
+            TRADES,
+            tardis,
+            3,
+            7,
+            "1000000000000.1",
+            "price 1000000000000.1 is more than can be counted with in steps of 0.1".to_owned(),
+        ),
+        (
+            BOOK,
+            tardis,
+            3,
+            8,
+            "9007199254740993",
+            "quantity 9007199254740993 is more than can be counted with in steps of 1".to_owned(),
+        ),
         (BARS, vision, 3, 7, "1723161299000", "closes at 1723161299000, before it opens at 1723161300000".to_owned()),
     ] {
         let name = GOOD.iter().find(|(_, _, good)| *good == text).unwrap().0;
         assert_eq!(said(name, format, with(text, line, column, cell).as_bytes()), format!("{name}:{line}: {why}"));
     }
+}
+
+#[test]
+fn a_bar_that_is_bought_more_than_a_number_can_hold_is_read() {
+    // Twice the largest decimal is none; more was bought than traded, so a buyer it was.
+    let most = rust_decimal::Decimal::MAX.to_string();
+    let files = Files::new(&[("bars.csv", with(BARS, 3, 10, &most).as_bytes())]);
+    survives(&built_in(), files.wish(Format::BinanceVision, VenueId::BinanceUsdm, "BTCUSDT"));
 }
 
 #[test]

@@ -45,6 +45,22 @@ const PROMISED: [&str; 11] = [
 ];
 
 #[test]
+fn a_report_that_cannot_be_written_is_told_before_anything_is_run() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    prepare(here);
+    let page = "nowhere/page.html";
+    backtest(here, &["storm", "--strategy", "near.toml", "--report", page])
+        .exits(2)
+        .complains_of(&["cannot write", page]);
+    assert!(!here.join("store/trials.jsonl").exists(), "a trial was made of it");
+    let report = ["report", "storm", "--out", page, "--set", "store.path=store"];
+    papermaker(here, &report).exits(2).complains_of(&["cannot write", page]);
+    backtest(here, &["storm", "--strategy", "near.toml", "--report", "page.html"]).exits(0);
+    assert!(here.join("page.html").exists() && !here.join("page.html.unfinished").exists());
+}
+
+#[test]
 fn json_has_the_promised_keys_for_strategies_and_differences() {
     let here = tempfile::tempdir().expect("a folder");
     prepare(here.path());

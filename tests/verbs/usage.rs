@@ -2,10 +2,10 @@
 
 use super::papermaker;
 
-/// CONTRACT's verbs of this part. `limits`, `backtest`, `train`, `evaluate`, `report`, `realism` come in later parts.
-const VERBS: [&str; 13] = [
-    "run", "replay", "sessions", "status", "stop", "pause", "resume", "halt", "flatten", "config", "doctor",
-    "exchange", "help",
+/// CONTRACT's verbs of this part. `limits`, `train`, `evaluate`, `realism` come in later parts.
+const VERBS: [&str; 16] = [
+    "run", "replay", "referee", "report", "backtest", "sessions", "status", "stop", "pause", "resume", "halt",
+    "flatten", "config", "doctor", "exchange", "help",
 ];
 
 fn empty() -> tempfile::TempDir {
