@@ -165,7 +165,7 @@ pub fn backtest(args: &BacktestArgs, globals: &Globals) -> Outcome {
     }
     if let Some(file) = &args.report {
         // To run for an hour and then not say what came of it would be a pity.
-        super::report::refuse_to_replace(file, args.force)?;
+        super::report::make_sure_of_page(file, args.force)?;
     }
     let sweep = args.sweep.as_ref().map(|file| {
         fs::read_to_string(file)

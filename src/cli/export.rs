@@ -107,7 +107,10 @@ fn export_table(args: &ExportArgs, source: &Source, kind: Kind, format: Format) 
             return Err(usage("parquet is not for a terminal", "name a file or a folder with --out"));
         }
         let exporter = Exporter::new(wish, cast, BufWriter::new(io::stdout())).map_err(Failure::could_not_run)?;
-        return table(exporter, wish, source).map(drop);
+        return match table(exporter, wish, source) {
+            Err(failure) if !failure.is_closed_pipe() => Err(failure),
+            Ok(_) | Err(_) => Ok(()),
+        };
     };
     let is_folder = out.is_dir() || out.as_os_str().as_encoded_bytes().ends_with(b"/");
     let written = if is_folder && format == Format::Parquet {

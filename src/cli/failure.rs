@@ -34,6 +34,12 @@ impl Failure {
         Self { hint: Some(remedy.into()), ..self }
     }
 
+    /// Whether whoever read our output has seen enough (`| head`).
+    pub fn is_closed_pipe(&self) -> bool {
+        let kind = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref().map(std::io::Error::kind);
+        self.error.chain().any(|cause| kind(cause) == Some(std::io::ErrorKind::BrokenPipe))
+    }
+
     /// The exit code.
     pub fn code(&self) -> u8 {
         self.code

@@ -13,7 +13,7 @@ use crate::run::replay::{self as drive, ReplayError};
 ///
 /// Exit code 0 says identical, bit for bit; 1 says diverged and names the first output that differs.
 ///
-/// With --strategy, --risk, --fill or --bracket (or --set of a key in [paper] or [risk], or of a venue's fees) it is a
+/// With --strategy, --risk, --fill or --bracket (or --set of a paper. or risk. key, or of a venue's fees) it is a
 /// what-if instead: nothing is verified, what was recorded is shown beside what would have come of it. What is not named
 /// stays as recorded. Recorded changes of limits are left out where the limits are others; every other command of the
 /// operator stays.
@@ -35,7 +35,7 @@ pub struct ReplayArgs {
     /// What-if: the limits of this risk.toml; what it does not name is the built-in default
     #[arg(long, value_name = "FILE", conflicts_with = "around")]
     pub risk: Option<PathBuf>,
-    /// What-if: the [paper] keys and venues' fees of this TOML; what it does not name stays as recorded
+    /// What-if: the `paper` keys and venues' fees of this TOML; what it does not name stays as recorded
     #[arg(long, value_name = "FILE", conflicts_with = "around")]
     pub fill: Option<PathBuf>,
     /// What-if: also under both bounds of the queue model

@@ -32,7 +32,7 @@ pub struct ReportArgs {
 /// Calls [`crate::run::report`].
 pub fn report(args: &ReportArgs, globals: &Globals) -> Outcome {
     // Reading a long recording for nothing would be a pity.
-    refuse_to_replace(&args.out, args.force)?;
+    make_sure_of_page(&args.out, args.force)?;
     let store = Store::open(&globals.load()?.settings.store.path);
     let (store, id) = store.of_session(&args.session).map_err(Failure::could_not_run)?;
     let mut manifest = store.manifest(&id).map_err(Failure::could_not_run)?;
@@ -62,8 +62,23 @@ pub fn report(args: &ReportArgs, globals: &Globals) -> Outcome {
     say(format_args!("PAPER {id}: {} inputs and {total} fills{thinned} to {file}, {kb} kB", told.summary.inputs))
 }
 
+/// Whether a page can be written there, asked before there is one.
+pub(super) fn make_sure_of_page(file: &Path, force: bool) -> Outcome {
+    refuse_to_replace(file, force)?;
+    let unfinished = unfinished(file);
+    fs::write(&unfinished, "").and_then(|()| fs::remove_file(&unfinished)).map_err(|error| cannot_write(file, error))
+}
+
+fn unfinished(file: &Path) -> PathBuf {
+    PathBuf::from(format!("{}.unfinished", file.display()))
+}
+
+fn cannot_write(file: &Path, error: io::Error) -> Failure {
+    Failure::could_not_run(error).context(format!("cannot write {}", file.display())).hint("choose another file name")
+}
+
 /// Nothing is overwritten unless asked for.
-pub(super) fn refuse_to_replace(file: &Path, force: bool) -> Outcome {
+fn refuse_to_replace(file: &Path, force: bool) -> Outcome {
     if force || !file.exists() {
         return Ok(());
     }
@@ -74,13 +89,11 @@ pub(super) fn refuse_to_replace(file: &Path, force: bool) -> Outcome {
 /// Writes a page, all of it or nothing: under another name until it is whole.
 pub(super) fn write_page(file: &Path, force: bool, html: &str) -> Outcome {
     refuse_to_replace(file, force)?;
-    let unfinished = PathBuf::from(format!("{}.unfinished", file.display()));
+    let unfinished = unfinished(file);
     let failed = |error: io::Error| {
         // Best effort: the error that made it useless is the one to tell.
         let _ = fs::remove_file(&unfinished);
-        Failure::could_not_run(error)
-            .context(format!("cannot write {}", file.display()))
-            .hint("choose another file name")
+        cannot_write(file, error)
     };
     fs::write(&unfinished, html).map_err(failed)?;
     fs::rename(&unfinished, file).map_err(failed)

@@ -128,6 +128,9 @@ fn as_text(summary: &Summary, globals: &Globals) -> String {
             mark.fees,
         );
     }
+    for shadow in &manifest.bracket {
+        text += &format!("  under the other bound of the queue, {}\n", super::sessions::band(shadow));
+    }
     let digest = manifest.output_digest.map(|d| d.to_string()).unwrap_or_default();
     text += &format!("  recorded in {}\n  output digest {digest}\n", summary.folder.display());
     let with: String = globals.set.iter().filter(|s| s.starts_with("store.")).map(|s| format!(" --set {s}")).collect();

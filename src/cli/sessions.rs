@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::export::{ExportArgs, export};
 use super::{Failure, Globals, Outcome, metrics, say};
-use crate::journal::{IndexCheck, Manifest, SessionState, Store, import};
+use crate::journal::{IndexCheck, Manifest, SessionState, ShadowPrint, Store, import};
 use crate::market::VenueId;
 use crate::run::{import as drive, prepare};
 use crate::strategy;
@@ -45,7 +45,8 @@ pub enum SessionsVerb {
                 --format binance-vision --venue binance-usdm --symbol BTCUSDT --session d\n  \
             papermaker sessions import AAPL_2012-06-21_34200000_57600000_message_10.csv \
                 AAPL_2012-06-21_34200000_57600000_orderbook_10.csv --format lobster --venue imported --symbol AAPL \
-                --session e\n\
+                --session e\n  \
+            papermaker sessions import ob-analytics.log.gz --format bitstamp --venue imported --symbol BTCUSD --session f\n\
             Several instruments in one session:\n  \
             papermaker sessions import --format hftbacktest-raw --instrument binance-spot:BTCUSDT=spot.gz \
                 --instrument binance-usdm:BTCUSDT=perp.gz --session both\n\
@@ -97,7 +98,8 @@ pub struct ImportArgs {
     pub files: Vec<PathBuf>,
     /// What they are: hftbacktest-raw (lines `<recv_ts> <json>`), hftbacktest-npz (its arrays of rows), cryptofeed (both
     /// generations), tardis-csv (incremental_book_L2, trades, quotes, book_snapshot_5 and _25), binance-vision (trades,
-    /// aggTrades, bookTicker, klines), lobster (message and orderbook files)
+    /// aggTrades, bookTicker, klines), lobster (message and orderbook files), databento-mbo (order by order), bitstamp
+    /// (ob-analytics' logs of 2015)
     #[arg(long)]
     pub format: import::Format,
     /// Venue they come from; `imported` for a market known from files only
@@ -354,6 +356,11 @@ pub(super) fn named(session: &str, globals: &Globals) -> Result<(Store, String),
 }
 
 /// The keys CONTRACT promises of `sessions show --json`.
+/// Where a shadow ended, in a line.
+pub(super) fn band(shadow: &ShadowPrint) -> String {
+    format!("{}: {} fills, {}", shadow.bound.word(), shadow.fills, shadow.equity.join(", "))
+}
+
 fn described(m: &Manifest) -> Value {
     let text = |d: &Option<crate::digest::Digest>| d.map(|d| d.to_string());
     let strategy = |desk: &crate::engine::DeskSpec| {
@@ -379,6 +386,7 @@ fn described(m: &Manifest) -> Value {
         "gaps": m.counts.gaps,
         "output_digest": text(&m.output_digest),
         "state_digest": text(&m.state_digest),
+        "bracket": m.bracket.iter().map(band).collect::<Vec<_>>(),
         "code_version": m.code_version,
         "notes": m.notes,
     })

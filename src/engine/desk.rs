@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::funding::{Meter, Payment};
+use super::orders::Orders;
 use super::output::{BookState, EquityMark, FundingPayment, Output};
 use super::spec::DeskSpec;
 use crate::exchange::Visible;
@@ -55,7 +56,7 @@ pub(super) struct Desk {
     /// What was at stake when there was last a price.
     pub last_stake: Stake,
     /// Those that may still trade.
-    pub orders: Vec<Order>,
+    pub orders: Orders,
     pub last_news: LocalTime,
     /// Not before then.
     pub decide_at: LocalTime,
@@ -98,7 +99,7 @@ impl Desk {
             accrued: None,
             venue: Paper::new(id, spec.paper.clone(), latency),
             last_stake: Stake::default(),
-            orders: Vec::new(),
+            orders: Orders::default(),
             last_news: LocalTime::default(),
             decide_at: LocalTime::default(),
             fresh: false,
@@ -281,13 +282,8 @@ impl Desk {
         (&mut self.venue, visible)
     }
 
-    /// Lots that may still trade on a side.
-    pub fn resting(&self, side: Side) -> Lots {
-        resting(&self.orders, side)
-    }
-
     /// What the gate is told of a request while these orders may still trade; nothing yet of other instruments.
-    pub fn exposure(&self, now: LocalTime, orders: &[Order], request: &Request, flattening: bool) -> Exposure<'_> {
+    pub fn exposure(&self, now: LocalTime, orders: &Orders, request: &Request, flattening: bool) -> Exposure<'_> {
         let replaced = match request {
             Request::Replace { old, .. } => orders.iter().find(|o| o.id == *old),
             Request::Place { .. } | Request::Cancel { .. } => None,
@@ -297,8 +293,8 @@ impl Desk {
             instrument: self.id,
             rules: &self.rules,
             position: self.ledger.position(),
-            buying: resting(orders, Side::Bid),
-            selling: resting(orders, Side::Ask),
+            buying: orders.resting(Side::Bid),
+            selling: orders.resting(Side::Ask),
             // A replacement ends the order it replaces, so it does not add to their number.
             alive: orders.len() as u32 - u32::from(replaced.is_some()),
             replaced_side: replaced.map(|o| o.side),
@@ -308,13 +304,6 @@ impl Desk {
             flattening,
             others: Others::default(),
         }
-    }
-
-    /// As [`Desk::resting`], bids and asks.
-    pub fn resting_both(&self) -> [Lots; 2] {
-        let mut resting = [Lots::ZERO; 2];
-        self.orders.iter().for_each(|o| resting[o.side as usize] += o.remaining);
-        resting
     }
 
     /// Orders of these sides (bid, ask) that may rest and are not leaving yet.
@@ -413,13 +402,8 @@ impl Desk {
     }
 }
 
-/// Lots of these orders that may still trade on a side.
-fn resting(orders: &[Order], side: Side) -> Lots {
-    orders.iter().filter(|o| o.side == side).map(|o| o.remaining).sum()
-}
-
 /// The highest bid and lowest ask of these that may rest, leaving one order out.
-fn own_best(orders: &[Order], except: Option<OrderId>) -> [Option<Ticks>; 2] {
+fn own_best(orders: &Orders, except: Option<OrderId>) -> [Option<Ticks>; 2] {
     let mut best = [None; 2];
     for order in orders.iter().filter(|o| o.kind.may_rest() && Some(o.id) != except) {
         let best: &mut Option<Ticks> = &mut best[order.side as usize];

@@ -128,7 +128,7 @@ impl Session {
         let worth = |lots: Lots| limits.in_account(desk.rules.notional_quote(mid, lots.abs()));
         let position = desk.ledger.position();
         let signed = if position.0 < 0 { -worth(position) } else { worth(position) };
-        let [buying, selling] = crate::units::Side::BOTH.map(|side| worth(desk.resting(side)));
+        let [buying, selling] = crate::units::Side::BOTH.map(|side| worth(desk.orders.resting(side)));
         Stake::of(signed, buying, selling)
     }
 

@@ -111,7 +111,7 @@ impl Session {
 
     /// Our orders of every instrument that may still trade.
     pub fn all_orders(&self) -> impl Iterator<Item = &Order> {
-        self.desks.iter().flat_map(|d| &d.orders)
+        self.desks.iter().flat_map(|d| d.orders.iter())
     }
 
     /// Since the last decision on an instrument, if there was one.

@@ -5,6 +5,7 @@ mod funding;
 mod guard;
 pub mod input;
 mod look;
+mod orders;
 pub mod output;
 mod rehearsal;
 pub mod session;

@@ -1,8 +1,9 @@
 //! The gate's judgement of one decision, gone through again limit by limit. Nothing here changes a session.
 
-use super::session::{Session, note_sent};
+use super::orders::Orders;
+use super::session::Session;
 use crate::market::InstrumentId;
-use crate::order::{Order, Request};
+use crate::order::Request;
 use crate::risk::{Exposure, Gate, Refusal, Weighed};
 
 /// A copy of what the gate knows of an instrument, just before a decision's requests reach it.
@@ -11,13 +12,18 @@ pub struct Rehearsal<'a> {
     session: &'a Session,
     instrument: InstrumentId,
     gate: Gate,
-    orders: Vec<Order>,
+    orders: Orders,
 }
 
 impl<'a> Rehearsal<'a> {
     /// Of a session that has decided and not yet carried out.
     pub fn new(session: &'a Session, instrument: InstrumentId) -> Self {
-        Self { session, instrument, gate: session.gate.clone(), orders: session.orders(instrument).to_vec() }
+        Self {
+            session,
+            instrument,
+            gate: session.gate.clone(),
+            orders: session.desks[instrument.index()].orders.clone(),
+        }
     }
 
     /// The next request, in the order of sending: every limit it was held against (none, of a cancellation), and what the
@@ -29,7 +35,7 @@ impl<'a> Rehearsal<'a> {
         let weighed = self.gate.weigh(request, &exposure);
         let judged = self.gate.approve(request.clone(), &exposure).map(drop);
         if judged.is_ok() {
-            note_sent(&mut self.orders, request, self.session.now);
+            self.orders.note_sent(request, self.session.now);
         }
         (weighed, judged)
     }

@@ -15,10 +15,10 @@ use super::input::{Carried, Command, Input, Stamped};
 use super::output::{BookState, Output};
 use super::spec::SessionSpec;
 use super::working::{Context, reconcile};
-use crate::digest::Chain;
+use crate::digest::{Chain, canonical_bytes_in};
 use crate::exchange::Venue;
 use crate::market::{Instrument, InstrumentId, MarketEvent, MarketEventKind};
-use crate::order::{Order, OrderId, OrderKind, OrderState, Report, ReportKind, Request};
+use crate::order::{OrderId, OrderKind, OrderState, Report, ReportKind, Request};
 use crate::portfolio::Ledger;
 use crate::risk::{BookReading, Change, Exposure, Gate, RiskState};
 use crate::signal::Top;
@@ -227,7 +227,7 @@ impl Session {
     fn work(&mut self, id: InstrumentId, quotes: &[Quote], top: Top, out: &mut Vec<Output>) {
         let mut requests = std::mem::take(&mut self.scratch.requests);
         let desk = &self.desks[id.index()];
-        let spare = self.room(id).map(|(side, room)| room - desk.resting(side));
+        let spare = self.room(id).map(|(side, room)| room - desk.orders.resting(side));
         let context =
             Context { instrument: id, now: self.now, twice_mid: top.twice_mid(), quoting: &desk.spec.quoting, spare };
         let made = &mut self.orders_made;
@@ -266,7 +266,7 @@ impl Session {
                 if let Some(side) = side {
                     desk.refused[side as usize] = None;
                 }
-                note_sent(&mut desk.orders, &request, now);
+                desk.orders.note_sent(&request, now);
                 desk.venue.submit(approved, now);
                 self.say(Output::Sent(request), out);
             }
@@ -364,15 +364,7 @@ impl Session {
     /// Takes in one report; says which order is back at work although we wanted it to leave.
     fn hear(&mut self, index: usize, report: &Report) -> Option<OrderId> {
         let desk = &mut self.desks[index];
-        if let ReportKind::Replaced { old, .. } = &report.kind {
-            desk.orders.retain(|o| o.id != *old);
-        }
-        match desk.orders.iter_mut().find(|o| o.id == report.id) {
-            Some(order) => order.hear(report),
-            // It traded or ended while our cancellation was on its way: the race is lost, nothing else.
-            None if matches!(report.kind, ReportKind::CancelRejected(_)) => {}
-            None => panic!("the venue reports on an order that is not alive: {report:?}"),
-        }
+        let state = desk.orders.hear(report);
         if let ReportKind::Filled(fill) = &report.kind {
             desk.ledger.fill(&desk.rules, fill);
             desk.fresh = true;
@@ -381,10 +373,8 @@ impl Session {
         let desk = &mut self.desks[index];
         // Room for whatever waited for this one to leave.
         desk.fresh |= matches!(report.kind, ReportKind::Cancelled { .. });
-        desk.orders.retain(Order::is_alive);
-        let is_back = |o: &&Order| o.id == report.id && o.state == OrderState::Working;
         match report.kind {
-            ReportKind::CancelRejected(_) => desk.orders.iter().find(is_back).map(|o| o.id),
+            ReportKind::CancelRejected(_) => (state == Some(OrderState::Working)).then_some(report.id),
             ReportKind::Accepted { .. }
             | ReportKind::Rejected(_)
             | ReportKind::Cancelled { .. }
@@ -423,8 +413,7 @@ impl Session {
             }
             let may_quote = self.mode == Mode::Quoting && self.gate.state_of(desk.id) != RiskState::Halted;
             let all = !may_quote || desk.state != BookState::Live;
-            let resting = desk.resting_both();
-            let too_many = self.room(desk.id).map(|(side, room)| all || resting[side as usize] > room);
+            let too_many = self.room(desk.id).map(|(side, room)| all || desk.orders.resting(side) > room);
             if too_many == [false; 2] {
                 continue;
             }
@@ -523,47 +512,8 @@ impl Session {
 
     /// Nothing leaves without being chained.
     pub(super) fn say(&mut self, output: Output, out: &mut Vec<Output>) {
-        let mut bytes = std::mem::take(&mut self.scratch.bytes);
-        bytes.clear();
-        self.scratch.bytes = postcard::to_extend(&output, bytes).expect("outputs serialise");
-        self.chain.extend(self.seq, &self.scratch.bytes);
+        self.chain.extend(self.seq, canonical_bytes_in(&output, &mut self.scratch.bytes));
         out.push(output);
-    }
-}
-
-/// Books a request that is on its way.
-pub(super) fn note_sent(orders: &mut Vec<Order>, request: &Request, now: LocalTime) {
-    let leave = |orders: &mut Vec<Order>, id: OrderId| {
-        let order = orders.iter_mut().find(|o| o.id == id).expect("only living orders are cancelled or replaced");
-        order.state = OrderState::Leaving;
-        order.side
-    };
-    let enter = |orders: &mut Vec<Order>, id, instrument, side, price, qty, kind| {
-        let state = OrderState::Pending;
-        orders.push(Order {
-            id,
-            instrument,
-            side,
-            price,
-            qty,
-            remaining: qty,
-            kind,
-            state,
-            sent: now,
-            joined_behind: None,
-        });
-    };
-    match *request {
-        Request::Place { id, instrument, side, price, qty, kind } => {
-            enter(orders, id, instrument, side, price, qty, kind)
-        }
-        Request::Cancel { id, .. } => {
-            leave(orders, id);
-        }
-        Request::Replace { old, new, instrument, price, qty } => {
-            let side = leave(orders, old);
-            enter(orders, new, instrument, side, price, qty, OrderKind::PostOnly);
-        }
     }
 }
 

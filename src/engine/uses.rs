@@ -89,7 +89,7 @@ impl Session {
             let value = value.map(i128::from);
             uses.push(LimitUse { limit, whose, value, max: i128::from(max), is_money: false });
         };
-        let worst = |side: Side| position.0 * side.sign() + desk.resting(side).0;
+        let worst = |side: Side| position.0 * side.sign() + desk.orders.resting(side).0;
         push(Limit::PositionLong, Some(worst(Side::Bid)), limits.long_max.0);
         push(Limit::PositionShort, Some(worst(Side::Ask)), limits.short_max.0);
         push(Limit::OpenOrders, Some(desk.orders.len() as i64), i64::from(limits.open_orders_max));

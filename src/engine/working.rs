@@ -39,11 +39,9 @@ pub fn reconcile(
 ) {
     for side in Side::BOTH {
         let mut wanted = quotes.iter().filter(|q| q.side == side);
-        let mut last = None;
         let mut spare = context.spare[side as usize];
         let mut leaving = orders.iter().any(|o| o.side == side && o.state == OrderState::Leaving);
-        while let Some(order) = next_best(orders, side, last) {
-            last = Some(order);
+        for order in best_first(orders, side) {
             match wanted.next() {
                 Some(_) if order.state == OrderState::Pending => {}
                 Some(quote) if agrees(context, order, quote) => {}
@@ -81,14 +79,12 @@ pub fn reconcile(
     }
 }
 
-/// The best order of a side that is not already leaving and comes after `last`, the first if there is none. There are
-/// a handful, so this scans.
-fn next_best<'a>(orders: &'a [Order], side: Side, last: Option<&Order>) -> Option<&'a Order> {
-    // Best price first, then first come.
-    let place = |o: &Order| (-o.price.0 * side.sign(), o.id);
-    let staying = |o: &&Order| o.side == side && matches!(o.state, OrderState::Pending | OrderState::Working);
-    let after = |o: &&Order| last.is_none_or(|last| place(o) > place(last));
-    orders.iter().filter(staying).filter(after).min_by_key(|o| place(o))
+/// Orders of a side that are not already leaving: best price first, then first come.
+fn best_first(orders: &[Order], side: Side) -> Vec<&Order> {
+    let is_staying = |o: &&Order| o.side == side && matches!(o.state, OrderState::Pending | OrderState::Working);
+    let mut staying: Vec<&Order> = orders.iter().filter(is_staying).collect();
+    staying.sort_unstable_by_key(|o| (-o.price.0 * side.sign(), o.id));
+    staying
 }
 
 /// Whether an order may stay where it is: near enough in price, not too old, not larger than wanted, and with at

@@ -1,4 +1,5 @@
-//! What venues do where venues differ: a post-only order that would trade, and two orders of ours that would meet.
+//! What venues do where venues differ: a post-only order that would trade, two orders of ours that would meet, orders that
+//! come too fast.
 //!
 //! From the venues' own documents, read in October 2026. Where the account or the order chooses (Binance spot, Bybit), we choose
 //! that the resting order goes, which every other venue of that kind has as its default.
@@ -6,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::market::VenueId;
+use crate::units::Nanos;
 
 /// What becomes of a post-only order that would trade as it arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,17 @@ pub struct Habits {
     pub post_only: PostOnly,
     /// With our orders that would meet.
     pub self_trade: SelfTrade,
+    /// With orders that come too fast; `None`: none of its documents we have read gives a plain number.
+    pub pace: Option<Pace>,
+}
+
+/// Most new orders and replacements in a window of time. Venues count an account's, we an instrument's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pace {
+    /// How many.
+    pub orders: u32,
+    /// In any so long.
+    pub within: Nanos,
 }
 
 impl Habits {
@@ -53,6 +66,20 @@ impl Habits {
             // `reject_taker`: said as a cancellation, because it may have traded with others before.
             VenueId::Deribit => (PostOnly::Reprice, SelfTrade::CancelTaker),
         };
-        Self { post_only, self_trade }
+        // `rateLimits` of Binance's exchangeInfo, kind ORDERS.
+        let ten_seconds = |orders| Some(Pace { orders, within: Nanos::from_s(10) });
+        let pace = match venue {
+            VenueId::BinanceSpot => ten_seconds(100),
+            VenueId::BinanceUsdm | VenueId::BinanceCoinm => ten_seconds(300),
+            VenueId::BybitSpot
+            | VenueId::BybitLinear
+            | VenueId::Okx
+            | VenueId::Coinbase
+            | VenueId::Kraken
+            | VenueId::Hyperliquid
+            | VenueId::Deribit
+            | VenueId::Imported => None,
+        };
+        Self { post_only, self_trade, pace }
     }
 }

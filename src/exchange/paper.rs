@@ -78,6 +78,8 @@ pub struct Paper {
     eaten: Eaten,
     said: Said,
     footprint: Footprint,
+    /// When our newest orders came, as many as the venue takes in a window of time.
+    came: VecDeque<LocalTime>,
     /// Orders of others, where a recording tells them and the queue model asks for them.
     line: Line,
     /// The last print did not meet the book, and what it filled is still being told.
@@ -142,6 +144,7 @@ impl Paper {
             eaten: Eaten::default(),
             said: Said { instrument, ways: Ways::new(latency, &stream), reports: VecDeque::new() },
             footprint: Footprint::default(),
+            came: VecDeque::new(),
             line: Line::default(),
             is_apart: false,
             bbo_seq: 0,

@@ -20,6 +20,7 @@
 //! |---|---|
 //! | [`hftbacktest`] | `1723161253937085768 {"stream":"btcusdt@trade","data":{…}}` |
 //! | [`cryptofeed`] | `{"t":"recv","conn":"OKX.ws.1","ts":1652459225.503,"data":"{…}"}` |
+//! | [`bitstamp`] | `1430438404645 trade {"price": 236.47, "amount": 0.21144331, "id": 8111041}` |
 //! | [`tardis_csv`] | `binance-futures,BTCUSDT,1582329602111000,1582329602418379,42377944,buy,9682,0.132` |
 //! | [`binance_vision`] | `11,100.5,0.25,25.125,1723161255000,true` |
 //! | [`databento`] | binary: `dbn` records of schema `mbo` |
@@ -31,6 +32,7 @@
 //! several recordings.
 
 pub mod binance_vision;
+pub mod bitstamp;
 pub mod cryptofeed;
 pub mod databento;
 pub mod hftbacktest;
@@ -85,11 +87,13 @@ pub enum Format {
     Lobster,
     /// hftbacktest's arrays of rows, `.npz` and `.npy`.
     HftbacktestNpz,
+    /// ob-analytics' logs of Bitstamp's feed of 2015.
+    Bitstamp,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 7] = [
+    pub const ALL: [Format; 8] = [
         Format::HftbacktestRaw,
         Format::HftbacktestNpz,
         Format::Cryptofeed,
@@ -97,6 +101,7 @@ impl Format {
         Format::BinanceVision,
         Format::Lobster,
         Format::DatabentoMbo,
+        Format::Bitstamp,
     ];
 
     /// The word on the command line.
@@ -109,6 +114,7 @@ impl Format {
             Format::BinanceVision => "binance-vision",
             Format::Lobster => "lobster",
             Format::HftbacktestNpz => "hftbacktest-npz",
+            Format::Bitstamp => "bitstamp",
         }
     }
 }
@@ -280,6 +286,7 @@ fn open_as(wish: Wish, seat: Seat) -> Result<Box<dyn Play>, ImportError> {
         Format::TardisCsv => Ok(Box::new(Normalised::open(wish, seat, tardis_csv::rows)?)),
         Format::BinanceVision => Ok(Box::new(Normalised::open(wish, seat, binance_vision::rows)?)),
         Format::Lobster => Ok(Box::new(Normalised::open(wish, seat, lobster::rows)?)),
+        Format::Bitstamp => Ok(Box::new(Normalised::open(wish, seat, bitstamp::rows)?)),
         Format::DatabentoMbo => Ok(Box::new(Normalised::open(wish, seat, databento::rows)?)),
     }
 }

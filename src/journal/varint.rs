@@ -158,7 +158,7 @@ mod tests {
                 (Cursor { bytes: &bytes, position: 0 }, Cursor { bytes: &bytes, position: 0 });
             loop {
                 let two = singly.get().and_then(|first| Ok((first, singly.get()?)));
-                prop_assert_eq!(paired.pair(), two.clone());
+                prop_assert_eq!(paired.pair(), two);
                 if two.is_err() {
                     break;
                 }

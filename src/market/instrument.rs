@@ -96,7 +96,7 @@ impl FromStr for VenueId {
     fn from_str(s: &str) -> Result<Self, String> {
         VenueId::ALL.into_iter().chain([VenueId::Imported]).find(|v| v.name() == s).ok_or_else(|| {
             let names: Vec<_> = VenueId::ALL.iter().map(|v| v.name()).collect();
-            format!("unknown venue {s:?}; known are {}", names.join(", "))
+            format!("unknown venue {s:?}; known are {}, and of files only {}", names.join(", "), VenueId::Imported)
         })
     }
 }

@@ -220,6 +220,7 @@ pub fn backtest(ask: &Ask, progress: &dyn Progress) -> Result<Backtest, Backtest
     let mut judgement = judgement::judge(ask, &candidates, &series, &recordings);
     judgement.notes.extend(not_as_recorded(ask, &candidates, &runs));
     judgement.notes.extend(fees(ask, &candidates, &recordings));
+    judgement.notes.extend(never_live(&runs));
 
     let contenders = candidates.into_iter().zip(runs).zip(scored).map(|((of, runs), (score, by_currency, series))| {
         let track = series.and_then(|series| Track::of(&series.concat()));
@@ -264,6 +265,19 @@ fn fees(ask: &Ask, candidates: &[Candidate], recordings: &[Recording]) -> Option
         name => format!("profile {name}"),
     };
     Some(format!("fees as configured ({profile}): {}", venues.into_iter().collect::<Vec<_>>().join("; ")))
+}
+
+/// Instruments whose book could never be traded on: nothing was quoted there, whatever the strategy.
+fn never_live(runs: &[Vec<Run>]) -> Vec<String> {
+    let of = |run: &Run| {
+        let never = run.summary.instruments.iter().filter(|it| !it.market.seconds.contains_key("live"));
+        never
+            .map(|it| {
+                format!("{} of {} was never in step (no snapshot?): nothing was quoted", it.instrument, run.recording)
+            })
+            .collect::<Vec<_>>()
+    };
+    runs.first().into_iter().flatten().flat_map(of).collect()
 }
 
 /// Recordings that their own strategy under their own settings does not end as they did.

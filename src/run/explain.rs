@@ -261,8 +261,8 @@ pub fn explain(store: &Store, named: &str, seq: u64) -> Result<Explanation, Repl
         let began = told.decisions.first().map(|decision| LocalTime(decision.at_ns));
         let open = told.decisions.iter().flat_map(|d| &d.requests).any(|r| r.order.is_some());
         let follows = began.is_some_and(|began| open && sent_at.since(began) <= FOLLOWED);
-        let looks = told.nearest[1].is_none() && input.seq < seq + LOOKED_AHEAD;
-        input.seq < seq + REACH || looks || follows
+        let looks = told.nearest[1].is_none() && input.seq < seq.saturating_add(LOOKED_AHEAD);
+        input.seq < seq.saturating_add(REACH) || looks || follows
     })?;
     if last < seq || seq == 0 {
         // Input 0 is noticed at once, far from the end.

@@ -3,7 +3,7 @@
 //! A report asks nobody for anything (its own content security policy forbids it), carries its charts' code and data, and is
 //! the same bytes whenever it is made of the same recording. Numbers are written into the page here; its script draws
 //! charts of the same data. What comes from outside (names, notes, the text of a strategy) reaches the page through
-//! [`page::Html::text`] only, which escapes it.
+//! `page::Html::text` only, which escapes it.
 //!
 //! Reading order: [`tell`] reads a recording, [`session_html`] writes its report, [`backtest_html`] that of a backtest.
 

@@ -90,11 +90,35 @@ fn a_wrong_cell_is_refused_by_its_line() {
         (VISION_TRADES, vision, 3, 5, "1723161255005000", format!("time \"1723161255005000\" {is_no_ms}")),
         (VISION_TRADES, vision, 3, 1, "a", "id \"a\" is no whole number".to_owned()),
         (TICKER, vision, 3, 5, "-3", "best_ask_qty -3 is negative".to_owned()),
+        (
+            TRADES,
+            tardis,
+            3,
+            7,
+            "1000000000000.1",
+            "price 1000000000000.1 is more than can be counted with in steps of 0.1".to_owned(),
+        ),
+        (
+            BOOK,
+            tardis,
+            3,
+            8,
+            "9007199254740993",
+            "quantity 9007199254740993 is more than can be counted with in steps of 1".to_owned(),
+        ),
         (BARS, vision, 3, 7, "1723161299000", "closes at 1723161299000, before it opens at 1723161300000".to_owned()),
     ] {
         let name = GOOD.iter().find(|(_, _, good)| *good == text).unwrap().0;
         assert_eq!(said(name, format, with(text, line, column, cell).as_bytes()), format!("{name}:{line}: {why}"));
     }
+}
+
+#[test]
+fn a_bar_that_is_bought_more_than_a_number_can_hold_is_read() {
+    // Twice the largest decimal is none; more was bought than traded, so a buyer it was.
+    let most = rust_decimal::Decimal::MAX.to_string();
+    let files = Files::new(&[("bars.csv", with(BARS, 3, 10, &most).as_bytes())]);
+    survives(&built_in(), files.wish(Format::BinanceVision, VenueId::BinanceUsdm, "BTCUSDT"));
 }
 
 #[test]
@@ -161,6 +185,12 @@ const OKX: &str = r#"{"t":"header","format":2,"exchange":"OKX"}
 {"t":"recv","conn":"a","ts":1600000000.3,"data":"{\"arg\":{\"channel\":\"trades\",\"instId\":\"BTC-USDT\"},\"data\":[{\"instId\":\"BTC-USDT\",\"tradeId\":\"7\",\"px\":\"101\",\"sz\":\"0.5\",\"side\":\"buy\",\"ts\":\"1600000000250\"}]}"}
 "#;
 
+const BITSTAMP: &str = r#"1430438404530 order_book {"bids": [["100.00", "2.00000000"]], "asks": [["101.00", "1.50000000"]]}
+1430438404540 trade {"price": 101.0, "amount": 1.2000000000000002, "id": 2}
+1430438404541 order_created {"price": "101.00", "amount": "2.00000000", "datetime": "1430438404", "id": 5, "order_type": 0}
+1430438404550 order_book {"bids": [["100.00", "2.00000000"]], "asks": [["101.00", "0.30000000"]]}
+"#;
+
 /// What a disk or an editor may do to a file.
 type Change = (prop::sample::Index, u8, u8);
 
@@ -187,7 +217,7 @@ proptest! {
 
     #[test]
     fn a_file_with_anything_changed_is_imported_or_leaves_nothing(
-        which in 0..GOOD.len() + 3,
+        which in 0..GOOD.len() + 4,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4u8), 0..6),
     ) {
         let loaded = built_in();
@@ -204,6 +234,10 @@ proptest! {
             }
             Some(0) => lobster(&changed(MESSAGES, &changes), LEVELS.as_bytes()),
             Some(1) => lobster(MESSAGES.as_bytes(), &changed(LEVELS, &changes)),
+            Some(2) => {
+                let files = Files::new(&[("bitstamp.log", &changed(BITSTAMP, &changes))]);
+                survives(&loaded, files.wish(Format::Bitstamp, VenueId::Imported, "BTCUSD"));
+            }
             Some(_) => {
                 let files = Files::new(&[("okx.jsonl", &changed(OKX, &changes))]);
                 survives(&loaded, files.wish(Format::Cryptofeed, VenueId::Okx, "BTC-USDT"));
@@ -218,7 +252,9 @@ fn what_the_property_changes_is_imported_as_it_is() {
     let pair = ["message", "orderbook"].map(|kind| format!("AAPL_2012-06-21_34200000_57600000_{kind}_1.csv"));
     let lobster = Files::new(&[(&pair[0], MESSAGES.as_bytes()), (&pair[1], LEVELS.as_bytes())]);
     let okx = Files::new(&[("okx.jsonl", OKX.as_bytes())]);
+    let bitstamp = Files::new(&[("bitstamp.log", BITSTAMP.as_bytes())]);
     let mut wishes = vec![
+        bitstamp.wish(Format::Bitstamp, VenueId::Imported, "BTCUSD"),
         lobster.wish(Format::Lobster, VenueId::Imported, "AAPL"),
         okx.wish(Format::Cryptofeed, VenueId::Okx, "BTC-USDT"),
     ];

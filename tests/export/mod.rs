@@ -1,5 +1,6 @@
 //! Sessions out to tables, other programs' recordings in.
 
+mod bitstamp;
 mod broken;
 mod hftbacktest;
 pub mod imports;

@@ -45,7 +45,7 @@ pub fn spec() -> SessionSpec {
                         rates: Rates { maker: Rate(-500), taker: Rate(7_500) },
                     }],
                 },
-                habits: Habits { post_only: PostOnly::Reprice, self_trade: SelfTrade::Decrement },
+                habits: Habits { post_only: PostOnly::Reprice, self_trade: SelfTrade::Decrement, pace: None },
             },
             signals: SignalSpec {
                 volatility_grid_ms: 1000,

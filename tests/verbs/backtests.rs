@@ -45,6 +45,48 @@ const PROMISED: [&str; 11] = [
 ];
 
 #[test]
+fn a_report_that_cannot_be_written_is_told_before_anything_is_run() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    prepare(here);
+    let page = "nowhere/page.html";
+    backtest(here, &["storm", "--strategy", "near.toml", "--report", page])
+        .exits(2)
+        .complains_of(&["cannot write", page]);
+    assert!(!here.join("store/trials.jsonl").exists(), "a trial was made of it");
+    let report = ["report", "storm", "--out", page, "--set", "store.path=store"];
+    papermaker(here, &report).exits(2).complains_of(&["cannot write", page]);
+    backtest(here, &["storm", "--strategy", "near.toml", "--report", "page.html"]).exits(0);
+    assert!(here.join("page.html").exists() && !here.join("page.html.unfinished").exists());
+}
+
+#[test]
+fn a_trial_is_what_shaped_the_run_and_not_how_a_file_is_called() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    prepare(here);
+    let measured = |name: &str, ms: i64| {
+        let text = format!("sent,matched,acknowledged\n0,{0},{1}\n", ms * 1_000_000, 2 * ms * 1_000_000);
+        fs::write(here.join(name), text).expect("written");
+    };
+    let tried = |sets: &[&str]| {
+        let sets: Vec<&str> = sets.iter().flat_map(|set| ["--set", set]).collect();
+        let line = [&["storm", "--strategy", "near.toml", "--json"], &sets[..]].concat();
+        backtest(here, &line).exits(0).json()["trials"]["distinct"].clone()
+    };
+    let by_file = |name: &str| tried(&["paper.latency_model=measured", &format!("paper.latency_file={name}")]);
+    measured("a.csv", 1);
+    assert_eq!(by_file("a.csv"), 1);
+    // Other delays in the same file are another trial, the same delays in another file are none.
+    measured("a.csv", 2);
+    measured("b.csv", 2);
+    assert_eq!((by_file("a.csv"), by_file("b.csv")), (2.into(), 2.into()));
+    assert_eq!(tried(&[]), 3);
+    assert_eq!(tried(&["paper.bracket=false"]), 3);
+    assert_eq!(tried(&["session.tick_ms=20"]), 3);
+}
+
+#[test]
 fn json_has_the_promised_keys_for_strategies_and_differences() {
     let here = tempfile::tempdir().expect("a folder");
     prepare(here.path());

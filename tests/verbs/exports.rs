@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Ran, papermaker};
+use super::{Ran, papermaker, unread};
 use crate::export::imports::{DIFF, SNAPSHOT, TRADE};
 
 fn sessions(here: &Path, line: &[&str]) -> Ran {
@@ -46,6 +46,17 @@ fn a_market_goes_to_hftbacktest_and_comes_back() {
 
     import(here, "btc.txt", "hftbacktest-npz", "half").exits(2).complains_of(&["btc.txt", "is no zip archive"]);
     assert!(!here.join("store/half").exists());
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_error() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    recorded(here);
+    for format in ["csv", "jsonl"] {
+        let line = ["sessions", "export", "btc", "--kind", "book", "--format", format, "--set", "store.path=store"];
+        assert_eq!(unread(here, &line).exits(0).stderr(), "");
+    }
 }
 
 #[test]

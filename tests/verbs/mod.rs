@@ -19,12 +19,25 @@ use std::process::{Command, Output, Stdio};
 
 /// Runs `papermaker ARGS` in `folder` to its end. Standard input is closed: nothing may wait for it.
 pub fn papermaker(folder: &Path, args: &[&str]) -> Ran {
+    let output = command(folder, args).output().expect("the binary was built");
+    Ran { line: format!("papermaker {}", args.join(" ")), output }
+}
+
+/// The same for a reader who has seen enough before the first byte, as `| head` has after some.
+pub fn unread(folder: &Path, args: &[&str]) -> Ran {
+    let mut child = command(folder, args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it was built");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    Ran { line: format!("papermaker {} | true", args.join(" ")), output }
+}
+
+fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_papermaker"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PAPERMAKER") || name == "RUST_LOG") {
         command.env_remove(name);
     }
-    let output = command.args(args).current_dir(folder).stdin(Stdio::null()).output().expect("the binary was built");
-    Ran { line: format!("papermaker {}", args.join(" ")), output }
+    command.args(args).current_dir(folder).stdin(Stdio::null());
+    command
 }
 
 /// What came of it.

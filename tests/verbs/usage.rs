@@ -2,10 +2,10 @@
 
 use super::papermaker;
 
-/// CONTRACT's verbs of this part. `backtest`, `train`, `evaluate`, `report`, `realism` come in later parts.
-const VERBS: [&str; 14] = [
-    "run", "replay", "sessions", "status", "stop", "pause", "resume", "halt", "flatten", "limits", "config", "doctor",
-    "exchange", "help",
+/// CONTRACT's verbs of this part. `train`, `evaluate`, `realism` come in later parts.
+const VERBS: [&str; 17] = [
+    "run", "replay", "referee", "report", "backtest", "sessions", "status", "stop", "pause", "resume", "halt",
+    "flatten", "limits", "config", "doctor", "exchange", "help",
 ];
 
 fn empty() -> tempfile::TempDir {

@@ -91,7 +91,7 @@ fn write(store: &Path, events: u64) {
 fn input(n: u64, mid: i64, draws: &mut Stream) -> Input {
     let level = |price: i64, qty: i64| Level { price: Ticks(price), qty: Lots(qty) };
     let price = |side: i64, rank: i64| mid - mid.rem_euclid(20) + side * (rank + 1) * 20;
-    let kind = if n % 10_000 == 0 {
+    let kind = if n.is_multiple_of(10_000) {
         let side = |sign: i64| (0..20).map(|rank| level(price(sign, rank), 1_000 + rank * 10)).collect();
         MarketEventKind::Snapshot { seq: n + 1, bids: side(-1), asks: side(1), extent: Extent::All }
     } else if n % 100 == 99 {

@@ -18,10 +18,10 @@ use crate::storms::BOLD;
 use crate::support::bot::Bot;
 use crate::support::full_size;
 
-const QUEUES: [&str; 7] = ["risk-averse", "power", "power2", "power3", "log", "log2", "optimistic"];
+const QUEUES: [&str; 8] = ["risk-averse", "power", "power2", "power3", "log", "log2", "optimistic", "fifo"];
 const LATENCIES: [&str; 4] = ["constant", "lognormal", "feed", "measured"];
 /// Bots at a time.
-const AT_ONCE: usize = 7;
+const AT_ONCE: usize = 8;
 
 /// `papermaker exchange` on a port of its own. Killed when dropped.
 struct Exchange {
@@ -159,7 +159,7 @@ fn a_session_over_sockets_and_the_rerun_of_its_recording_fill_alike_under_every_
 fn every_queue_model_fills_what_a_hand_says() {
     // Six of sixteen cancel, 10 ahead and 6 behind: 10 - 6·(1 - p) are ahead, and of the 8 sold the rest is ours, in whole
     // lots. p = 1 · 36/136 · 36/256 · 1 - (10/16)² · ln 7/(ln 7 + ln 11) · ln 7/ln 17 · 0, so ahead are
-    // 10 · 5.59 · 4.84 · 7.66 · 6.69 · 8.12 · 4.
+    // 10 · 5.59 · 4.84 · 7.66 · 6.69 · 8.12 · 4. Nobody tells order by order: fifo is risk-averse here.
     let here = tempfile::tempdir().expect("a folder");
     super::record(here.path(), &super::quoting(), &crate::engine::story::story(super::SIX_CANCEL), false);
     let mut reader = Store::open(here.path().join("store")).reader("told").expect("a recording");
@@ -170,10 +170,10 @@ fn every_queue_model_fills_what_a_hand_says() {
         let ended = rerun(&mut reader, &spec, |_, _, _| true).expect("it runs");
         ended.session.equity(crate::engine::story::ID).position.0
     });
-    assert_eq!(bought, [0, 2, 3, 0, 1, 0, 4]);
+    assert_eq!(bought, [0, 2, 3, 0, 1, 0, 4, 0]);
 }
 
-fn every_queue() -> [QueueModel; 7] {
+fn every_queue() -> [QueueModel; 8] {
     let n = 2.0;
     [
         QueueModel::RiskAverse,
@@ -183,6 +183,7 @@ fn every_queue() -> [QueueModel; 7] {
         QueueModel::Log,
         QueueModel::Log2,
         QueueModel::Optimistic,
+        QueueModel::Fifo,
     ]
 }
 

@@ -3,6 +3,7 @@
 //! | request | the venue says |
 //! |---|---|
 //! | place, broken rule | `Rejected` with the venue's reason |
+//! | place, more than the venue takes in that time ([`Pace`](super::super::habit::Pace)) | `Rejected(TooManyRequests)`; a replacement as with a broken rule |
 //! | place, post-only that would trade, as the venue has it ([`PostOnly`]) | `Rejected(WouldTake)`, or `Accepted` and `Cancelled`, or `Accepted` and `Amended` to the nearest price that rests |
 //! | place, rests | `Accepted` |
 //! | place, trades | `Accepted`, `Filled` per level; the rest stays (limit) or is `Cancelled` (IOC, market) |
@@ -52,7 +53,9 @@ impl Paper {
         match request {
             Request::Place { id, side, price, qty, kind, .. } => {
                 let order = Entering { id, side, price, qty, kind };
-                match in_old_steps.then_some(RejectReason::PriceFilter).or_else(|| self.refuses(&order, market)) {
+                let too_fast = self.comes_too_fast(now).then_some(RejectReason::TooManyRequests);
+                let too_fast = too_fast.or(in_old_steps.then_some(RejectReason::PriceFilter));
+                match too_fast.or_else(|| self.refuses(&order, market)) {
                     Some(reason) => self.said.say(now, id, ReportKind::Rejected(reason)),
                     None => self.enter(order, None, now, market),
                 }
@@ -69,7 +72,8 @@ impl Paper {
                     return self.refuse_replacement(now, old, new, RejectReason::UnknownOrder);
                 };
                 let order = Entering { id: new, side, price, qty, kind };
-                if let Some(reason) = refusal(&order, market) {
+                let too_fast = self.comes_too_fast(now).then_some(RejectReason::TooManyRequests);
+                if let Some(reason) = too_fast.or_else(|| refusal(&order, market)) {
                     return self.refuse_replacement(now, old, new, reason);
                 }
                 self.own.remove(old);
@@ -81,6 +85,17 @@ impl Paper {
                 }
             }
         }
+    }
+
+    /// Whether one more order is more than the venue takes; if not, it is counted.
+    fn comes_too_fast(&mut self, now: LocalTime) -> bool {
+        let Some(pace) = self.habits.pace else { return false };
+        while self.came.pop_front_if(|then| now.since(*then) >= pace.within).is_some() {}
+        let is_full = self.came.len() >= pace.orders as usize;
+        if !is_full {
+            self.came.push_back(now);
+        }
+        is_full
     }
 
     fn refuse_replacement(&mut self, now: LocalTime, old: OrderId, new: OrderId, reason: RejectReason) {
@@ -111,7 +126,9 @@ impl Paper {
     /// The nearest price of the other side, others' or our own.
     fn faced(&self, order: &Entering, market: &Visible<'_>) -> Option<Ticks> {
         let other = order.side.opposite();
-        let shown = facing(other, market).next().map(|best| best.price);
+        // The first that `facing` would name; this is asked of every order twice.
+        let shown = market.top.map(|top| top.price(other)).or_else(|| Some(market.book.best(other)?.price));
+        let shown = shown.filter(|_| market.trusted);
         let ours = self.own.side(other).first().map(|best| best.price);
         shown.into_iter().chain(ours).min_by_key(|price| -price.0 * other.sign())
     }

@@ -3,7 +3,7 @@
 use super::desk::{Desk, levels, spec};
 use super::*;
 use crate::exchange::fee::{Rates, Tier};
-use crate::exchange::habit::{PostOnly, SelfTrade};
+use crate::exchange::habit::{Pace, PostOnly, SelfTrade};
 use crate::exchange::latency::{Measured, Way};
 use crate::market::{Extent, PriceRule};
 use crate::order::OrderKind;
@@ -11,7 +11,7 @@ use crate::units::{Money, Rate, Side, Ticks};
 
 fn with(post_only: PostOnly, self_trade: SelfTrade) -> Desk {
     let mut settings = spec(0, 0, 0);
-    settings.habits = Habits { post_only, self_trade };
+    settings.habits = Habits { post_only, self_trade, pace: None };
     Desk::with(settings)
 }
 
@@ -65,6 +65,33 @@ fn a_moved_order_respects_the_steps_and_one_that_has_nowhere_to_go_is_cancelled(
     desk.bid(2, 1, 5, 1);
     desk.until(2);
     assert_eq!(desk.life(1), ["accepted 0", "cancelled 5"]);
+}
+
+#[test]
+fn orders_that_come_too_fast_are_refused_and_cancellations_never() {
+    // Three within a second: two bids and a replacement use them up.
+    let mut settings = spec(0, 0, 0);
+    settings.habits.pace = Some(Pace { orders: 3, within: Nanos::from_s(1) });
+    let mut desk = Desk::with(settings);
+    desk.bid(1, 1, 5, 100);
+    desk.bid(1, 2, 5, 99);
+    desk.replace(2, 2, 3, 5, 98);
+    desk.replace(3, 1, 4, 5, 97);
+    desk.bid(3, 5, 5, 96);
+    desk.until(4);
+    assert_eq!(desk.life(3)[0], "replaced 2 left 5 behind 0");
+    assert_eq!(
+        (desk.life(4), desk.life(5)),
+        (vec!["rejected TooManyRequests".to_owned()], vec!["rejected TooManyRequests".to_owned()])
+    );
+    assert!(desk.orders[&OrderId(1)].is_alive(), "what could not be replaced stays");
+    desk.cancel(5, 1);
+    desk.until(5);
+    assert!(!desk.orders[&OrderId(1)].is_alive());
+    // A second after the first two there is room for two, and the replacement still counts.
+    (6..9).for_each(|id| desk.bid(1_001, id, 5, 96));
+    desk.until(1_001);
+    assert_eq!((desk.life(7)[0].as_str(), desk.life(8)[0].as_str()), ("accepted 0", "rejected TooManyRequests"));
 }
 
 #[test]

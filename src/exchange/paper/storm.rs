@@ -153,7 +153,7 @@ fn whatever_the_tape_does_we_get_no_more_than_it_left_for_us() {
         settings.queue = MODELS[seed as usize % MODELS.len()];
         let post_only = [PostOnly::Reject, PostOnly::Cancel, PostOnly::Reprice][seed as usize / 7 % 3];
         let self_trade = [SelfTrade::CancelMaker, SelfTrade::CancelTaker, SelfTrade::Decrement][seed as usize / 21 % 3];
-        settings.habits = Habits { post_only, self_trade };
+        settings.habits = Habits { post_only, self_trade, pace: None };
         jitter(&mut settings, seed);
         let mut desk = Desk::with(settings);
         let mut next_id = 0;

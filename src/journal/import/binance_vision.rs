@@ -256,7 +256,7 @@ impl File {
             return Ok(());
         }
         // Whoever took more of it; of a single price nobody knows.
-        let taker = if bought + bought >= volume { Side::Bid } else { Side::Ask };
+        let taker = if bought >= volume - bought { Side::Bid } else { Side::Ask };
         let id = opened.unsigned_abs() / 1_000_000;
         let none = rust_decimal::Decimal::ZERO;
         for (price, qty, venue) in

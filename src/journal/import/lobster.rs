@@ -39,6 +39,9 @@ use crate::units::{LocalTime, Side, VenueTime};
 /// New York's clock since March 2007.
 const NEW_YORK: &str = "EST5EDT,M3.2.0,M11.1.0";
 
+/// No day is longer, nanoseconds.
+const DAY: i64 = 25 * 3_600 * 1_000_000_000;
+
 /// What stands where no level is.
 const NO_LEVEL: Decimal = Decimal::from_parts(1_410_065_407, 2, 0, false, 0);
 
@@ -75,6 +78,9 @@ fn parse_name(name: &str) -> Option<Name> {
     };
     let mut ns = || parts.next()?.parse::<i64>().ok()?.checked_mul(1_000_000);
     let (end, start) = (ns()?, ns()?);
+    if !(0..=DAY).contains(&start) || !(start..=DAY).contains(&end) {
+        return None;
+    }
     let date: Date = parts.next()?.parse().ok()?;
     Some(Name { symbol: parts.next()?.to_owned(), date, span: (start, end), is_messages, levels })
 }

@@ -46,16 +46,47 @@ pub enum Told {
 
 pub type Rows = Box<dyn Iterator<Item = Result<Row, ImportError>> + Send>;
 
+/// A price above it is none: money is counted in 10⁻²⁴ of it, in 127 bits.
+const PRICE_MAX: Decimal = Decimal::from_parts(3_567_587_328, 232, 0, false, 0);
+
+/// More steps than that are none: sums of a thousand levels shall have room in 63 bits.
+const STEPS_MAX: i64 = 1 << 53;
+
+/// The largest number of its kind so far, and where it stands.
+#[derive(Default)]
+struct Most(Decimal, (usize, u64));
+
+impl Most {
+    fn see(&mut self, value: Decimal, place: (usize, u64)) {
+        if value > self.0 {
+            *self = Self(value, place);
+        }
+    }
+
+    /// Errors if it is more steps than can be counted with.
+    fn fits(&self, wish: &Wish, what: &str, step: Step, limit: Option<Decimal>) -> Result<(), ImportError> {
+        let Self(value, place) = self;
+        let is_counted = value.checked_div(step.size()).is_some_and(|steps| steps <= Decimal::from(STEPS_MAX));
+        if is_counted && limit.is_none_or(|limit| *value <= limit) {
+            return Ok(());
+        }
+        Err(wish.refused(*place, format!("{what} {value} is more than can be counted with in steps of {step}")))
+    }
+}
+
 /// Reads all rows and says what is traded; refuses the first row that does not belong.
 fn survey(wish: &Wish, rows: Rows) -> Result<(Instrument, StepsFrom), ImportError> {
     let (mut prices, mut traded, mut resting) = (Grid::default(), Grid::default(), Sizes::default());
     let mut pace = Pace::default();
+    let (mut dearest, mut largest) = (Most::default(), Most::default());
     let mut any = false;
     for row in rows {
         let row = row?;
         any = true;
         pace.take(row.at).map_err(|why| wish.refused(row.place, why))?;
         let mut level = |(price, qty): &Priced| {
+            dearest.see(*price, row.place);
+            largest.see(*qty, row.place);
             prices.take_number(*price)?;
             resting.take_number(*qty)
         };
@@ -65,7 +96,11 @@ fn survey(wish: &Wish, rows: Rows) -> Result<(Instrument, StepsFrom), ImportErro
             }
             Told::Bbo { bid, ask } => bid.iter().chain(ask).try_for_each(&mut level),
             Told::Order { price, qty, .. } => level(&(*price, *qty)),
-            Told::Trade { price, qty, .. } => prices.take_number(*price).and_then(|()| traded.take_number(*qty)),
+            Told::Trade { price, qty, .. } => {
+                dearest.see(*price, row.place);
+                largest.see(*qty, row.place);
+                prices.take_number(*price).and_then(|()| traded.take_number(*qty))
+            }
             Told::Status(_) | Told::Gap => Ok(()),
         };
         fits.map_err(|why| wish.refused(row.place, why))?;
@@ -74,7 +109,16 @@ fn survey(wish: &Wish, rows: Rows) -> Result<(Instrument, StepsFrom), ImportErro
     if !any {
         return Err(whole("holds no market data".to_owned()));
     }
-    survey::instrument(wish, &prices, &traded, &resting).map_err(whole)
+    let (instrument, steps_from) = survey::instrument(wish, &prices, &traded, &resting).map_err(whole)?;
+    dearest.fits(wish, "price", instrument.tick, Some(PRICE_MAX))?;
+    largest.fits(wish, "quantity", lot_of(wish, &instrument)?, None)?;
+    Ok((instrument, steps_from))
+}
+
+/// Step of quantities in the file's units: contracts, where the venue counts in them.
+fn lot_of(wish: &Wish, instrument: &Instrument) -> Result<Step, ImportError> {
+    let lot = Step::new(instrument.lot.size() / instrument.contract.unit.size());
+    lot.map_err(|error| wish.refused((0, 0), error.to_string()))
 }
 
 /// Rows being played.
@@ -106,8 +150,7 @@ impl Normalised {
         rows: impl Fn(&Wish) -> Result<Rows, ImportError>,
     ) -> Result<Self, ImportError> {
         let (instrument, steps_from) = survey(&wish, rows(&wish)?)?;
-        let lot = Step::new(instrument.lot.size() / instrument.contract.unit.size());
-        let lot = lot.map_err(|error| wish.refused((0, 0), error.to_string()))?;
+        let lot = lot_of(&wish, &instrument)?;
         let rows = rows(&wish)?;
         Ok(Self {
             wish,

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::recordings::Recording;
+use super::recordings::{Recording, Source};
 use super::sweep::{Combination, Grid};
 use super::{Ask, BacktestError, RECORDED, Settings};
 use crate::config::{Loaded, Sources, load};
 use crate::digest::Digest;
 use crate::engine::SessionSpec;
-use crate::market::Instrument;
+use crate::market::{Instrument, VenueId};
 use crate::run::prepare;
 use crate::run::rerun::{Changes, spec_for};
 use crate::strategy;
@@ -183,15 +183,21 @@ fn kind(text: &str) -> String {
     kind.unwrap_or_default()
 }
 
-/// Of the keys that a run depends on.
+/// Of all that a run depends on: keys, and of a file of latencies what is in it, not where it lies. Shadows decide nothing,
+/// and how often time ticks matters only where no recording says it.
 fn settings_digest(ask: &Ask, loaded: &Loaded) -> Digest {
     let text = match ask.settings {
         Settings::AsRecorded => "as recorded\n".to_owned(),
         Settings::InForce => {
             let sections = ["paper.", "quoting.", "risk.", "signals.", "session.seed", "session.equity_ms"];
-            let shapes = |key: &str| sections.iter().any(|s| key.starts_with(s)) || key.ends_with("_fee_bps");
+            let shapes = |key: &str| match key {
+                "paper.bracket" | "paper.latency_file" => false,
+                "session.tick_ms" => ask.sources.iter().any(|source| matches!(source, Source::Files(_))),
+                _ => sections.iter().any(|s| key.starts_with(s)) || key.ends_with("_fee_bps"),
+            };
             let entries = loaded.entries().iter().filter(|entry| shapes(&entry.key));
-            entries.map(|entry| format!("{} = {}\n", entry.key, entry.value)).collect()
+            let text: String = entries.map(|entry| format!("{} = {}\n", entry.key, entry.value)).collect();
+            text + &format!("{:?}\n", loaded.paper_spec(VenueId::Imported).latency.measured)
         }
     };
     let seed = ask.seed.map_or_else(String::new, |seed| format!("seed {seed}\n"));

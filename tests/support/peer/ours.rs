@@ -33,7 +33,8 @@ impl Market {
                 latency: LatencySpec::constant(FEED_US, ENTRY_US, RESPONSE_US),
                 queue,
                 fees: Schedule::flat(Rate(0), Rate(0)),
-                habits: Habits::of(self.rules.venue),
+                // Theirs takes orders however fast they come.
+                habits: Habits { pace: None, ..Habits::of(self.rules.venue) },
             },
             signals: SignalSpec {
                 volatility_grid_ms: 1_000,
