@@ -20,9 +20,8 @@ impl Session {
         self.measure(input);
         let mut changes = std::mem::take(&mut self.scratch.changes);
         let is_tick = matches!(input, Input::Tick);
-        if let Some(reading) = self.book_reading()
-            && (is_tick || self.weighed != Some(reading))
-        {
+        let reading = self.book_reading();
+        if is_tick || self.weighed != Some(reading) {
             self.weighed = Some(reading);
             let (breakers, limits) = self.gate.breakers_mut();
             breakers.weigh_book(limits, &reading, self.now, &mut changes);
@@ -88,20 +87,20 @@ impl Session {
         }
     }
 
-    /// Where the book stands; `None` while a position never had a price. One whose market is lost keeps its last: the
-    /// losses of the others count meanwhile.
-    fn book_reading(&self) -> Option<BookReading> {
-        let mut reading = BookReading { equity: Money::ZERO, fees: Money::ZERO, funding: Money::ZERO };
+    /// Where the book stands. A position whose market is lost keeps its last price, one that never had any counts at its
+    /// cost: the losses of the others count meanwhile.
+    fn book_reading(&self) -> BookReading {
+        let mut reading =
+            BookReading { equity: Money::ZERO, fees: Money::ZERO, funding: Money::ZERO, is_complete: true };
         let limits = &self.gate.limits().instruments;
         for (desk, limits) in self.desks.iter().zip(limits) {
-            if !desk.is_valued() {
-                return None;
-            }
-            reading.equity += limits.in_account(desk.equity_in_quote());
+            let equity = if desk.is_valued() { desk.equity_in_quote() } else { desk.settled_in_quote() };
+            reading.is_complete &= desk.is_valued();
+            reading.equity += limits.in_account(equity);
             reading.fees += limits.in_account(desk.fees_in_quote());
             reading.funding += limits.in_account(desk.funding_due()).max(Money::ZERO);
         }
-        Some(reading)
+        reading
     }
 
     /// What is at stake in the instruments other than this one; nothing where no limit asks.

@@ -58,6 +58,8 @@ pub struct BookReading {
     pub fees: Money,
     /// The next funding payments, received ones not counted.
     pub funding: Money,
+    /// Whether every position has had a price.
+    pub is_complete: bool,
 }
 
 /// What one instrument stands at.
@@ -132,7 +134,10 @@ impl Breakers {
         now: LocalTime,
         changes: &mut Vec<Change>,
     ) {
-        self.losses = self.tally.mark(now, reading.equity, reading.fees);
+        self.losses = match reading.is_complete {
+            true => self.tally.mark(now, reading.equity, reading.fees),
+            false => self.tally.mark_unpriced(reading.equity),
+        };
         let (losses, book) = (self.losses, &limits.book);
         if self.trips.is_empty() && is_calm(&losses, reading, limits) {
             return;

@@ -51,6 +51,8 @@ pub(super) struct Tally {
     /// the highest.
     minutes: VecDeque<(i64, Money)>,
     last: Option<Kept>,
+    /// Equity at the first mark while a carried position had no price yet, and at the last such mark.
+    unpriced: Option<(Money, Money)>,
 }
 
 /// The last mark.
@@ -72,13 +74,24 @@ impl Default for Tally {
 
 impl Tally {
     pub fn carried(score: Score) -> Self {
-        Self { score, origin: None, fees_before: Money::ZERO, minutes: VecDeque::new(), last: None }
+        Self { score, origin: None, fees_before: Money::ZERO, minutes: VecDeque::new(), last: None, unpriced: None }
+    }
+
+    /// As [`Tally::mark`], while a position carried over has had no price yet and counts at its cost: nothing but what this
+    /// session has lost since can be said.
+    pub fn mark_unpriced(&mut self, session_equity: Money) -> Losses {
+        let equity = self.score.settled + session_equity;
+        let (first, _) = *self.unpriced.get_or_insert((equity, equity));
+        self.unpriced = Some((first, equity));
+        Losses { session: first - equity, ..Losses::default() }
     }
 
     /// Takes in where this session stands: its equity and fees so far.
     pub fn mark(&mut self, now: LocalTime, session_equity: Money, session_fees: Money) -> Losses {
         let equity = self.score.settled + session_equity;
-        let origin = *self.origin.get_or_insert(equity);
+        // What the first price of a carried position shows was won or lost before; the rest is this session's.
+        let first = self.unpriced.take().map_or(equity, |(first, last)| first + (equity - last));
+        let origin = *self.origin.get_or_insert(first);
         let day = now.0.div_euclid(DAY);
         if day != self.score.day {
             // The first mark of a day is its beginning; what moved since the last one of the day before is the new day's.
@@ -167,6 +180,17 @@ mod tests {
         let losses = second.mark(at(5, 20), usd(-30), usd(0));
         assert_eq!((losses.session, losses.day, losses.drawdown, losses.fees), (usd(0), usd(55), usd(55), usd(4)));
         assert_eq!(second.mark(at(5, 21), usd(-31), usd(2)).fees, usd(6));
+    }
+
+    #[test]
+    fn what_is_lost_before_a_carried_position_has_a_price_is_lost_and_its_own_past_is_not() {
+        // 30 are lost elsewhere before the first price shows that the carried position is down by 100 since long ago.
+        let mut tally = Tally::default();
+        tally.mark_unpriced(usd(0));
+        assert_eq!(tally.mark_unpriced(usd(-30)).session, usd(30));
+        let priced = tally.mark(at(5, 0), usd(-130), usd(0));
+        assert_eq!((priced.session, priced.drawdown), (usd(30), usd(0)));
+        assert_eq!(tally.mark(at(5, 1), usd(-140), usd(0)).session, usd(40));
     }
 
     #[test]
