@@ -84,6 +84,13 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     merge(layers, None)
 }
 
+/// Where the store is, by whatever of the layers can be read: who wants to halt a bot must not be held up by a mistake in
+/// a file that has nothing to do with where the bot is found.
+pub fn store_path(sources: &Sources) -> Result<PathBuf, ConfigErrors> {
+    let layers = read_layers(sources, &mut Vec::new());
+    Ok(merge(layers, None)?.settings.store.path)
+}
+
 /// Lays checked layers over each other, lowest first. `measured` stands where no file of measurements is named.
 fn merge(layers: Vec<Layer>, measured: Option<Measured>) -> Result<Loaded, ConfigErrors> {
     let mut builder = config::Config::builder();

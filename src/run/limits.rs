@@ -84,6 +84,8 @@ pub struct Governor {
     approval: Option<String>,
     /// Of the configured limits that are in force.
     limits_of: Digest,
+    /// The last configuration without a mistake: who only asks is answered whatever the file says by now.
+    sound: Loaded,
     session: thread::Sender<Proposal>,
 }
 
@@ -97,6 +99,7 @@ impl Governor {
             glimpsed: None,
             approval: started_with.settings.risk.approved_at.clone(),
             limits_of: started_with.risk_digest(),
+            sound: started_with.clone(),
             session,
         };
         governor.seen = governor.content();
@@ -156,6 +159,7 @@ impl Governor {
             Some(_) | None => place.clone(),
         };
         let limits_of = loaded.risk_digest();
+        self.sound = loaded.clone();
         let Some(answer) = self.propose(loaded, by, approved, false, limits_of).await else { return false };
         for change in &answer.changes {
             info!("{place}: {change}");
@@ -187,6 +191,15 @@ impl Governor {
             let _ = ask.answer.send(failed(format!("{stray:?} is no limit: write risk.key=value")));
             return true;
         }
+        if set.is_empty() {
+            let Some(answer) = self.propose(self.sound.clone(), String::new(), false, true, self.limits_of).await
+            else {
+                return false;
+            };
+            // What the file would change is not what was asked.
+            let _ = ask.answer.send(LimitsAnswer { changes: Vec::new(), ..answer });
+            return true;
+        }
         let mut overrides = self.overrides.clone();
         overrides.extend(set.iter().cloned());
         let mut sources = self.sources.clone();
@@ -199,7 +212,6 @@ impl Governor {
             }
         };
         let by = by.unwrap_or_else(|| "operator".to_owned());
-        let dry_run = dry_run || set.is_empty();
         let Some(answer) = self.propose(loaded, by, confirm, dry_run, self.limits_of).await else { return false };
         if answer.applied {
             self.overrides = overrides;
