@@ -70,7 +70,8 @@ fn ask(verb: &str, reason: Option<&str>, args: &CommandArgs, globals: &Globals) 
 }
 
 fn running(globals: &Globals) -> Result<Client, Failure> {
-    Client::of_store(&globals.load()?.settings.store.path).map_err(no_answer)
+    let store = crate::config::store_path(&globals.sources()).map_err(Failure::could_not_run)?;
+    Client::of_store(&store).map_err(no_answer)
 }
 
 fn no_answer(error: ClientError) -> Failure {
