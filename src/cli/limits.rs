@@ -31,7 +31,7 @@ pub struct ShowArgs {
 /// Of `limits set`.
 #[derive(Clone, Debug, Args)]
 pub struct SetArgs {
-    /// Keys of [risk], without `risk.`; `papermaker limits show` names them
+    /// Keys of `[risk]`, without `risk.`; `papermaker limits show` names them
     #[arg(value_name = "KEY=VALUE", required = true)]
     pub wanted: Vec<String>,
     /// Limits may let more through than before

@@ -84,11 +84,18 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     merge(layers, None)
 }
 
-/// Where the store is, by whatever of the layers can be read: who wants to halt a bot must not be held up by a mistake in
-/// a file that has nothing to do with where the bot is found.
+/// Where the store is. Mistakes in files do not count: who wants to halt a bot must not be held up by a line of
+/// `risk.toml` that has nothing to do with where the bot is found. What was just typed still has to be right.
 pub fn store_path(sources: &Sources) -> Result<PathBuf, ConfigErrors> {
-    let layers = read_layers(sources, &mut Vec::new());
-    Ok(merge(layers, None)?.settings.store.path)
+    let mut problems = Vec::new();
+    let layers = read_layers(sources, &mut problems);
+    problems.retain(|problem| problem.is_typed());
+    if !problems.is_empty() {
+        return Err(ConfigErrors { problems });
+    }
+    let builder = layers.into_iter().fold(config::Config::builder(), |builder, layer| builder.add_source(layer));
+    let path = builder.build().and_then(|merged| merged.get_string("store.path"));
+    Ok(path.map_err(|error| Problem::new("config", None, "store.path", error.to_string()))?.into())
 }
 
 /// Lays checked layers over each other, lowest first. `measured` stands where no file of measurements is named.
@@ -118,7 +125,9 @@ fn read_layers(sources: &Sources, problems: &mut Vec<Problem>) -> Vec<Layer> {
     };
     if let Some(dir) = dir.as_deref().filter(|dir| !dir.is_dir()) {
         let what = "no such folder".to_owned();
-        problems.push(Problem::new(&dir.display().to_string(), None, "", what).hint("--config takes a folder"));
+        problems.push(
+            Problem::new(&dir.display().to_string(), None, "", what).hint("--config takes a folder").names_nothing(),
+        );
         return layers;
     }
     let dir = dir.as_deref();
@@ -162,7 +171,7 @@ fn read_profile(dir: Option<&Path>, profile: &str, problems: &mut Vec<Problem>) 
     if found.is_none() {
         let place = dir.unwrap_or(Path::new("config")).join(&file).display().to_string();
         let hint = format!("profiles are demo, live, or a file {place}");
-        problems.push(Problem::new(&place, None, "", "no such profile".to_owned()).hint(&hint));
+        problems.push(Problem::new(&place, None, "", "no such profile".to_owned()).hint(&hint).names_nothing());
     }
     found.map(|(name, text)| Layer::from_toml(&name, &text, problems))
 }

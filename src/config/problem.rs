@@ -19,17 +19,39 @@ pub struct Problem {
     pub nearest: Option<String>,
     /// What to do.
     pub hint: Option<String>,
+    /// It is in what was typed, though the place is a file: one that is not there.
+    #[serde(skip)]
+    names_nothing: bool,
 }
 
 impl Problem {
     /// A mistake without advice.
     pub fn new(place: &str, line: Option<usize>, key: &str, what: String) -> Self {
-        Self { place: place.to_owned(), line, key: key.to_owned(), what, nearest: None, hint: None }
+        Self {
+            place: place.to_owned(),
+            line,
+            key: key.to_owned(),
+            what,
+            nearest: None,
+            hint: None,
+            names_nothing: false,
+        }
+    }
+
+    /// Whether it is on the command line or in the environment, not in a file.
+    pub fn is_typed(&self) -> bool {
+        self.names_nothing || self.place.starts_with("--") || self.place.starts_with("env ")
     }
 
     /// With the known key most like it.
     pub fn nearest(mut self, key: String) -> Self {
         self.nearest = Some(key);
+        self
+    }
+
+    /// Of a file or folder that somebody named and that is not there.
+    pub fn names_nothing(mut self) -> Self {
+        self.names_nothing = true;
         self
     }
 

@@ -70,8 +70,6 @@ pub struct Changes<'a> {
     pub strategy: Option<&'a str>,
     /// Limits from this configuration instead of the recorded ones.
     pub risk: Option<&'a Loaded>,
-    /// `[paper]` and the venues' fees from this configuration instead of the recorded ones.
-    pub fill: Option<&'a Loaded>,
 }
 
 /// The recording's spec with these changes. Quoting, signals and seed stay the recording's.
@@ -80,9 +78,6 @@ pub fn spec_for(manifest: &Manifest, changes: &Changes<'_>) -> Result<SessionSpe
     for desk in &mut spec.desks {
         if let Some(text) = changes.strategy {
             desk.strategy = Some(text.to_owned());
-        }
-        if let Some(loaded) = changes.fill {
-            desk.paper = loaded.paper_spec(desk.rules.venue);
         }
     }
     if let Some(loaded) = changes.risk {

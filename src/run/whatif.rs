@@ -133,7 +133,7 @@ pub fn what_if(store: &Store, named: &str, ask: &Ask<'_>) -> Result<WhatIf, Reru
 }
 
 fn spec_of(manifest: &Manifest, ask: &Ask<'_>) -> Result<SessionSpec, PrepareError> {
-    let changes = Changes { strategy: ask.strategy, risk: ask.risk, fill: None };
+    let changes = Changes { strategy: ask.strategy, risk: ask.risk };
     let mut spec = spec_for(manifest, &changes)?;
     for (desk, paper) in spec.desks.iter_mut().zip(ask.paper.iter().flatten()) {
         desk.paper = paper.clone();

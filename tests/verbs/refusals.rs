@@ -148,6 +148,26 @@ fn one_account_has_one_bot_and_one_name_one_session() {
 }
 
 #[test]
+fn a_broken_risk_toml_holds_up_neither_status_nor_halt() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    fs::create_dir(here.join("config")).expect("a folder");
+    fs::write(here.join("config/risk.toml"), "[risk]\ncollar_bps = 100\n").expect("written");
+    let mut bot = Bot::start(here, "first", &BOLD);
+    bot.wait_until("begun", |picture| picture["seq"].as_u64() > Some(0));
+    for broken in ["[risk]\ncollar_bps = -1\n", "[risk\n"] {
+        fs::write(here.join("config/risk.toml"), broken).expect("written");
+        papermaker(here, &["status", "--set", "store.path=store"]).exits(0);
+        // What is typed has to be right all the same.
+        papermaker(here, &["halt", "--set", "stor.path=store"]).exits(2).complains_of(&["stor.path", "store.path"]);
+        papermaker(here, &["halt", "--reason", "lunch", "--set", "store.path=store"]).exits(0);
+        bot.wait_until("halted", |picture| picture["state"] == "halted");
+    }
+    papermaker(here, &["stop", "--set", "store.path=store"]).exits(0);
+    assert_eq!(bot.end().code(), Some(0), "{}", bot.log());
+}
+
+#[test]
 fn with_too_little_room_left_nothing_is_quoted_while_there_is_room_to_say_so() {
     let here = tempfile::tempdir().expect("a folder");
     let mut bot = Bot::start(here.path(), "low", &[&BOLD[..], &["--set", "store.disk_free_min_mib=1000000"]].concat());

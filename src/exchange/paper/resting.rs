@@ -115,18 +115,8 @@ impl Paper {
     fn moved_in_line(&mut self, seq: u64, sides: [(&[Level], &[Level]); 2], market: &Visible<'_>) {
         let model = self.queue;
         for (side, (near, all)) in Side::BOTH.into_iter().zip(sides) {
-            // As our orders stand, so do the levels of nearly every message: then both are walked once.
-            let is_best_first = near.is_sorted_by(|a, b| side.is_better(a.price, b.price));
-            let mut rest = near;
             for order in self.own.side_mut(side) {
-                let said = if is_best_first {
-                    let passed = rest.iter().take_while(|level| side.is_better(level.price, order.price)).count();
-                    rest = &rest[passed..];
-                    rest.first().filter(|level| level.price == order.price).map(|level| level.qty)
-                } else {
-                    final_qty(near, order.price)
-                };
-                match said {
+                match final_qty(near, order.price) {
                     // Who waits there still waits; we just cannot see them any more.
                     Some(Lots::ZERO) if left_the_window(market.book, side, all, order.price) => {}
                     Some(now) => {
