@@ -1,14 +1,32 @@
 //! A market that never closes.
 //!
-//! [`world`] is the market itself: a real [matching engine](crate::exchange::matching), a crowd without
-//! intelligence and one market maker who knows the value, in simulated time, from a seed. [`server`] puts it on a
-//! loopback socket in the words of a real venue, so that the bot meets it exactly as it meets the real one.
+//! [`world`] is the market itself: a real [matching engine](crate::exchange::matching) and everybody around it, in
+//! simulated time, from a seed. Orders without intelligence, fundamentalists, trend followers, noise, market makers and
+//! those who work large orders in pieces meet in it; each sees the book late and is heard late, to the nanosecond.
+//! [`server`] puts it on a loopback socket in the words of a real venue, so that the bot meets it exactly as it meets
+//! the real one.
+//!
+//! Reading order: [`spec`] is what a world is made of; `agents` who is in it, a kind a file; `pit` where they
+//! meet, `agenda` in which order; `value` what they cannot influence; [`scenario`] bad days.
 
+mod agenda;
+mod agents;
+pub mod arrivals;
+pub mod laws;
 mod market;
+mod pit;
+pub mod scenario;
 pub mod server;
 pub mod spec;
+mod value;
 pub mod world;
 
-pub use market::Arrivals;
-pub use spec::{FlowSpec, MakerSpec, MarketSpec, Placement, SimSpec, SizeSpec};
+pub use agenda::Agenda;
+pub use agents::{
+    DeepSpec, FundamentalSpec, MakerSpec, MetaorderSpec, MomentumSpec, NoiseSpec, PovMakerSpec, Trend,
+    ValueTraderSpec, When, ZeroIntelligenceSpec,
+};
+pub use pit::{Key, News, Notice, Traffic};
+pub use spec::{MarketSpec, SimSpec};
+pub use value::ValueSpec;
 pub use world::{World, WorldEvent, WorldEventKind};

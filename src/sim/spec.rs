@@ -1,162 +1,295 @@
-//! What a simulated market is made of.
+//! What a simulated world is made of, as it stands in `config/sim/NAME.toml`.
 //!
-//! Rates are per second, distances in ticks, sizes in lots; nothing here is fitted to one venue. [`MarketSpec::new`]
-//! gives a market that looks like a liquid coin. Measured over an hour of BTCUSDT: median spread 4 ticks (mean 5.7),
-//! about 330 orders on 80 or more levels a side, 4 takers and 11 prints a second, 0.13 bps/√s at one second and 0.15
-//! at a minute; the mid a second after a print is 3 ticks in favour of the resting side, so patience pays.
+//! Populations are lists, one per kind, each with a name of its own: random streams are named after it, so adding a
+//! population does not shift the draws of the others. Units are in the names of the keys: prices in ticks, quantities
+//! in lots, of the market they stand in.
+//!
+//! [`SimSpec::from_toml`] is the only way in from text, and finds every mistake at once.
+
+use std::ops::{Range, RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
+use super::agents::{
+    DeepSpec, FundamentalSpec, MakerSpec, MetaorderSpec, MomentumSpec, NoiseSpec, PovMakerSpec, ValueTraderSpec,
+    ZeroIntelligenceSpec,
+};
+use super::scenario::ScenarioSpec;
+use super::value::ValueSpec;
 use crate::market::{Instrument, VenueId};
 use crate::units::{Lots, Money, NotOnStep, Step, Ticks};
 
+/// The built-in copies of the files in `config/sim/`.
+const DEMO: &str = include_str!("../../config/sim/demo.toml");
+const RMSC04: &str = include_str!("../../config/sim/rmsc04.toml");
+
 /// A venue's worth of markets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SimSpec {
+    /// A market has lived this long before its clock shows zero, seconds.
+    #[serde(default = "a_minute")]
+    pub warm_up_s: f64,
     /// One per symbol.
-    pub markets: Vec<MarketSpec>,
+    #[serde(default)]
+    pub market: Vec<MarketSpec>,
+    /// Bad days.
+    #[serde(default)]
+    pub scenario: Vec<ScenarioSpec>,
 }
 
-/// One market.
+fn a_minute() -> f64 {
+    60.0
+}
+
+/// One market and everybody in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MarketSpec {
-    /// The venue's rules.
-    pub rules: Instrument,
-    /// Where the price starts, and where its value is slowly pulled back to.
-    pub start: Ticks,
-    /// The crowd without opinions.
-    pub flow: FlowSpec,
-    /// The one participant with an opinion about the value; `None` leaves the crowd alone.
-    pub maker: Option<MakerSpec>,
+    /// Base asset; the symbol is base and quote together.
+    pub base: String,
+    /// Quote asset.
+    pub quote: String,
+    /// Price step, quote currency, as decimal text.
+    pub tick_quote: String,
+    /// Quantity step, base units, as decimal text.
+    pub lot_base: String,
+    /// Where price and value start, ticks.
+    pub start_ticks: i64,
+    /// What the thing is worth.
+    pub value: ValueSpec,
+    /// Who answers when a side is empty.
+    pub rescue: RescueSpec,
+    /// How far trades move what traders with a reflexive view think it is worth.
+    #[serde(default)]
+    pub reflexive: Option<ReflexiveSpec>,
+    /// Flows of orders without intelligence.
+    #[serde(default)]
+    pub zero_intelligence: Vec<ZeroIntelligenceSpec>,
+    /// Noise traders.
+    #[serde(default)]
+    pub noise: Vec<NoiseSpec>,
+    /// Traders with a noisy view of the value, as in ABIDES.
+    #[serde(default)]
+    pub value_trader: Vec<ValueTraderSpec>,
+    /// Chiarella's fundamentalists.
+    #[serde(default)]
+    pub fundamental: Vec<FundamentalSpec>,
+    /// Trend followers.
+    #[serde(default)]
+    pub momentum: Vec<MomentumSpec>,
+    /// Market makers with a ladder around a price of their own.
+    #[serde(default)]
+    pub market_maker: Vec<MakerSpec>,
+    /// Market makers who quote a share of the volume, as in ABIDES.
+    #[serde(default)]
+    pub pov_maker: Vec<PovMakerSpec>,
+    /// Providers of liquidity far from the price.
+    #[serde(default)]
+    pub deep_liquidity: Vec<DeepSpec>,
+    /// Large orders in small pieces.
+    #[serde(default)]
+    pub metaorder: Vec<MetaorderSpec>,
 }
 
-/// Zero-intelligence order flow: four independent Poisson processes and their marks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FlowSpec {
-    /// Arrivals of limit orders, buys and sells together, 1 / second.
-    pub limits_per_s: f64,
-    /// Arrivals of market orders, buys and sells together, 1 / second.
-    pub markets_per_s: f64,
-    /// Each resting order of the crowd is cancelled at this rate, 1 / second: its mean patience is the inverse.
-    pub cancels_per_order_s: f64,
-    /// How far from the opposite best a limit order is placed.
-    pub placement: Placement,
-    /// Size of a limit order.
-    pub limit_size: SizeSpec,
-    /// Size of a market order.
-    pub market_size: SizeSpec,
-    /// When this many orders of the crowd rest, the oldest makes room for the next.
-    pub orders_max: usize,
+/// Somebody always answers: an empty side gets one order at once, this far from the other side (or the last price).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RescueSpec {
+    /// How far, ticks.
+    pub depth_ticks: i64,
+    /// How much, lots.
+    pub lots: i64,
 }
 
-/// Distance of a new limit order from the opposite best, in ticks, at least one: it never trades on arrival.
+/// Trades move what some think the thing is worth: `X ← X·e^(-Δ/decay) + side·λ·Q^γ` for every order that takes `Q`
+/// lots, and they believe in `V + X` (Vytelingum 2025, arXiv 2505.15296: impact that is partly permanent).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Placement {
-    /// Every price from 1 to `ticks` away is equally likely (Daniels, Farmer, Gillemot, Iori & Smith 2003).
-    Uniform {
-        /// The window.
-        ticks: i64,
-    },
-    /// `1 + ⌊scale·(u^(-1/exponent) - 1)⌋`, a power law far out and nearly flat within `scale`; deeper draws than
-    /// `ticks_max` are drawn again.
-    PowerLaw {
-        /// Where the tail begins, ticks.
-        scale_ticks: f64,
-        /// Of the survival function.
-        exponent: f64,
-        /// Nothing is placed deeper.
-        ticks_max: i64,
-    },
+#[serde(deny_unknown_fields)]
+pub struct ReflexiveSpec {
+    /// λ, ticks for one lot.
+    pub lambda_ticks: f64,
+    /// γ, the exponent.
+    pub gamma: f64,
+    /// What is left of it decays with this time constant, seconds; 0 is never.
+    #[serde(default)]
+    pub decay_s: f64,
 }
 
-/// Lognormal sizes, rounded up to whole lots.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SizeSpec {
-    /// Half of the orders are smaller, lots.
-    pub median: f64,
-    /// σ of the logarithm; 0 makes every order the median.
-    pub sigma: f64,
-    /// The smallest, lots.
-    pub min: Lots,
-    /// The largest, lots.
-    pub max: Lots,
+/// One mistake in a specification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which key, dotted, with positions in lists: `market[0].noise[1].mean_wait_s`. Empty: not even TOML.
+    pub key: String,
+    /// Where in the text, if the reader of TOML knew.
+    pub span: Option<Range<usize>>,
+    /// What is wrong, with the value and what is allowed.
+    pub what: String,
 }
 
-/// A market maker who knows the value and keeps a ladder of orders around it. When the value moves through other
-/// people's orders his new quotes take them: this is what makes the price follow the value, and refills the book
-/// after a sweep.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MakerSpec {
-    /// He looks again at this rate (a Poisson process), 1 / second.
-    pub looks_per_s: f64,
-    /// No quote is nearer to the value than this, ticks.
-    pub half_spread_ticks: i64,
-    /// Quotes a side.
-    pub levels: usize,
-    /// Quotes stand on multiples of this, ticks.
-    pub spacing_ticks: i64,
-    /// Size of one quote.
-    pub size: SizeSpec,
-    /// σ of the value, basis points of the start price per √second.
-    pub volatility_bps: f64,
-    /// The value is pulled back to the start with this time constant, seconds.
-    pub pull_back_s: f64,
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.key.is_empty() {
+            true => f.write_str(&self.what),
+            false => write!(f, "{}: {}", self.key, self.what),
+        }
+    }
+}
+
+/// Collects mistakes.
+#[derive(Debug, Default)]
+pub struct Check {
+    faults: Vec<Fault>,
+}
+
+impl Check {
+    /// A number in its range.
+    pub fn number(&mut self, key: &str, value: f64, allowed: RangeInclusive<f64>) {
+        if !allowed.contains(&value) {
+            self.refuse(key, format!("{value} is not allowed; allowed is {} to {}", allowed.start(), allowed.end()));
+        }
+    }
+
+    /// A whole number in its range.
+    pub fn whole(&mut self, key: &str, value: i64, allowed: RangeInclusive<i64>) {
+        if !allowed.contains(&value) {
+            self.refuse(key, format!("{value} is not allowed; allowed is {} to {}", allowed.start(), allowed.end()));
+        }
+    }
+
+    /// A latency: two numbers of microseconds, the lower first.
+    pub fn latency(&mut self, key: &str, us: [f64; 2]) {
+        self.number(&format!("{key}.latency_us"), us[0], 0.0..=1e8);
+        self.number(&format!("{key}.latency_us"), us[1], us[0].max(0.0)..=1e8);
+    }
+
+    /// Something else.
+    pub fn refuse(&mut self, key: &str, what: String) {
+        self.faults.push(Fault { key: key.to_owned(), span: None, what });
+    }
+}
+
+impl SimSpec {
+    /// BTCUSDT and ETHUSDT, as the embedded exchange runs them: `config/sim/demo.toml`.
+    pub fn demo() -> Self {
+        Self::from_toml(DEMO).expect("what is built in has been checked")
+    }
+
+    /// A population like ABIDES's reference configuration RMSC-4: `config/sim/rmsc04.toml`.
+    pub fn rmsc04() -> Self {
+        Self::from_toml(RMSC04).expect("what is built in has been checked")
+    }
+
+    /// The text of a built-in specification.
+    pub fn built_in(name: &str) -> Option<&'static str> {
+        [("demo", DEMO), ("rmsc04", RMSC04)].iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+    }
+
+    /// Reads and checks a specification; every mistake, or none.
+    pub fn from_toml(text: &str) -> Result<Self, Vec<Fault>> {
+        let spec: Self = toml::from_str(text).map_err(|e| {
+            let what = e.message().to_owned();
+            vec![Fault { key: String::new(), span: e.span(), what }]
+        })?;
+        match spec.faults() {
+            faults if faults.is_empty() => Ok(spec),
+            faults => Err(faults),
+        }
+    }
+
+    /// Everything in it that no market could be made of.
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut check = Check::default();
+        check.number("warm_up_s", self.warm_up_s, 0.0..=1e6);
+        if self.market.is_empty() {
+            check.refuse("market", "there is none; a world needs at least one [[market]]".to_owned());
+        }
+        for (i, market) in self.market.iter().enumerate() {
+            let key = format!("market[{i}]");
+            market.check(&key, &mut check);
+            if self.market[..i].iter().any(|m| m.symbol() == market.symbol()) {
+                check.refuse(&format!("{key}.base"), format!("{} is there already", market.symbol()));
+            }
+        }
+        for (i, scenario) in self.scenario.iter().enumerate() {
+            let key = format!("scenario[{i}]");
+            scenario.check(&key, &mut check);
+            if self.scenario[..i].iter().any(|s| s.name == scenario.name) {
+                check.refuse(&format!("{key}.name"), format!("\"{}\" is there already", scenario.name));
+            }
+            for unknown in scenario.symbols.iter().filter(|s| !self.market.iter().any(|m| m.symbol() == **s)) {
+                check.refuse(&format!("{key}.symbols"), format!("no market is called {unknown}"));
+            }
+        }
+        check.faults
+    }
+}
+
+/// The demo.
+impl Default for SimSpec {
+    fn default() -> Self {
+        Self::demo()
+    }
 }
 
 impl MarketSpec {
-    /// A liquid coin at `start`, tick and lot given as decimal text.
-    pub fn new(base: &str, quote: &str, tick: &str, lot: &str, start: Ticks) -> Result<Self, NotOnStep> {
-        let (tick, lot) = (Step::parse(tick)?, Step::parse(lot)?);
-        let mut rules = Instrument::new(VenueId::BinanceSpot, &format!("{base}{quote}"), base, quote, tick, lot)?;
+    /// Base and quote together.
+    pub fn symbol(&self) -> String {
+        format!("{}{}", self.base, self.quote)
+    }
+
+    /// The venue's rules.
+    pub fn rules(&self) -> Result<Instrument, NotOnStep> {
+        let (tick, lot) = (Step::parse(&self.tick_quote)?, Step::parse(&self.lot_base)?);
+        let venue = VenueId::BinanceSpot;
+        let mut rules = Instrument::new(venue, &self.symbol(), &self.base, &self.quote, tick, lot)?;
         rules.min_notional = Money(5 * Money::PER_QUOTE);
         rules.max_qty = Lots(100_000_000_000);
-        // Sizes in quote currency are the same for every coin: the median order is worth 1200.
-        let notional_lot = start.0 as f64 * rules.tick_lot.to_f64();
-        let lots = |worth: f64| worth / notional_lot;
-        let size = |worth: f64, sigma: f64| SizeSpec {
-            median: lots(worth),
-            sigma,
-            min: Lots((lots(10.0) as i64).max(1)),
-            max: Lots((lots(200_000.0) as i64).max(1)),
-        };
-        Ok(Self {
-            start,
-            flow: FlowSpec {
-                limits_per_s: 40.0,
-                markets_per_s: 4.0,
-                cancels_per_order_s: 0.1,
-                placement: Placement::PowerLaw { scale_ticks: 120.0, exponent: 1.5, ticks_max: 2000 },
-                limit_size: size(1200.0, 1.2),
-                market_size: size(1800.0, 1.3),
-                orders_max: 4000,
-            },
-            maker: Some(MakerSpec {
-                looks_per_s: 5.0,
-                half_spread_ticks: 40,
-                levels: 12,
-                spacing_ticks: 6,
-                size: size(12_000.0, 0.5),
-                volatility_bps: 0.15,
-                pull_back_s: 86_400.0,
-            }),
-            rules,
-        })
+        Ok(rules)
     }
 
-    /// BTCUSDT at 60 000, tick 0.10.
-    pub fn btcusdt() -> Self {
-        Self::new("BTC", "USDT", "0.10", "0.00001", Ticks(600_000)).expect("a tick and a lot that multiply exactly")
+    /// Where it starts.
+    pub fn start(&self) -> Ticks {
+        Ticks(self.start_ticks)
     }
 
-    /// ETHUSDT at 3 000, tick 0.01.
-    pub fn ethusdt() -> Self {
-        Self::new("ETH", "USDT", "0.01", "0.0001", Ticks(300_000)).expect("a tick and a lot that multiply exactly")
-    }
-}
-
-/// BTCUSDT and ETHUSDT.
-impl Default for SimSpec {
-    fn default() -> Self {
-        Self { markets: vec![MarketSpec::btcusdt(), MarketSpec::ethusdt()] }
+    fn check(&self, key: &str, check: &mut Check) {
+        if let Err(error) = self.rules() {
+            check.refuse(&format!("{key}.tick_quote"), format!("with this lot_base: {error}"));
+        }
+        check.whole(&format!("{key}.start_ticks"), self.start_ticks, 1..=1 << 47);
+        self.value.check(&format!("{key}.value"), check);
+        check.whole(&format!("{key}.rescue.depth_ticks"), self.rescue.depth_ticks, 1..=1_000_000);
+        check.whole(&format!("{key}.rescue.lots"), self.rescue.lots, 1..=1 << 38);
+        if let Some(reflexive) = &self.reflexive {
+            check.number(&format!("{key}.reflexive.lambda_ticks"), reflexive.lambda_ticks, 0.0..=1e6);
+            check.number(&format!("{key}.reflexive.gamma"), reflexive.gamma, 0.0..=2.0);
+            check.number(&format!("{key}.reflexive.decay_s"), reflexive.decay_s, 0.0..=1e9);
+        }
+        let mut names: Vec<&str> = Vec::new();
+        macro_rules! each {
+            ($($list:ident),*) => {$(
+                for (i, population) in self.$list.iter().enumerate() {
+                    let key = format!("{key}.{}[{i}]", stringify!($list));
+                    population.check(&key, check);
+                    if names.contains(&population.name.as_str()) {
+                        check.refuse(&format!("{key}.name"), format!("\"{}\" is there already", population.name));
+                    }
+                    names.push(&population.name);
+                }
+            )*};
+        }
+        each!(
+            zero_intelligence,
+            noise,
+            value_trader,
+            fundamental,
+            momentum,
+            market_maker,
+            pov_maker,
+            deep_liquidity,
+            metaorder
+        );
+        check.whole(key, names.len() as i64, 0..=200);
     }
 }
