@@ -8,11 +8,12 @@ use clap::{Args, ValueEnum};
 use tokio::sync::watch;
 
 use super::{Failure, Globals, Outcome, block_on, say, span};
-use crate::run::simulated::open_at;
+use crate::run::simulated::{open_at, spec};
 
 /// Serve a simulated exchange: a seeded market with a real matching engine, in a real venue's protocol
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example:\n  papermaker exchange --listen 127.0.0.1:9001 --seed 7\n  \
+                        papermaker exchange --set simulator.market=rmsc04 --set simulator.speed=24\n  \
                         papermaker run --profile live --set venues.binance-spot.ws_url=ws://127.0.0.1:9001 \\\n      \
                         --set venues.binance-spot.rest_url=http://127.0.0.1:9001")]
 pub struct ExchangeArgs {
@@ -42,10 +43,11 @@ pub fn exchange(args: &ExchangeArgs, globals: &Globals) -> Outcome {
     let loaded = globals.load()?;
     block_on(async {
         let (stop, stopped) = watch::channel(false);
-        let market = &loaded.settings.simulator;
-        let server = open_at(market, args.listen, args.seed, stopped).await.map_err(Failure::could_not_run)?;
+        let symbols: Vec<String> =
+            spec(&loaded).map_err(Failure::could_not_run)?.market.iter().map(|m| m.symbol()).collect();
+        let server = open_at(&loaded, args.listen, args.seed, stopped).await.map_err(Failure::could_not_run)?;
         let at = server.addr;
-        say(format_args!("PAPER simulated exchange, {}{} in the protocol of binance-spot", market.base, market.quote))?;
+        say(format_args!("PAPER simulated exchange, {} in the protocol of binance-spot", symbols.join(" and ")))?;
         say(format_args!("  websocket ws://{at}/stream?streams=…   REST http://{at}/api/v3/…   seed {}", args.seed))?;
         let end = tokio::time::sleep(args.lasting.unwrap_or(Duration::MAX));
         tokio::select! {

@@ -180,15 +180,9 @@ pub const KEYS: &[Key] = &[
     key("simulator.embedded", Kind::Flag),
     key("simulator.listen", Kind::Socket),
     key("simulator.seed", SEED),
-    key("simulator.base", Kind::Text),
-    key("simulator.quote", Kind::Text),
-    key("simulator.start_price_quote", Kind::Exact("0.000001", "1000000000")),
-    key("simulator.tick_quote", Kind::Exact("0.00000001", "1000000")),
-    key("simulator.lot_base", Kind::Exact("0.00000001", "1000000")),
-    key("simulator.limit_rate_per_s", Kind::Number(0.001, 100_000.0)),
+    key("simulator.market", Kind::Text),
+    key("simulator.speed", Kind::Number(0.001, 100_000.0)),
     key("simulator.market_rate_per_s", Kind::Number(0.0, 100_000.0)),
-    key("simulator.cancel_rate_per_s", Kind::Number(0.0001, 1_000.0)),
-    key("simulator.volatility_bps", Kind::Number(0.0, 100.0)),
 ];
 
 /// The key a path names, if there is one.

@@ -268,7 +268,8 @@ fn toml_of(item: &Item) -> String {
     text.trim().lines().next().unwrap_or_default().to_owned()
 }
 
-fn line_of(text: &str, at: usize) -> usize {
+/// The line a byte stands in, from 1.
+pub(super) fn line_of(text: &str, at: usize) -> usize {
     text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1
 }
 

@@ -12,6 +12,7 @@
 
 pub mod keys;
 pub mod layer;
+pub mod market;
 pub mod problem;
 pub mod recorded;
 mod risk;
@@ -26,6 +27,7 @@ use rust_decimal::Decimal;
 
 use crate::digest::Digest;
 use crate::exchange::latency::Measured;
+use crate::sim::SimSpec;
 use keys::{KEYS, Key, Kind};
 use layer::Scalar;
 
@@ -61,6 +63,8 @@ pub struct Loaded {
     entries: Vec<Entry>,
     /// What is in `paper.latency_file`.
     measured: Measured,
+    /// The folder that was read, if any.
+    dir: Option<PathBuf>,
 }
 
 /// One key in force.
@@ -81,7 +85,8 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     if !problems.is_empty() {
         return Err(ConfigErrors { problems });
     }
-    merge(layers, None)
+    let dir = sources.dir.clone().or_else(|| Some(PathBuf::from("config")).filter(|dir| dir.is_dir()));
+    Ok(Loaded { dir, ..merge(layers, None)? })
 }
 
 /// Where the store is. Mistakes in files do not count: who wants to halt a bot must not be held up by a line of
@@ -111,7 +116,7 @@ fn merge(layers: Vec<Layer>, measured: Option<Measured>) -> Result<Loaded, Confi
     entries.sort_by_key(|(rank, names, _)| (*rank, names.clone()));
     let entries: Vec<Entry> = entries.into_iter().map(|(_, _, entry)| entry).collect();
     let settings = merged.try_deserialize().map_err(internal)?;
-    let mut loaded = Loaded { settings, entries, measured: measured.unwrap_or_default() };
+    let mut loaded = Loaded { settings, entries, measured: measured.unwrap_or_default(), dir: None };
     let mut problems = loaded.contradictions();
     problems.extend(loaded.read_measured());
     if problems.is_empty() { Ok(loaded) } else { Err(ConfigErrors { problems }) }
@@ -237,6 +242,11 @@ fn kept(value: &Value, key: &Key) -> Scalar {
 }
 
 impl Loaded {
+    /// The market `simulator.market` names, read and checked now.
+    pub fn market(&self) -> Result<SimSpec, ConfigErrors> {
+        market::read(self.dir.as_deref(), &self.settings.simulator.market)
+    }
+
     /// Every key in force, in the order of `default.toml`.
     pub fn entries(&self) -> &[Entry] {
         &self.entries

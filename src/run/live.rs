@@ -264,7 +264,7 @@ async fn open_endpoints(
         return Err(PrepareError::Venue(*silent).into());
     }
     let exchange = match loaded.settings.simulator.embedded {
-        true => Some(simulated::open(&loaded.settings.simulator, stopped.clone()).await?),
+        true => Some(simulated::open(loaded, stopped.clone()).await?),
         false => None,
     };
     let endpoint = |venue: VenueId| match (&exchange, venue) {

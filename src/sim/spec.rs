@@ -180,9 +180,12 @@ impl SimSpec {
         Self::from_toml(RMSC04).expect("what is built in has been checked")
     }
 
+    /// Those that are built in: their names and texts.
+    pub const BUILT_IN: [(&str, &str); 2] = [("demo", DEMO), ("rmsc04", RMSC04)];
+
     /// The text of a built-in specification.
     pub fn built_in(name: &str) -> Option<&'static str> {
-        [("demo", DEMO), ("rmsc04", RMSC04)].iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
+        Self::BUILT_IN.iter().find(|(n, _)| *n == name).map(|(_, text)| *text)
     }
 
     /// Reads and checks a specification; every mistake, or none.

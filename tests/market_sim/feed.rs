@@ -15,8 +15,8 @@ fn the_feed_finds_the_rules_synchronises_and_ends_with_the_worlds_own_books() {
     with_exchange(5.0, |at| async move {
         let endpoint = Endpoint::new(VenueId::BinanceSpot, &format!("ws://{at}"), &format!("http://{at}")).unwrap();
         let rules = discover(&endpoint, &["BTCUSDT", "ETHUSDT"]).await.unwrap();
-        for (found, market) in rules.iter().zip(SimSpec::default().markets) {
-            let ours = market.rules;
+        for (found, market) in rules.iter().zip(SimSpec::default().market) {
+            let ours = market.rules().unwrap();
             assert_eq!((found.tick, found.lot, found.min_notional), (ours.tick, ours.lot, ours.min_notional));
             assert_eq!((&found.symbol, &found.base, found.status), (&ours.symbol, &ours.base, ours.status));
         }

@@ -1,7 +1,10 @@
-//! The simulated market: its engine against a naive one, its statistics, and its server over real sockets.
+//! The simulated market: its engine against a naive one, its statistics, the same world without us, its bad days, and
+//! its server over real sockets.
 
+mod counterfactual;
 mod crowd;
 mod engine;
 mod feed;
+mod scenarios;
 mod server;
 mod world;

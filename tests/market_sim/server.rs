@@ -358,8 +358,8 @@ fn a_port_in_use_is_named_and_so_is_a_speed_that_is_none() {
         assert!(error.to_string().contains(&at.to_string()) && error.to_string().contains("choose another port"));
         let any = "127.0.0.1:0".parse().unwrap();
         assert!(matches!(serve(any, SimSpec::default(), 1, 0.0, stop.clone()).await, Err(SimError::Speed(_))));
-        let empty = SimSpec { markets: Vec::new() };
-        assert!(matches!(serve(any, empty, 1, 1.0, stop).await, Err(SimError::NoMarkets)));
+        let empty = SimSpec { market: Vec::new(), ..SimSpec::default() };
+        assert!(matches!(serve(any, empty, 1, 1.0, stop).await, Err(SimError::Spec(_))));
     });
 }
 

@@ -99,7 +99,7 @@ impl Desk {
         let (mut bids, mut asks) = (arrayvec::ArrayVec::<Level, 64>::new(), arrayvec::ArrayVec::<Level, 64>::new());
         for event in change {
             match event.kind {
-                WorldEventKind::Trade { id, taker, price, qty, order: _ } => {
+                WorldEventKind::Trade { id, taker, price, qty, order: _, maker: _ } => {
                     let print = Print { id, at_ns: anchor_ns + event.at.0, taker, price, qty };
                     if self.tape.len() == TAPE {
                         self.tape.pop_front();
@@ -133,6 +133,8 @@ impl Desk {
                         unsaid.changed[side as usize].push(price);
                     }
                 }
+                // Nobody watches single orders here.
+                WorldEventKind::Joined { .. } | WorldEventKind::Left { .. } => {}
             }
         }
         if let Some(done) = aggregate {
@@ -202,13 +204,13 @@ mod tests {
     fn a_sweep_is_one_aggregate_per_price_and_one_ticker_after_it() {
         let spec = crate::sim::SimSpec::default();
         let world = World::new(1, &spec);
-        let mut desk = Desk::new(spec.markets[0].rules.clone(), 0, &world);
+        let mut desk = Desk::new(spec.market[0].rules().unwrap(), 0, &world);
         let asks: Vec<Level> = world.engine(0).levels(Side::Ask).take(2).collect();
         let update = world.update(0) + 1;
         let order = world.engine(0).queue(asks[0].price).next().unwrap().0;
         let event = |kind| WorldEvent { at: crate::units::Nanos(5), symbol: 0, update, kind };
         let trade =
-            |id, price, qty| event(WorldEventKind::Trade { id, order, taker: Side::Bid, price, qty: Lots(qty) });
+            |id, price, qty| event(WorldEventKind::Trade { id, order, maker: order, taker: Side::Bid, price, qty: Lots(qty) });
         let level = |price| event(WorldEventKind::Level { side: Side::Ask, price, qty: Lots(0) });
         // Two prints at the first price, one at the second; both levels are gone.
         let sweep = [

@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_seller_who_crosses_makes_the_buyer_the_maker() {
-        let rules = crate::sim::MarketSpec::btcusdt().rules;
+        let rules = crate::sim::SimSpec::default().market[0].rules().unwrap();
         let print = Print {
             id: 7,
             at_ns: 1_790_000_000_198_000_000,

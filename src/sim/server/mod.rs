@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::spec::SimSpec;
+use super::spec::{Fault, SimSpec};
 use http::Reply;
 use venue::{Letter, Venue};
 
@@ -53,9 +53,9 @@ pub enum SimError {
     /// Time must pass.
     #[error("simulation speed {0} is not a positive number; 1 is real time")]
     Speed(f64),
-    /// Nothing to trade.
-    #[error("the simulated exchange needs at least one market")]
-    NoMarkets,
+    /// No market can be made of that.
+    #[error("the simulated exchange has no such market: {0}")]
+    Spec(Fault),
 }
 
 /// A running exchange.
@@ -84,8 +84,8 @@ pub async fn serve(
     if !(speed.is_finite() && speed > 0.0) {
         return Err(SimError::Speed(speed));
     }
-    if spec.markets.is_empty() {
-        return Err(SimError::NoMarkets);
+    if let Some(fault) = spec.faults().into_iter().next() {
+        return Err(SimError::Spec(fault));
     }
     let listener = bind(listen).map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => SimError::PortInUse { listen },

@@ -115,8 +115,9 @@ pub(super) struct Venue {
 impl Venue {
     pub fn new(spec: &SimSpec, seed: u64, speed: f64, anchor_ns: i64) -> Self {
         let world = World::new(seed, spec);
-        let desk = |(i, m): (usize, &crate::sim::MarketSpec)| Desk::new(m.rules.clone(), i as u16, &world);
-        let desks = spec.markets.iter().enumerate().map(desk).collect();
+        let rules = |m: &crate::sim::MarketSpec| m.rules().expect("a world could be made of it");
+        let desk = |(i, m)| Desk::new(rules(m), i as u16, &world);
+        let desks = spec.market.iter().enumerate().map(desk).collect();
         Self {
             desks,
             world,
