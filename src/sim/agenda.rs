@@ -145,7 +145,8 @@ mod tests {
                 list.push((now + wait as i64, number));
                 number += 1;
             }
-            let until = now + stream.below(1 << stream.below(34)) as i64;
+            let bits = stream.below(34);
+            let until = now + stream.below(1 << bits) as i64;
             let due = list.iter().min().copied();
             assert_eq!(agenda.next_at().map(|t| t.0), due.map(|d| d.0));
             match agenda.pop(Nanos(until)) {

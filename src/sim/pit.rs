@@ -456,7 +456,9 @@ impl Pit {
     #[inline]
     fn tell(&mut self, taker_slot: Option<u32>) -> Lots {
         let mut records = std::mem::take(&mut self.records);
-        if records.is_empty() {
+        if !records.iter().any(|r| !matches!(r, Record::Dropped { .. })) {
+            // Nothing that anybody could see.
+            records.clear();
             self.records = records;
             return Lots::ZERO;
         }

@@ -60,9 +60,11 @@ fn whatever_we_do_everything_random_stays_as_it_was() {
         (marks, events, world)
     };
     let (without, quiet, _) = marks(&mut |_, _| {});
-    let (with, loud, world) = marks(&mut |second, world| match second {
+    let (with, loud, mut world) = marks(&mut |second, world| match second {
         // We buy one bitcoin a second for half a minute, try to move the market, and change our mind.
-        20..=50 => drop(world.send(0, market(Side::Bid, 100_000), Nanos::from_ms(3))),
+        20..=50 => {
+            world.send(0, market(Side::Bid, 100_000), Nanos::from_ms(3));
+        }
         60 => {
             let far = Incoming { price: Ticks(590_000), kind: OrderKind::Limit, ..market(Side::Bid, 500_000) };
             let key = world.send(0, far, Nanos::from_ms(3));
