@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::market::{FeedEvent, MarketEvent};
+use crate::order::Report;
 use crate::risk::{RiskLimits, RiskState, Score, Trip};
 use crate::units::{LocalTime, Lots, Money};
 
@@ -24,6 +25,9 @@ pub enum Input {
     Market(MarketEvent),
     /// News of a connection.
     Feed(FeedEvent),
+    /// A market that answers our orders itself ([`Answers::Told`](crate::exchange::place::Answers)) on one of them; to others it
+    /// is nothing but time.
+    Report(Report),
     /// Nothing but time.
     Tick,
     /// An operator, or the program that carries a session from one run to the next.
