@@ -25,9 +25,6 @@ pub enum Input {
     Market(MarketEvent),
     /// News of a connection.
     Feed(FeedEvent),
-    /// A market that answers our orders itself ([`Answers::Told`](crate::exchange::place::Answers)) on one of them; to others it
-    /// is nothing but time.
-    Report(Report),
     /// Nothing but time.
     Tick,
     /// An operator, or the program that carries a session from one run to the next.
@@ -37,6 +34,9 @@ pub enum Input {
         /// What.
         command: Command,
     },
+    /// A market that answers our orders itself ([`Answers::Told`](crate::exchange::place::Answers)) on one of them; to others it
+    /// is nothing but time.
+    Report(Report),
 }
 
 /// What an operator may ask.
