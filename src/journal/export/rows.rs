@@ -21,7 +21,7 @@ pub fn new_rules(input: &Input) -> Option<(InstrumentId, &Instrument)> {
         Input::Market(MarketEvent { instrument, kind: MarketEventKind::Rules(rules), .. }) => {
             Some((*instrument, rules))
         }
-        Input::Market(_) | Input::Feed(_) | Input::Tick | Input::Command { .. } => None,
+        Input::Market(_) | Input::Feed(_) | Input::Report(_) | Input::Tick | Input::Command { .. } => None,
     }
 }
 
@@ -81,7 +81,7 @@ impl<W: Write + Send> Exporter<W> {
                 let rules = self.rules(event.instrument);
                 (Whose::Instrument(event.instrument), rules.venue, Cell::text(&rules.symbol), word, detail)
             }
-            Input::Tick | Input::Command { .. } => return Ok(()),
+            Input::Report(_) | Input::Tick | Input::Command { .. } => return Ok(()),
         };
         let (venue, event, detail) = (Cell::text(venue.name()), Cell::text(event), Cell::text(detail));
         let row = [input.seq.into(), input.at.0.into(), venue, symbol, event, detail];
