@@ -11,7 +11,7 @@ use super::disk::Disk;
 use super::error::JournalError;
 use super::frame::SCHEMA;
 use crate::digest::{Digest, of_state};
-use crate::engine::{Input, SessionSpec};
+use crate::engine::{Input, Output, SessionSpec};
 use crate::exchange::queue::Bound;
 use crate::market::MarketEventKind;
 use crate::units::LocalTime;
@@ -78,6 +78,13 @@ impl Counts {
             | MarketEventKind::Mark(_)
             | MarketEventKind::Order(_) => {}
         }
+    }
+}
+
+/// Counts what the gate refused.
+pub(super) fn note_refusal(refusals: &mut BTreeMap<&'static str, u64>, output: &Output) {
+    if let Output::Refused { refusal, .. } = output {
+        *refusals.entry(refusal.code.word()).or_default() += 1;
     }
 }
 

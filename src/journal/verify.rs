@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use super::error::JournalError;
 use super::frame::FrameHeader;
 use super::index::{Entries, Index, Tree};
-use super::manifest::{Counts, Manifest, SessionState};
+use super::manifest::{Counts, Manifest, SessionState, note_refusal};
 use super::reader::{Encoded, Reader};
 use super::seal::{InputChain, seal};
 use super::segment::{Found, Place, Segments, segment_numbers};
-use super::writer::{is_fill, note_refusal};
+use super::writer::is_fill;
 use crate::digest::{Chain, Digest};
 use crate::engine::{Input, Output, Stamped};
 

@@ -22,7 +22,7 @@ use super::error::JournalError;
 use super::frame::{FrameHeader, FrameKind, SEGMENT_MAGIC};
 use super::index::Index;
 use super::lock::Lock;
-use super::manifest::{Counts, Manifest, SessionState, ShadowPrint};
+use super::manifest::{Counts, Manifest, SessionState, ShadowPrint, note_refusal};
 use super::records::{RecordBlock, Records};
 use super::seal::{InputChain, seal};
 use super::segment::{Place, segment_path};
@@ -578,13 +578,6 @@ impl Roll {
         {
             self.index = None;
         }
-    }
-}
-
-/// Counts what the gate refused.
-pub(super) fn note_refusal(refusals: &mut BTreeMap<&'static str, u64>, output: &Output) {
-    if let Output::Refused { refusal, .. } = output {
-        *refusals.entry(refusal.code.word()).or_default() += 1;
     }
 }
 
