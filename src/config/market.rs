@@ -89,7 +89,11 @@ mod tests {
     fn every_mistake_is_told_with_its_file_line_and_key() {
         let demo = SimSpec::built_in("demo").expect("it is");
         let line = |what: &str| 1 + demo[..demo.find(what).expect("it is there")].matches('\n').count();
-        let wrong = demo.replacen("taking_share = 0.5", "taking_share = 1.5", 1).replacen("pull_back_s = 86_400", "pull_back_s = -1", 1);
+        let wrong = demo.replacen("taking_share = 0.5", "taking_share = 1.5", 1).replacen(
+            "pull_back_s = 86_400",
+            "pull_back_s = -1",
+            1,
+        );
         let expected = format!(
             "mine.toml:{}: market[0].value.pull_back_s: -1 is not allowed; allowed is 1 to 1000000000\n\
              mine.toml:{}: market[0].fundamental[0].taking_share: 1.5 is not allowed; allowed is 0 to 1",
@@ -104,12 +108,13 @@ mod tests {
         let missing = said(&demo.replacen("common_loading", "#", 1).replacen("step_s = 0.05", "", 1));
         assert!(missing.contains("missing field `step_s`"), "{missing}");
         assert!(said("market = 3").starts_with("mine.toml:1: "), "{}", said("market = 3"));
+        assert_eq!(said("like = \"demon\""), "mine.toml:1: like: \"demon\" is none of demo, rmsc04, stress");
         assert_eq!(said(""), "mine.toml: market: there is none; a world needs at least one [[market]]");
     }
 
     #[test]
     fn a_market_that_is_not_there_is_named_with_those_that_are() {
         let said = read(None, "nosuch").expect_err("there is none").to_string();
-        assert_eq!(said, "config/sim/nosuch.toml: no such market\n  hint: markets are demo, rmsc04, or a file");
+        assert_eq!(said, "config/sim/nosuch.toml: no such market\n  hint: markets are demo, rmsc04, stress, or a file");
     }
 }

@@ -23,7 +23,7 @@ pub mod world;
 
 pub use agenda::Agenda;
 pub use agents::{
-    DeepSpec, FundamentalSpec, MakerSpec, MetaorderSpec, MomentumSpec, NoiseSpec, PovMakerSpec, Trend,
+    DeepSpec, FundamentalSpec, MakerSpec, MetaorderSpec, MomentumSpec, NoiseSpec, PovMakerSpec, RandomSpec, Trend,
     ValueTraderSpec, When, ZeroIntelligenceSpec,
 };
 pub use pit::{Key, News, Notice, Traffic};

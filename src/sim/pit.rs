@@ -319,16 +319,8 @@ impl Pit {
     pub fn send(&mut self, owner: Who, latency: Nanos, order: Incoming, life: Option<Nanos>) -> Key {
         let Incoming { side, kind, price, qty } = order;
         let slot = self.free.pop().unwrap_or_else(|| {
-            let nobody = Order {
-                owner,
-                generation: 0,
-                ticket: None,
-                side,
-                kind,
-                price: Ticks::ZERO,
-                qty: Lots::ZERO,
-                latency,
-            };
+            let nobody =
+                Order { owner, generation: 0, ticket: None, side, kind, price: Ticks::ZERO, qty: Lots::ZERO, latency };
             self.orders.push(nobody);
             (self.orders.len() - 1) as u32
         });
@@ -570,8 +562,7 @@ impl Pit {
         let slot = self.free.pop().unwrap_or(self.orders.len() as u32);
         let generation = self.orders.get(slot as usize).map_or(0, |o| o.generation);
         let latency = Nanos::ZERO;
-        let resting =
-            Order { owner: Who::HOUSE, generation, ticket: Some(ticket), side, kind, price, qty, latency };
+        let resting = Order { owner: Who::HOUSE, generation, ticket: Some(ticket), side, kind, price, qty, latency };
         match self.orders.get_mut(slot as usize) {
             Some(place) => *place = resting,
             None => self.orders.push(resting),

@@ -189,9 +189,7 @@ pub(super) struct Schedule {
 
 impl Schedule {
     pub fn of(scenarios: &[ScenarioSpec], symbol: &str) -> Self {
-        let row = |s: &ScenarioSpec| {
-            (s.window(), [s.liquidity_factor, s.spread_factor, s.volatility_factor], s.closed)
-        };
+        let row = |s: &ScenarioSpec| (s.window(), [s.liquidity_factor, s.spread_factor, s.volatility_factor], s.closed);
         Self { windows: scenarios.iter().filter(|s| s.concerns(symbol)).map(row).collect() }
     }
 

@@ -11,8 +11,8 @@ use std::ops::{Range, RangeInclusive};
 use serde::{Deserialize, Serialize};
 
 use super::agents::{
-    DeepSpec, FundamentalSpec, MakerSpec, MetaorderSpec, MomentumSpec, NoiseSpec, PovMakerSpec, ValueTraderSpec,
-    ZeroIntelligenceSpec,
+    DeepSpec, FundamentalSpec, MakerSpec, MetaorderSpec, MomentumSpec, NoiseSpec, PovMakerSpec, RandomSpec,
+    ValueTraderSpec, ZeroIntelligenceSpec,
 };
 use super::scenario::ScenarioSpec;
 use super::value::ValueSpec;
@@ -22,11 +22,16 @@ use crate::units::{Lots, Money, NotOnStep, Step, Ticks};
 /// The built-in copies of the files in `config/sim/`.
 const DEMO: &str = include_str!("../../config/sim/demo.toml");
 const RMSC04: &str = include_str!("../../config/sim/rmsc04.toml");
+const STRESS: &str = include_str!("../../config/sim/stress.toml");
 
 /// A venue's worth of markets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SimSpec {
+    /// In a file: the name of something built in, whose markets stand before its own. [`SimSpec::from_toml`] puts them
+    /// there, and leaves nothing here.
+    #[serde(default, skip_serializing)]
+    pub like: Option<String>,
     /// A market has lived this long before its clock shows zero, seconds.
     #[serde(default = "a_minute")]
     pub warm_up_s: f64,
@@ -90,6 +95,9 @@ pub struct MarketSpec {
     /// Large orders in small pieces.
     #[serde(default)]
     pub metaorder: Vec<MetaorderSpec>,
+    /// Traders who act in step.
+    #[serde(default)]
+    pub random_trader: Vec<RandomSpec>,
 }
 
 /// Somebody always answers: an empty side gets one order at once, this far from the other side (or the last price).
@@ -181,7 +189,7 @@ impl SimSpec {
     }
 
     /// Those that are built in: their names and texts.
-    pub const BUILT_IN: [(&str, &str); 2] = [("demo", DEMO), ("rmsc04", RMSC04)];
+    pub const BUILT_IN: [(&str, &str); 3] = [("demo", DEMO), ("rmsc04", RMSC04), ("stress", STRESS)];
 
     /// The text of a built-in specification.
     pub fn built_in(name: &str) -> Option<&'static str> {
@@ -190,10 +198,20 @@ impl SimSpec {
 
     /// Reads and checks a specification; every mistake, or none.
     pub fn from_toml(text: &str) -> Result<Self, Vec<Fault>> {
-        let spec: Self = toml::from_str(text).map_err(|e| {
-            let what = e.message().to_owned();
-            vec![Fault { key: String::new(), span: e.span(), what }]
-        })?;
+        let read = |text: &str| {
+            toml::from_str::<Self>(text).map_err(|e| {
+                let what = e.message().to_owned();
+                vec![Fault { key: String::new(), span: e.span(), what }]
+            })
+        };
+        let mut spec = read(text)?;
+        if let Some(name) = spec.like.take() {
+            let known = Self::BUILT_IN.map(|(name, _)| name).join(", ");
+            let fault = || Fault { key: "like".to_owned(), span: None, what: format!("\"{name}\" is none of {known}") };
+            let mut model = read(Self::built_in(&name).ok_or_else(|| vec![fault()])?)?;
+            model.market.append(&mut spec.market);
+            spec.market = model.market;
+        }
         match spec.faults() {
             faults if faults.is_empty() => Ok(spec),
             faults => Err(faults),
@@ -291,7 +309,8 @@ impl MarketSpec {
             market_maker,
             pov_maker,
             deep_liquidity,
-            metaorder
+            metaorder,
+            random_trader
         );
         check.whole(key, names.len() as i64, 0..=200);
     }

@@ -11,7 +11,7 @@ fn calm() -> SimSpec {
 
 /// The demo with scenarios in TOML.
 fn with(scenarios: &str) -> SimSpec {
-    let mut spec = SimSpec::from_toml(&format!("{}\n{scenarios}", SimSpec::built_in("demo").unwrap())).unwrap();
+    let mut spec = SimSpec::from_toml(&format!("like = \"demo\"\n{scenarios}")).unwrap();
     spec.market.truncate(1);
     spec
 }
@@ -74,13 +74,16 @@ fn a_flash_crash_falls_and_comes_back() {
 fn a_drought_takes_the_liquidity_and_a_blow_out_the_spread() {
     let window = 60..120;
     let control = mean(&seconds(&calm(), 2, 180).0[window.clone()], |s| s.lots_near);
-    let drought = seconds(&with("[[scenario]]\nname = \"drought\"\nfrom_s = 50\nlasting_s = 70\nliquidity_factor = 0.2"), 2, 180).0;
+    let drought =
+        seconds(&with("[[scenario]]\nname = \"drought\"\nfrom_s = 50\nlasting_s = 70\nliquidity_factor = 0.2"), 2, 180)
+            .0;
     let dry = mean(&drought[window.clone()], |s| s.lots_near);
     assert!(dry < 0.5 * control, "{dry} lots instead of {control}");
     assert!(mean(&drought[150..], |s| s.lots_near) > 0.6 * control, "and it rains again");
 
     let control = mean(&seconds(&calm(), 2, 120).0[window.clone()], |s| s.spread);
-    let wide = seconds(&with("[[scenario]]\nname = \"wide\"\nfrom_s = 50\nlasting_s = 70\nspread_factor = 4"), 2, 120).0;
+    let wide =
+        seconds(&with("[[scenario]]\nname = \"wide\"\nfrom_s = 50\nlasting_s = 70\nspread_factor = 4"), 2, 120).0;
     let wide = mean(&wide[window], |s| s.spread);
     assert!(wide > 2.0 * control, "spread {wide} instead of {control}");
 }
@@ -125,9 +128,18 @@ fn toxic_flow_is_what_makers_lose_to() {
 #[test]
 fn an_outage_is_silence_and_everything_is_still_there_after_it() {
     let bad = with("[[scenario]]\nname = \"outage\"\nfrom_s = 30\nlasting_s = 30\nevery_s = 90");
-    let closed = SimSpec { scenario: bad.scenario.iter().cloned().map(|s| papermaker::sim::scenario::ScenarioSpec { closed: true, ..s }).collect(), ..bad };
+    let closed = SimSpec {
+        scenario: bad
+            .scenario
+            .iter()
+            .cloned()
+            .map(|s| papermaker::sim::scenario::ScenarioSpec { closed: true, ..s })
+            .collect(),
+        ..bad
+    };
     let (seconds, events) = seconds(&closed, 5, 200);
-    let silent = |e: &WorldEvent| (30..60).contains(&(e.at.0 / 1_000_000_000)) || (120..150).contains(&(e.at.0 / 1_000_000_000));
+    let silent =
+        |e: &WorldEvent| (30..60).contains(&(e.at.0 / 1_000_000_000)) || (120..150).contains(&(e.at.0 / 1_000_000_000));
     assert!(!events.iter().any(silent), "{:?}", events.iter().find(|e| silent(e)));
     assert!(mean(&seconds[..30], |s| s.events) > 50.0 && mean(&seconds[70..110], |s| s.events) > 50.0);
     assert!(mean(&seconds[160..], |s| s.trades) > 3.0);

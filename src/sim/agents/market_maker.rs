@@ -110,7 +110,8 @@ impl Makers {
             let side = order.side as usize;
             let out = if order.side == Side::Bid { bid - order.price.0 } else { order.price.0 - ask };
             let level = out.div_euclid(grid);
-            let fits = out.rem_euclid(grid) == 0 && (0..wanted[side]).contains(&level) && stands[side] >> level & 1 == 0;
+            let fits =
+                out.rem_euclid(grid) == 0 && (0..wanted[side]).contains(&level) && stands[side] >> level & 1 == 0;
             if fits {
                 stands[side] |= 1 << level;
             } else {

@@ -14,6 +14,7 @@ mod metaorder;
 mod momentum;
 mod noise;
 mod pov_maker;
+mod random_trader;
 mod value_trader;
 mod zero_intelligence;
 
@@ -24,6 +25,7 @@ pub use metaorder::MetaorderSpec;
 pub use momentum::{MomentumSpec, Trend};
 pub use noise::NoiseSpec;
 pub use pov_maker::PovMakerSpec;
+pub use random_trader::RandomSpec;
 pub use value_trader::ValueTraderSpec;
 pub use zero_intelligence::{When, ZeroIntelligenceSpec};
 
@@ -158,6 +160,7 @@ populations!(
     PovMakers(pov_maker, pov_maker),
     DeepLiquidity(deep_liquidity, deep_liquidity),
     Metaorders(metaorder, metaorder),
+    RandomTraders(random_trader, random_trader),
 );
 
 impl Population {
@@ -174,6 +177,7 @@ impl Population {
             | Self::PovMakers(_)
             | Self::DeepLiquidity(_)
             | Self::Metaorders(_)
+            | Self::RandomTraders(_)
             | Self::Forced(_)
             | Self::Informed(_) => {}
         }
@@ -192,6 +196,7 @@ impl Population {
             Self::PovMakers(p) => of(&p.members),
             Self::DeepLiquidity(p) => of(&p.members),
             Self::Metaorders(p) => of(&p.members),
+            Self::RandomTraders(p) => of(&p.members),
             Self::Forced(_) => Digest::default(),
             Self::Informed(p) => of(std::slice::from_ref(&p.member)),
         }

@@ -178,9 +178,7 @@ impl ZeroIntelligence {
         let Member { who, latency, .. } = self.members[LIMITS];
         let top = pit.seen(latency);
         let time_of_day_s = Nanos(pit.now.0.rem_euclid(86_400_000_000_000)).seconds();
-        let fits = |w: &&When| {
-            top.spread() >= w.spread_ticks_min && (w.from_s..w.to_s).contains(&time_of_day_s)
-        };
+        let fits = |w: &&When| top.spread() >= w.spread_ticks_min && (w.from_s..w.to_s).contains(&time_of_day_s);
         let when = spec.when.iter().find(fits);
         let placement = when.and_then(|w| w.placement).unwrap_or(spec.placement);
         let limit_size = when.and_then(|w| w.limit_size).unwrap_or(spec.limit_size);

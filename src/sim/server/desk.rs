@@ -209,8 +209,9 @@ mod tests {
         let update = world.update(0) + 1;
         let order = world.engine(0).queue(asks[0].price).next().unwrap().0;
         let event = |kind| WorldEvent { at: crate::units::Nanos(5), symbol: 0, update, kind };
-        let trade =
-            |id, price, qty| event(WorldEventKind::Trade { id, order, maker: order, taker: Side::Bid, price, qty: Lots(qty) });
+        let trade = |id, price, qty| {
+            event(WorldEventKind::Trade { id, order, maker: order, taker: Side::Bid, price, qty: Lots(qty) })
+        };
         let level = |price| event(WorldEventKind::Level { side: Side::Ask, price, qty: Lots(0) });
         // Two prints at the first price, one at the second; both levels are gone.
         let sweep = [
