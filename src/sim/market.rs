@@ -1,7 +1,8 @@
 //! One market: a pit and everybody in it.
 
 use super::agents::Population;
-use super::pit::{Due, Key, News, Notice, Pit, Traffic, Who};
+use super::message::{Due, Key, News, Notice, Traffic, Who};
+use super::pit::Pit;
 use super::scenario::Schedule;
 use super::spec::{MarketSpec, SimSpec};
 use super::value::Value;

@@ -14,6 +14,7 @@ mod agents;
 pub mod arrivals;
 pub mod laws;
 mod market;
+mod message;
 mod pit;
 pub mod scenario;
 pub mod server;
@@ -26,7 +27,7 @@ pub use agents::{
     DeepSpec, FundamentalSpec, MakerSpec, MetaorderSpec, MomentumSpec, NoiseSpec, PovMakerSpec, RandomSpec, Trend,
     ValueTraderSpec, When, ZeroIntelligenceSpec,
 };
-pub use pit::{Key, News, Notice, Traffic};
+pub use message::{Key, News, Notice, Traffic};
 pub use spec::{MarketSpec, SimSpec};
 pub use value::ValueSpec;
 pub use world::{World, WorldEvent, WorldEventKind};

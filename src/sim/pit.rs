@@ -9,9 +9,8 @@
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
-
 use super::agenda::Agenda;
+use super::message::{Due, Key, News, Notice, Order, Top, Traffic, Who};
 use super::scenario::{Schedule, Weather};
 use super::spec::{MarketSpec, ReflexiveSpec};
 use super::value::Value;
@@ -28,159 +27,6 @@ const FIRST_UPDATE: u64 = 70_000_000_000;
 const FIRST_TRADE: u64 = 5_000_000_000;
 /// How many changes of the best prices are remembered for those who hear of them late.
 const MEMORY: usize = 1024;
-
-/// Somebody in the market: a population and a member of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Who(u32);
-
-impl Who {
-    /// Nobody of the crowd: the orders that fill an empty side.
-    pub const HOUSE: Who = Who(u32::MAX);
-    /// Us.
-    pub const OUTSIDE: Who = Who(u32::MAX - 1);
-    const MEMBER_BITS: u32 = 24;
-
-    pub fn new(population: usize, member: usize) -> Self {
-        Self((population as u32) << Self::MEMBER_BITS | member as u32)
-    }
-
-    pub fn population(self) -> usize {
-        (self.0 >> Self::MEMBER_BITS) as usize
-    }
-
-    pub fn member(self) -> usize {
-        (self.0 & ((1 << Self::MEMBER_BITS) - 1)) as usize
-    }
-}
-
-/// An order's name, good until its owner has heard of its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Key {
-    slot: u32,
-    generation: u32,
-}
-
-impl Key {
-    /// No order.
-    pub const NONE: Key = Key { slot: u32::MAX, generation: 0 };
-}
-
-/// What became of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum News {
-    /// All of it, or what did not trade at once, rests.
-    Rests,
-    /// A print.
-    Trades {
-        /// How much.
-        qty: Lots,
-        /// At what price.
-        price: Ticks,
-    },
-    /// All of it has traded.
-    Filled,
-    /// It ended without that: cancelled, refused, or immediate and not filled.
-    Ended,
-}
-
-/// News for us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
-    /// When it reached us.
-    pub at: Nanos,
-    /// Of which order.
-    pub key: Key,
-    /// What.
-    pub news: News,
-}
-
-/// An order on its way, resting, or ended without its owner knowing.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct Order {
-    pub owner: Who,
-    generation: u32,
-    /// The engine's name for it, while it rests there.
-    ticket: Option<Ticket>,
-    pub side: Side,
-    kind: OrderKind,
-    pub price: Ticks,
-    qty: Lots,
-    latency: Nanos,
-}
-
-/// Something due.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(super) enum Due {
-    /// Somebody looks at the market.
-    Wake(Who),
-    /// An order arrives at the exchange.
-    Arrive(u32),
-    /// A cancellation arrives at the exchange.
-    Cancel(Key),
-    /// An owner hears that his order rests.
-    Rests(u32),
-    /// An owner hears of a trade.
-    Trades(u32, Lots),
-    /// An owner hears of the last trade.
-    Filled(u32, Lots),
-    /// An owner hears of an end.
-    Ended(u32),
-}
-
-/// The best prices at some time.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(super) struct Top {
-    pub at: Nanos,
-    pub bid: Ticks,
-    pub ask: Ticks,
-}
-
-impl Top {
-    pub fn mid(&self) -> f64 {
-        (self.bid.0 + self.ask.0) as f64 * 0.5
-    }
-
-    pub fn spread(&self) -> i64 {
-        self.ask.0 - self.bid.0
-    }
-
-    pub fn best(&self, side: Side) -> i64 {
-        match side {
-            Side::Bid => self.bid.0,
-            Side::Ask => self.ask.0,
-        }
-    }
-}
-
-/// Messages delivered, by kind.
-///
-/// Counted as ABIDES counts them: one for every item its kernel hands to an agent, which are wake-ups, orders and
-/// cancellations at the exchange, and the exchange's word at the owner. ABIDES also asks for the spread at every
-/// wake-up and counts question and answer; here the best prices are pushed to everybody and are not counted at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Traffic {
-    /// Agents who looked.
-    pub wakes: u64,
-    /// Orders that arrived.
-    pub orders: u64,
-    /// Cancellations that arrived while the order lived.
-    pub cancels: u64,
-    /// News that reached owners.
-    pub notices: u64,
-    /// Prints.
-    pub trades: u64,
-    /// Orders and cancellations refused.
-    pub refusals: u64,
-    /// Orders placed because a side had become empty; not counted as messages.
-    pub rescues: u64,
-}
-
-impl Traffic {
-    /// All of them.
-    pub fn messages(&self) -> u64 {
-        self.wakes + self.orders + self.cancels + self.notices
-    }
-}
 
 /// The exchange of one market, and everything on its way to and from it.
 #[derive(Clone, Debug)]
@@ -364,7 +210,7 @@ impl Pit {
             self.fills.pop_front();
         }
         if let Some((slot, news)) = about {
-            let key = key_of(slot, &self.orders[slot as usize]);
+            let key = self.orders[slot as usize].key(slot);
             self.notices.push(Notice { at: self.now, key, news });
         }
     }
@@ -469,7 +315,11 @@ impl Pit {
                     let order = &mut self.orders[slot as usize];
                     let heard = self.now + order.latency;
                     if order.owner == Who::OUTSIDE {
-                        self.fills.push_back(Notice { at: heard, key: key_of(slot, order), news: print(qty, price) });
+                        self.fills.push_back(Notice {
+                            at: heard,
+                            key: order.key(slot),
+                            news: News::Trades { qty, price },
+                        });
                     }
                     if maker_left == Lots::ZERO {
                         order.ticket = None;
@@ -481,7 +331,11 @@ impl Pit {
                         let order = &self.orders[slot as usize];
                         if order.owner == Who::OUTSIDE {
                             let at = self.now + order.latency;
-                            self.fills.push_back(Notice { at, key: key_of(slot, order), news: print(qty, price) });
+                            self.fills.push_back(Notice {
+                                at,
+                                key: order.key(slot),
+                                news: News::Trades { qty, price },
+                            });
                         }
                     }
                     WorldEventKind::Trade { id: self.trade, order: taker, maker, taker: side, price, qty }
@@ -603,12 +457,4 @@ impl Pit {
         let rest = (tops, &self.value, self.reflex, self.taken, self.update, self.trade, self.last_price);
         digest::of_state(&(book, rest))
     }
-}
-
-fn key_of(slot: u32, order: &Order) -> Key {
-    Key { slot, generation: order.generation }
-}
-
-fn print(qty: Lots, price: Ticks) -> News {
-    News::Trades { qty, price }
 }

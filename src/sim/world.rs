@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::market::Market;
-use super::pit::{Key, Notice, Traffic};
+use super::message::{Key, Notice, Traffic};
 use super::spec::SimSpec;
 use crate::digest::{self, Digest};
 use crate::exchange::matching::{Engine, Incoming, Ticket};

@@ -10,7 +10,8 @@ use crate::exchange::matching::Incoming;
 use crate::numeric;
 use crate::order::OrderKind;
 use crate::sim::laws::{self, SizeLaw};
-use crate::sim::pit::{Key, Pit};
+use crate::sim::message::Key;
+use crate::sim::pit::Pit;
 use crate::sim::spec::Check;
 use crate::units::{Side, Ticks};
 

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::exchange::matching::Incoming;
 use crate::order::OrderKind;
-use crate::sim::pit::{Pit, Who};
+use crate::sim::message::Who;
+use crate::sim::pit::Pit;
 use crate::sim::scenario::{Forced as ForcedSpec, Window};
 use crate::units::{Lots, Nanos, Side, Ticks};
 

@@ -11,7 +11,8 @@ use super::{LOTS_MAX, Member, Nursery, check_members};
 use crate::exchange::matching::Incoming;
 use crate::order::OrderKind;
 use crate::sim::laws::{self, SizeLaw};
-use crate::sim::pit::{Key, Pit};
+use crate::sim::message::Key;
+use crate::sim::pit::Pit;
 use crate::sim::spec::Check;
 use crate::units::{Lots, Side, Ticks};
 

@@ -32,7 +32,8 @@ pub use zero_intelligence::{When, ZeroIntelligenceSpec};
 use serde::Serialize;
 
 use super::laws;
-use super::pit::{Pit, Who};
+use super::message::Who;
+use super::pit::Pit;
 use super::scenario::ScenarioSpec;
 use super::spec::{Check, MarketSpec};
 use crate::digest::{self, Digest};

@@ -11,7 +11,8 @@ use crate::exchange::matching::Incoming;
 use crate::order::OrderKind;
 use crate::sim::arrivals::{ArrivalSpec, Arrivals};
 use crate::sim::laws::{self, Lifetime, Placement, SizeLaw};
-use crate::sim::pit::{Pit, Who};
+use crate::sim::message::Who;
+use crate::sim::pit::Pit;
 use crate::sim::spec::Check;
 use crate::units::{Lots, Nanos, Side, Ticks};
 
