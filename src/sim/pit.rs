@@ -352,10 +352,10 @@ impl Pit {
             self.events.push(WorldEvent { at, symbol, update, kind });
         }
         self.records = records;
-        if taken > Lots::ZERO {
-            if let (Some(slot), Some(reflexive)) = (taker_slot, self.spec.reflexive) {
-                self.reflect(reflexive, self.orders[slot as usize].side, taken);
-            }
+        if taken > Lots::ZERO
+            && let (Some(slot), Some(reflexive)) = (taker_slot, self.spec.reflexive)
+        {
+            self.reflect(reflexive, self.orders[slot as usize].side, taken);
         }
         taken
     }

@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_scenario_may_concern_one_symbol() {
         let one = ScenarioSpec { symbols: vec!["ETHUSDT".to_owned()], ..scenario(0.0, 9.0, 0.0, 2.0) };
-        assert_eq!(Schedule::of(&[one.clone()], "BTCUSDT"), Schedule::default());
+        assert_eq!(Schedule::of(std::slice::from_ref(&one), "BTCUSDT"), Schedule::default());
         assert_ne!(Schedule::of(&[one], "ETHUSDT"), Schedule::default());
     }
 }

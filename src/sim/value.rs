@@ -107,7 +107,7 @@ impl Value {
                 self.draw();
             }
             self.points.pop_front();
-            self.first = self.first + self.step;
+            self.first += self.step;
         }
         self.points[0]
     }

@@ -79,10 +79,10 @@ fn signs(spec: &SimSpec, seconds: i64) -> Vec<f64> {
     for minute in 1..=seconds / 60 {
         world.advance(Nanos::from_s(60 * minute), &mut events);
         for event in events.drain(..) {
-            if let WorldEventKind::Trade { order, taker, .. } = event.kind {
-                if last.replace(order) != Some(order) {
-                    signs.push(taker.sign() as f64);
-                }
+            if let WorldEventKind::Trade { order, taker, .. } = event.kind
+                && last.replace(order) != Some(order)
+            {
+                signs.push(taker.sign() as f64);
             }
         }
     }

@@ -86,7 +86,7 @@ impl RandomTraders {
                 pit.take_back(std::mem::replace(last, Key::NONE));
                 continue;
             }
-            let part = |shift: u32, n: u64| (((bits >> shift) & 0xffff) * n >> 16) as i64;
+            let part = |shift: u32, n: u64| ((((bits >> shift) & 0xffff) * n) >> 16) as i64;
             let side = if bits >> 24 & 1 == 0 { Side::Bid } else { Side::Ask };
             let price = Ticks(spec.from_ticks + spec.spacing_ticks * part(25, u64::from(spec.prices)));
             let qty = Lots(spec.min_lots + part(41, sizes));
