@@ -58,6 +58,9 @@ pub fn limits(verb: &LimitsVerb, globals: &Globals) -> Outcome {
             }
             let width = answer.limits.iter().map(|l| l.key.len() + l.of.len()).max().unwrap_or(0) + 1;
             say("PAPER limits in force")?;
+            if let Some(refused) = &answer.file_refused {
+                say(format_args!("  REFUSED {refused}"))?;
+            }
             answer.limits.iter().try_for_each(|l| {
                 let name = if l.of.is_empty() { l.key.clone() } else { format!("{} {}", l.key, l.of) };
                 say(format_args!("  {name:width$}  {}", l.value))

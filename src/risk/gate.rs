@@ -389,8 +389,8 @@ impl Gate {
         let (buying, selling) = (worth(exposure.buying), worth(exposure.selling));
         let before = Stake::of(position, buying, selling);
         let after = match order.side {
-            Side::Bid => Stake::of(position, buying + worth(order.qty), selling),
-            Side::Ask => Stake::of(position, buying, selling + worth(order.qty)),
+            Side::Bid => Stake::of(position, worth(exposure.buying + order.qty), selling),
+            Side::Ask => Stake::of(position, buying, worth(exposure.selling + order.qty)),
         };
         let mut hold = |limit, before: Money, after: Money, max: Option<Money>| match max {
             Some(max) => at_most(limit, whole(after), whole(max), after > max && after > before),
@@ -449,7 +449,7 @@ pub fn leverage(gross: Money, worth: Money) -> i64 {
 }
 
 /// Twice so many ticks in hundredths of a basis point of the mid, in integers, towards zero.
-fn centibps(twice: i128, top: Top) -> i64 {
+pub(super) fn centibps(twice: i128, top: Top) -> i64 {
     let parts = twice.saturating_mul(1_000_000) / i128::from(top.twice_mid().max(1));
     i64::try_from(parts).unwrap_or(if parts < 0 { i64::MIN } else { i64::MAX })
 }

@@ -82,8 +82,10 @@ impl Sensor {
 
     /// Mean loss of the last fills at the horizon, hundredths of a basis point; `None` before there are enough.
     pub fn markout_loss(&self, limit: &MarkoutLimit) -> Option<i64> {
-        let count = self.markouts.len();
-        (limit.fills > 0 && count >= limit.fills as usize).then(|| -self.markouts.iter().sum::<i64>() / count as i64)
+        // There may be more than are wanted, if more were wanted before.
+        let last = self.markouts.iter().rev().take(limit.fills as usize);
+        let is_enough = limit.fills > 0 && self.markouts.len() >= limit.fills as usize;
+        is_enough.then(|| -last.sum::<i64>() / i64::from(limit.fills))
     }
 
     /// The breaker has let go: it wants as many new fills before it speaks again.
