@@ -12,7 +12,9 @@ use crate::order::{Fill, Request};
 use crate::risk::gate::leverage;
 use crate::risk::rule::{Effect, Ends};
 use crate::risk::standing::forbidden;
-use crate::risk::{BookReading, Change, ExposureLimits, InstrumentReading, Limit, Others, RiskLimits, RiskState, Score, Stake};
+use crate::risk::{
+    BookReading, Change, ExposureLimits, InstrumentReading, Limit, Others, RiskLimits, RiskState, Score, Stake,
+};
 use crate::units::{Lots, Money, Ticks};
 
 impl Session {
@@ -227,9 +229,9 @@ impl Session {
         }
     }
 
-    /// An operator asks for a state.
+    /// An operator asks for a state. Out of a worse one there is only `resume`.
     pub(super) fn ask_state(&mut self, state: RiskState, reason: &str, by: &str, out: &mut Vec<Output>) {
-        self.gate.ask(state);
+        self.gate.ask(state.max(self.gate.asked()));
         self.say_risk(None, reason, by, out);
     }
 

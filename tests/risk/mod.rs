@@ -1,5 +1,7 @@
 //! Every limit told as a story: what moves, what is said, what is left resting, how it ends.
 
+mod oracle;
+mod reload;
 mod storm;
 mod table;
 
