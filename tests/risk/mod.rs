@@ -1,5 +1,6 @@
 //! Every limit told as a story: what moves, what is said, what is left resting, how it ends.
 
+mod loosening;
 mod oracle;
 mod reload;
 mod storm;

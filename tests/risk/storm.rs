@@ -13,8 +13,8 @@ use papermaker::risk::rule::Ends;
 use papermaker::risk::{BookLimits, Conduct, ExposureLimits, MarkoutLimit, RiskLimits, RiskState, Trip};
 use papermaker::rng::Stream;
 use papermaker::run::purse::Purse;
-use papermaker::strategy::{Strategies, Strategy};
-use papermaker::units::{LocalTime, Lots, Money, Nanos, Rate, VenueTime};
+use papermaker::strategy::{Decision, Quote, Strategies, Strategy, View, Wanted, Why};
+use papermaker::units::{LocalTime, Lots, Money, Nanos, Rate, Side, Ticks, VenueTime};
 
 use super::oracle::{At, Oracle};
 use crate::engine::contracts::contract;
@@ -124,9 +124,41 @@ fn storm_spec(draw: &mut Stream, seed: u64) -> SessionSpec {
     spec
 }
 
-fn strategies(count: usize) -> Strategies {
-    let joining = |qty| Some(Box::new(JoinBest { qty }) as Box<dyn Strategy>);
-    [5, 40, 5].into_iter().take(count).map(joining).collect()
+/// Wants whatever it likes, limits or no limits: up to three orders a side of any size, near the market or far from it, and
+/// all of it otherwise a moment later. A strategy that keeps to its room would never try the gate.
+struct Reckless {
+    draw: Stream,
+    qty: u64,
+}
+
+impl Strategy for Reckless {
+    fn decide(&mut self, view: &View<'_>) -> Decision {
+        let mut quotes = Vec::new();
+        for side in Side::BOTH {
+            for _ in 0..self.draw.below(4) {
+                let away = self.draw.below(if self.draw.chance(0.1) { 300 } else { 4 }) as i64;
+                let price = Ticks(view.top.price(side).0 - side.sign() * away);
+                quotes.push(Quote { side, price, qty: Lots(1 + self.draw.below(self.qty) as i64) });
+            }
+        }
+        quotes.retain(|quote| quote.price > Ticks(0));
+        Decision { instrument: view.instrument, wanted: Wanted::Quotes(quotes), why: Why::default() }
+    }
+
+    fn name(&self) -> &'static str {
+        "reckless"
+    }
+}
+
+/// Of every three storms one has careful guests, the others have reckless ones.
+fn strategies(seed: u64, count: usize) -> Strategies {
+    let guest = |(n, qty): (u64, i64)| -> Option<Box<dyn Strategy>> {
+        if seed % 3 == 0 {
+            return Some(Box::new(JoinBest { qty }));
+        }
+        Some(Box::new(Reckless { draw: Stream::new(seed * 8 + n, "reckless"), qty: 2 * qty as u64 }))
+    };
+    (0..).zip([5, 40, 5]).take(count).map(guest).collect()
 }
 
 /// Markets, operators, and in between new limits of all kinds. Half of the storms are over within minutes and have a
@@ -230,21 +262,23 @@ fn run_storm(seed: u64, came: &mut Came) -> u64 {
     let mut spec = storm_spec(&mut draw, seed);
     let count = spec.desks.len();
     let all = inputs(&mut draw, seed, count);
-    let (mut session, mut guests, mut out) = (Session::new(&spec), strategies(count), Vec::new());
+    let (mut session, mut guests, mut out) = (Session::new(&spec), strategies(seed, count), Vec::new());
     let mut oracle = Oracle::new(&spec.risk, count);
     let remembers = seed % 10 == 1;
     let mut lives = Vec::new();
     let mut heard = Vec::new();
     let mut seq = 0;
     for (n, Stamped { at, input, .. }) in all.iter().enumerate() {
-        let is_killed = seed % 2 == 1 && draw.chance(2.0 / STORM as f64);
+        // Oftener while somebody has to come back to a halt.
+        let kills = if n % 16 == 0 && must_stay_halted(&session) { 500.0 } else { 2.0 };
+        let is_killed = seed % 2 == 1 && draw.chance(kills / STORM as f64);
         if is_killed {
             let (was_halted, positions) = (must_stay_halted(&session), session.carried("").positions);
             let (limits, end) = (session.limits().clone(), (session.digest(), session.state_digest()));
             lives.push(Life { spec: spec.clone(), heard: std::mem::take(&mut heard), end });
             oracle.killed(&session);
             let then = killed(&session, &mut spec);
-            (session, guests, seq) = (Session::new(&spec), strategies(count), 0);
+            (session, guests, seq) = (Session::new(&spec), strategies(seed, count), 0);
             came.kills += 1;
             came.kills_halted += u64::from(was_halted);
             for input in then {
@@ -280,7 +314,7 @@ fn run_storm(seed: u64, came: &mut Came) -> u64 {
     if remembers {
         lives.push(Life { spec, heard, end: (session.digest(), session.state_digest()) });
         for life in &lives {
-            assert_eq!(life.lived_again(&mut strategies(count)), life.end, "seed {seed}");
+            assert_eq!(life.lived_again(&mut strategies(seed, count)), life.end, "seed {seed}");
         }
     }
     came.fills += oracle.fills;
