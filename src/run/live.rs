@@ -108,6 +108,8 @@ pub struct Summary {
 
 /// Runs until told to stop: by the clock, a signal, or an operator.
 pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
+    // First of all: until somebody listens, a SIGHUP ends the process.
+    let reload = signal(SignalKind::hangup()).expect("a process may listen to its own signals");
     let (stop, stopped) = watch::channel(false);
     let names = if ask.instruments.is_empty() { &loaded.settings.session.instruments } else { &ask.instruments };
     let (endpoints, exchange) = open_endpoints(loaded, names, &stopped).await?;
@@ -188,7 +190,6 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
         stopping_since: None,
     };
     let mut keeping = keeper.start(brought)?;
-    let reload = signal(SignalKind::hangup()).expect("a process may listen to its own signals");
     let governor = tokio::spawn(governor.watch(limits_asked, reload));
     let tick = Duration::from_millis(u64::from(loaded.settings.session.tick_ms));
     let timers = tokio::spawn(tell_time(inputs.clone(), tick, ask.lasting));

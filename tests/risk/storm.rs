@@ -136,13 +136,18 @@ impl Strategy for Reckless {
         let mut quotes = Vec::new();
         for side in Side::BOTH {
             for _ in 0..self.draw.below(4) {
-                let away = self.draw.below(if self.draw.chance(0.1) { 300 } else { 4 }) as i64;
+                let far = if self.draw.chance(0.1) { 300 } else { 4 };
+                let away = self.draw.below(far) as i64;
                 let price = Ticks(view.top.price(side).0 - side.sign() * away);
                 quotes.push(Quote { side, price, qty: Lots(1 + self.draw.below(self.qty) as i64) });
             }
         }
         quotes.retain(|quote| quote.price > Ticks(0));
-        Decision { instrument: view.instrument, wanted: Wanted::Quotes(quotes), why: Why::default() }
+        Decision {
+            instrument: view.instrument,
+            wanted: Wanted::Quotes(quotes.into_iter().collect()),
+            why: Why::default(),
+        }
     }
 
     fn name(&self) -> &'static str {
