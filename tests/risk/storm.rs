@@ -158,7 +158,7 @@ impl Strategy for Reckless {
 /// Of every three storms one has careful guests, the others have reckless ones.
 fn strategies(seed: u64, count: usize) -> Strategies {
     let guest = |(n, qty): (u64, i64)| -> Option<Box<dyn Strategy>> {
-        if seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             return Some(Box::new(JoinBest { qty }));
         }
         Some(Box::new(Reckless { draw: Stream::new(seed * 8 + n, "reckless"), qty: 2 * qty as u64 }))
@@ -186,7 +186,7 @@ fn inputs(draw: &mut Stream, seed: u64, count: usize) -> Vec<Stamped> {
         all = both;
     }
     let reload = |limits| Input::Command { by: "risk".to_owned(), command: Command::SetLimits(Box::new(limits)) };
-    let longest_ms = if seed % 3 == 0 { 600 } else { 20 };
+    let longest_ms = if seed.is_multiple_of(3) { 600 } else { 20 };
     let length_ms = all.len() as i64 * longest_ms / 2;
     let mut at = LocalTime(20_000 * 86_400_000_000_000) + Nanos::from_ms(-(draw.below(length_ms as u64) as i64));
     for (seq, input) in (1..).zip(&mut all) {

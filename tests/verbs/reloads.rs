@@ -15,6 +15,9 @@ use crate::support::recording::Recording;
 
 const STORE: [&str; 2] = ["--set", "store.path=store"];
 
+/// What is wrong, how it comes about, what is said of it.
+type Row = (&'static str, Box<dyn Fn(&Path)>, &'static str);
+
 fn shown(here: &Path) -> Value {
     papermaker(here, &[&["limits", "show", "--json"], &STORE[..]].concat()).exits(0).json()
 }
@@ -101,7 +104,7 @@ fn whatever_is_wrong_with_the_file_is_named_and_changes_nothing() {
     };
     let bytes =
         |bytes: Vec<u8>| -> Box<dyn Fn(&Path)> { Box::new(move |file| fs::write(file, &bytes).expect("written")) };
-    let rows: Vec<(&str, Box<dyn Fn(&Path)>, &str)> = vec![
+    let rows: Vec<Row> = vec![
         (
             "wrong type",
             text("[risk]\ncollar_bps = \"wide\"\n"),
