@@ -143,6 +143,9 @@ fn as_text(found: &Stress) -> String {
         it.unit,
         short(&it.worth)
     );
+    if it.worth == "0" {
+        text += "  nothing was held then, so a gap costs nothing and prices fall: --at strikes elsewhere\n";
+    }
     for moves in &found.moves {
         text += &format!(
             "  {}: one standard deviation of a minute is {:.1} ticks, {:.2} bps, by {} changes from second to second; \
@@ -203,7 +206,7 @@ fn as_text(found: &Stress) -> String {
         };
         line(&label, &|side| {
             let used = side.noted.limits.iter().find(|used| key(used) == (of, limit, code));
-            used.map_or("-".to_owned(), |used| format!("{:.0} %", used.share * 100.0))
+            used.map_or("-".to_owned(), |used| format!("{:.1} %", used.share * 100.0))
         });
     }
     for side in found.sides.iter().filter(|side| !side.noted.trips.is_empty()) {
@@ -219,9 +222,10 @@ fn key(used: &PeakUse) -> (&str, &str, &str) {
     (&used.of, &used.limit, &used.code)
 }
 
-/// An amount in as many digits as a table has room for.
+/// An amount in as many digits as a table has room for: of less than ten, tenths of a thousandth too.
 fn short(amount: &str) -> String {
-    amount.parse::<Decimal>().map_or_else(|_| amount.to_owned(), |amount| format!("{amount:.2}"))
+    let places = |amount: Decimal| if amount.abs() < Decimal::TEN { 4 } else { 2 };
+    amount.parse::<Decimal>().map_or_else(|_| amount.to_owned(), |amount| format!("{amount:.*}", places(amount)))
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub struct Side {
     pub done: String,
     /// Last link of everything it said.
     pub output_digest: Digest,
-    /// What became of it.
+    /// What became of it. Where the shock is the whole session, so is what is noted since.
     #[serde(flatten)]
     pub noted: Noted,
 }
@@ -248,13 +248,15 @@ fn case(shock: Shock, moment: &Moment, moves: &Moves, rules: &Instrument) -> Cas
                 Some(window) => of(effect, Some(moment.at + window)),
                 None => Plan { after: 0, ..of(effect, None) },
             };
-            (plan, format!("each side {} farther from the mid", price(wider)))
+            let when = if window.is_none() { ", in the whole session" } else { "" };
+            (plan, format!("each side {} farther from the mid{when}", price(wider)))
         }
         Shock::FeedLoss { length } => (unheard(of, moment, length, true), format!("{} lost", rules.venue)),
         Shock::Silence { length } => (unheard(of, moment, length, false), format!("{} silent", rules.venue)),
-        Shock::WrongSide => {
-            (Plan { after: 0, ..of(Effect::None, None) }, "only what makes a position larger trades".to_owned())
-        }
+        Shock::WrongSide => (
+            Plan { after: 0, ..of(Effect::None, None) },
+            "in the whole session only what makes a position larger trades".to_owned(),
+        ),
     };
     let queue = (shock == Shock::WrongSide).then_some(QueueModel::WrongSide);
     Case { name: shock.to_string(), done, plan, queue, shock_seq: plan.after }

@@ -146,6 +146,7 @@ const FALLS: &str = "100 book 10@1000 / 10@1004
     1150 tick
     1170 level bid 11@980
     1200 tick
+    1205 buy 20@984
     1210 tick";
 
 #[test]
@@ -155,18 +156,15 @@ fn a_lost_feed_leaves_nothing_resting_and_shows_the_loss_when_it_is_back() {
     let (found, noted) = five(&spec(5), FALLS, Shock::FeedLoss { length: Nanos::from_s(1) });
     assert_eq!((found.struck.seq, found.struck.position.as_str()), (3, "5"));
     assert_eq!((noted.blind_s, noted.rested_while_blind), (1.0, 0));
-    assert_eq!((noted.loss_after.as_str(), noted.positions[0].end.as_str()), ("100", "5"));
-    // Lost and found are said, and the snapshot: 4 events in, 4 levels out (and `live` for a connection that never spoke is
-    // not said).
-    assert_eq!((found.sides[0].noted.inputs, noted.inputs), (14, 14 - 4 + 3));
-    // It quotes again: the offer at the new touch.
-    assert_eq!(
-        noted.limits.iter().find(|used| used.limit == "short_max_base").map(|used| used.value.as_str()),
-        Some("0")
-    );
-    // Nothing was lost, nothing else happened: a longer loss than the recording never ends.
+    assert_eq!((noted.loss_after.as_str(), noted.trips.len()), ("100", 0));
+    // Then it offers at the new touch, and sells there: 5 × 16 lost.
+    assert_eq!((noted.positions[0].end.as_str(), noted.pnl.as_str()), ("0", "-80"));
+    // Said are lost, found and the snapshot; four levels are not heard. (Of a connection that never spoke no `live`.)
+    assert_eq!((found.sides[0].noted.inputs, noted.inputs), (15, 15 - 4 + 3));
+    // A loss longer than the recording never ends.
     let (_, noted) = five(&spec(5), FALLS, Shock::FeedLoss { length: Nanos::from_s(60) });
-    assert_eq!((noted.blind_s, noted.rested_while_blind, noted.loss_after.as_str()), (1.05, 0, "0"));
+    assert_eq!((format!("{:.3}", noted.blind_s), noted.rested_while_blind), ("1.050".to_owned(), 0));
+    assert_eq!((noted.loss_after.as_str(), noted.positions[0].end.as_str()), ("0", "5"));
 }
 
 #[test]
@@ -177,6 +175,9 @@ fn a_silent_feed_is_found_out_by_its_age() {
     let (_, noted) = five(&spec, FALLS, Shock::Silence { length: Nanos::from_s(1) });
     assert_eq!(format!("{:.3}", noted.blind_s), "0.660");
     assert_eq!((noted.loss_after.as_str(), noted.rested_while_blind), ("100", 0));
+    let first = (noted.trips[0].reason.as_str(), noted.trips[0].state.as_str(), noted.trips[0].after_s);
+    assert_eq!(first, ("BOOK_STALE value=340 limit=200 unit=ms", "stale", 0.34));
+    assert_eq!((noted.trips.len(), noted.positions[0].end.as_str(), noted.pnl.as_str()), (1, "0", "-80"));
     let age = noted.limits.iter().find(|used| used.code == "BOOK_STALE").expect("its use");
     assert_eq!((age.value.as_str(), age.share), ("990", 4.95));
 }

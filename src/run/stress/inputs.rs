@@ -4,8 +4,8 @@
 //! or a book comes back, news of the connection where it is lost. Everything is an input of the kind a live session could
 //! have heard, so the session is the same program; inputs are numbered anew behind the first that was put in or left out.
 //!
-//! Reading order: [`Shocked::next`] puts events in order, [`Shocked::begin`] and [`Shocked::end`] are what is put in,
-//! [`move_prices`] what happens to a price.
+//! Reading order: `next` of [`Shocked`] puts events in order, `begin` and `end` are what is put in, [`move_prices`] is what
+//! happens to a price.
 
 use std::collections::VecDeque;
 

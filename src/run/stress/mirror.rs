@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::market::{Book, Extent, FeedEvent, FeedEventKind, Instrument, Level, MarketEvent, MarketEventKind, VenueId};
-use crate::units::{Side, VenueTime};
+use crate::units::{Lots, Side, VenueTime};
 
 /// Book, best bid and offer, and the state of the connections.
 #[derive(Clone, Debug)]
@@ -120,7 +120,12 @@ impl Mirror {
             let is_seen = |level: &Level| {
                 extent != Extent::ToLast || horizons[side as usize].is_none_or(|end| !side.is_better(end, level.price))
             };
-            self.book.levels(side).take_while(is_seen).collect()
+            let mut seen: Vec<Level> = self.book.levels(side).take_while(is_seen).collect();
+            // A side is known to the last level given, also where nothing rests there.
+            let end = horizons[side as usize]
+                .filter(|end| extent == Extent::ToLast && seen.last().map(|l| l.price) != Some(*end));
+            seen.extend(end.map(|price| Level { price, qty: Lots::ZERO }));
+            seen
         };
         let seq = self.book.seq();
         let book = MarketEventKind::Snapshot { seq, bids: levels(Side::Bid), asks: levels(Side::Ask), extent };

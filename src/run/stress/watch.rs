@@ -8,8 +8,8 @@ use super::oracle::{Breach, Oracle};
 use crate::engine::{BookState, Command, LimitUse, Output, Session, Stamped, Whose};
 use crate::market::InstrumentId;
 use crate::order::{OrderState, ReportKind};
-use crate::risk::{Limit, RiskState};
-use crate::units::{LocalTime, Lots, Money};
+use crate::risk::{Limit, Reason, RiskState};
+use crate::units::{LocalTime, Lots, Money, Nanos};
 
 /// A limit that was passed, or its warning.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,7 +24,7 @@ pub struct Trip {
     pub reason: String,
     /// `VENUE:SYMBOL`, a venue, or `book`.
     pub of: String,
-    /// The state its scope is in from then on.
+    /// The state its scope is in from then on: `reducing`, `halted`, or `stale` of a book that is not traded on.
     pub state: String,
 }
 
@@ -223,6 +223,8 @@ impl Watch {
             Output::Commanded { by, command: Command::Pause } if by == "session" => {
                 self.flat = self.flat.or(self.halted.map(|_| now));
             }
+            // This limit's state is the book's.
+            Output::Book { instrument, state: BookState::Stale } => self.note_age(session, *instrument, since),
             Output::Risk { .. }
             | Output::Commanded { .. }
             | Output::Book { .. }
@@ -232,6 +234,24 @@ impl Watch {
             | Output::Funding(_)
             | Output::FundingUnknown { .. } => {}
         }
+    }
+
+    /// A book is stale, if by its age and not by the word of the feed.
+    fn note_age(&mut self, session: &Session, id: InstrumentId, since: LocalTime) {
+        let (age, max) = (session.news_age(id), session.limits().instruments[id.index()].stale_book_ms);
+        if age <= Nanos::from_ms(i64::from(max)) {
+            return;
+        }
+        let (limit, is_money) = (Limit::StaleBook, false);
+        let reason = Reason { limit, is_soft: false, value: i128::from(age.ms()), max: i128::from(max), is_money };
+        self.trips.push(Trip {
+            seq: session.seq(),
+            after_s: session.now().since(since).seconds(),
+            code: limit.rule().code.to_owned(),
+            reason: reason.to_string(),
+            of: name(session, Whose::Instrument(id)),
+            state: BookState::Stale.word().to_owned(),
+        });
     }
 
     fn look_if_blind(&mut self, session: &Session, now: LocalTime) {
