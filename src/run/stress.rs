@@ -24,7 +24,7 @@ pub mod shock;
 pub mod survey;
 pub mod watch;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::prepare;
 use super::rerun::{Inputs, RerunError};
@@ -58,6 +58,7 @@ pub struct Side {
     /// What was done, in words.
     pub done: String,
     /// Last link of everything it said.
+    #[serde(serialize_with = "in_hex")]
     pub output_digest: Digest,
     /// What became of it. Where the shock is the whole session, so is what is noted since.
     #[serde(flatten)]
@@ -91,6 +92,7 @@ pub struct Stress {
     /// The recording.
     pub session: String,
     /// Of the recording, if it ended.
+    #[serde(serialize_with = "in_hex_if_any")]
     pub recorded_digest: Option<Digest>,
     /// Whether the unshocked side ended in it.
     pub is_as_recorded: Option<bool>,
@@ -100,6 +102,14 @@ pub struct Stress {
     pub moves: Vec<Moves>,
     /// What became of them.
     pub sides: Vec<Side>,
+}
+
+fn in_hex<S: Serializer>(digest: &Digest, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(digest)
+}
+
+fn in_hex_if_any<S: Serializer>(digest: &Option<Digest>, serializer: S) -> Result<S::Ok, S::Error> {
+    digest.map(|digest| digest.to_string()).serialize(serializer)
 }
 
 /// What a stress is made of: inputs and strategies that can be had anew for every side.
