@@ -1,6 +1,6 @@
 //! Shocks, told with numbers that can be followed by hand; and that no shock makes us break a limit.
 
-use papermaker::engine::{Input, LimitUse, Session, SessionSpec, Stamped};
+use papermaker::engine::{Command, Input, LimitUse, Session, SessionSpec, Stamped};
 use papermaker::market::{Book, InstrumentId, MarketEventKind};
 use papermaker::risk::{Conduct, ExposureLimits, Limit};
 use papermaker::rng::Stream;
@@ -265,7 +265,13 @@ fn whatever_the_shock_no_action_of_ours_breaks_a_limit() {
             hold: Nanos::from_ms(draw.below(500) as i64),
             flatten_on_halt: draw.chance(0.5),
         };
-        let inputs = two_markets(seed, 4_000);
+        let mut inputs = two_markets(seed, 4_000);
+        // New positions are allowed now and then; what the book may lose stays.
+        for input in &mut inputs {
+            if let Input::Command { command: Command::SetLimits(limits), .. } = &mut input.input {
+                (limits.book, limits.conduct) = (spec.risk.book.clone(), spec.risk.conduct);
+            }
+        }
         let strategies = || vec![joining(5).remove(0), Some(Box::new(JoinBest { qty: 40 }) as _)];
         let when = if draw.chance(0.5) { When::Worst } else { When::Seq(draw.below(4_000)) };
         let times = 1.0 + draw.below(8) as f64;
@@ -293,7 +299,7 @@ fn whatever_the_shock_no_action_of_ours_breaks_a_limit() {
         assert_eq!(session.digest().digest(), found.sides[0].output_digest, "seed {seed}: unshocked");
     }
     assert!(
-        trips > 20 && halts > 5 && fills > 1_000,
+        trips > 20 && halts > 20 && fills > 500,
         "{trips} trips, {halts} halts, {fills} fills: nothing was proved"
     );
 }
