@@ -98,7 +98,7 @@ fn sets(globals: &Globals, wanted: impl Fn(&[String]) -> bool) -> Vec<String> {
     globals.set.iter().filter(|set| wanted(&path(set))).cloned().collect()
 }
 
-fn cannot(error: RerunError) -> Failure {
+pub(super) fn cannot(error: RerunError) -> Failure {
     match error {
         RerunError::Prepare(error) => cannot_prepare(error),
         RerunError::Journal(error) if error.is_damage() => Failure::answer_is_no(error)

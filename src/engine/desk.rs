@@ -279,6 +279,7 @@ impl Desk {
     /// What the paper venue may see: the state before the event at hand.
     pub fn venue_and_market(&mut self) -> (&mut Place, Visible<'_>) {
         let visible = Visible { rules: &self.rules, book: &self.book, top: self.top, trusted: self.distrust.is_none() };
+        self.venue.holds(self.ledger.position());
         (&mut self.venue, visible)
     }
 

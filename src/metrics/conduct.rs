@@ -193,7 +193,7 @@ impl Conducts {
         let labels = std::iter::once(None).chain(self.instruments.iter().map(|rules| Some(rules.label())));
         for (mut standing, instrument) in std::mem::take(&mut self.now).into_iter().zip(labels) {
             standing.close(self.at);
-            let [active, reducing, halted] = standing.time_ns.map(|time| Nanos(time).seconds());
+            let [active, reducing, halted] = standing.time_ns.map(|time| time as f64 / 1e9);
             self.found.states.push(States {
                 instrument,
                 active_s: active,
@@ -277,7 +277,7 @@ impl Conducts {
 
     fn lasted(&mut self, at: usize, how: Option<&'static str>) {
         let trip = &mut self.found.trips[at];
-        (trip.seconds, trip.ended) = (self.at.since(LocalTime(trip.at_ns)).seconds(), how);
+        (trip.seconds, trip.ended) = (self.at.since(LocalTime(trip.at_ns)).0 as f64 / 1e9, how);
     }
 
     /// A state of the book is every instrument's, too.

@@ -1,7 +1,9 @@
 //! Every limit told as a story: what moves, what is said, what is left resting, how it ends.
 
 mod storm;
+mod stress;
 mod table;
+mod uses;
 
 use papermaker::engine::{Command, Input, Output, Session, SessionSpec, Stamped};
 use papermaker::market::{MarketEvent, MarketEventKind, VenueId};
