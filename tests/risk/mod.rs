@@ -4,7 +4,9 @@ mod loosening;
 mod oracle;
 mod reload;
 mod storm;
+mod stress;
 mod table;
+mod uses;
 
 use papermaker::engine::{Command, Input, Output, Session, SessionSpec, Stamped};
 use papermaker::market::{MarketEvent, MarketEventKind, VenueId};
