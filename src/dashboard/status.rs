@@ -7,9 +7,10 @@
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{self, BookState, EquityMark, Session, Whose};
+use crate::engine::{self, BookState, EquityMark, Session};
 use crate::market::{Instrument, InstrumentId, Level};
 use crate::order::{Order, OrderState};
+use crate::risk::Whose;
 use crate::signal::Top;
 use crate::strategy::{Estimator, Idle, Wanted, Why};
 use crate::units::{Lots, Money};
@@ -187,6 +188,9 @@ pub struct InstrumentStatus {
     pub notional_quote: Option<String>,
     /// What the risk book lets through: `active`, `reducing`, `halted`.
     pub risk: String,
+    /// Which limit of its own or of its venue put it there; empty if none did.
+    #[serde(default)]
+    pub risk_reason: String,
     /// How much of each limit is used.
     pub limits: Vec<LimitUse>,
     /// Where the money came from.

@@ -10,7 +10,7 @@ use super::{ExportError, Exporter};
 use crate::engine::{Command, Input, Output, Stamped};
 use crate::market::{Extent, FeedEventKind, Instrument, InstrumentId, MarketEvent, MarketEventKind};
 use crate::order::{OrderId, OrderKind, Report, ReportKind, Request};
-use crate::risk::{RiskLimits, RiskState};
+use crate::risk::{self, RiskLimits, RiskState};
 use crate::strategy::{Estimator, Idle, Quote, Wanted};
 use crate::units::{Lots, Side, Ticks};
 
@@ -38,7 +38,7 @@ struct Terms {
 /// State and limits in force, to say what a change changed.
 #[derive(Clone, Debug)]
 pub struct RiskBook {
-    states: BTreeMap<Option<InstrumentId>, RiskState>,
+    states: BTreeMap<risk::Whose, RiskState>,
     limits: RiskLimits,
 }
 
@@ -293,9 +293,12 @@ impl<W: Write + Send> Exporter<W> {
     pub(super) fn risk(&mut self, input: &Stamped, outputs: &[Output]) -> Result<(), ExportError> {
         for output in outputs {
             match output {
-                Output::Risk { instrument, state, reason, by } => {
-                    let old = self.risk.states.insert(*instrument, *state).unwrap_or_default();
-                    let of = instrument.map_or(Cell::Nothing, |id| Cell::text(self.rules(id).label()));
+                Output::Risk { whose, state, reason, by } => {
+                    let old = self.risk.states.insert(*whose, *state).unwrap_or_default();
+                    let of = match whose.label(&self.cast.instruments).as_str() {
+                        "" => Cell::Nothing,
+                        label => Cell::text(label),
+                    };
                     let words = [of, Cell::text(old.word()), Cell::text(state.word()), Cell::text(reason)];
                     self.risk_row(input, "state", words, by)?;
                 }
