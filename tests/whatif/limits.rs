@@ -79,7 +79,12 @@ fn the_verb_tells_both_sides_in_text_json_and_a_report() {
     assert_eq!(data["sides"].as_array().map(Vec::len), Some(2), "equity and inventory");
     let [equity, inventory] = [0, 1].map(|n| data["sides"][n]["drawn"].clone());
     assert_eq!((&equity[0]["name"], &equity[1]["name"]), (&"recorded".into(), &"what_if".into()));
-    assert!(equity[1]["values"].as_array().is_some_and(|v| v.iter().any(|v| v.as_f64().is_some_and(|v| (v + 882.0).abs() < 1e-9))), "{equity}");
+    assert!(
+        equity[1]["values"]
+            .as_array()
+            .is_some_and(|v| v.iter().any(|v| v.as_f64().is_some_and(|v| (v + 882.0).abs() < 1e-9))),
+        "{equity}"
+    );
     assert!(inventory[1]["values"].as_array().is_some_and(|v| v.contains(&serde_json::json!(9.0))), "{inventory}");
     // The band of the halt: 0.9 s after the first input, for 0.8 s, in microseconds.
     assert_eq!(equity[1]["states"], serde_json::json!([[900_000, 1_700_000, "halted"]]));
