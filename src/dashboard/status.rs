@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{self, BookState, EquityMark, Session, Whose};
+use crate::engine::{self, BookState, EquityMark, Session};
 use crate::market::{Instrument, InstrumentId, Level};
 use crate::order::{Order, OrderState};
+use crate::risk::Whose;
 use crate::signal::Top;
 use crate::strategy::{Estimator, Idle, Wanted, Why};
 use crate::units::Lots;
@@ -194,6 +195,9 @@ pub struct InstrumentStatus {
     pub notional_quote: Option<String>,
     /// What the risk book lets through: `active`, `reducing`, `halted`.
     pub risk: String,
+    /// Which limit of its own or of its venue put it there; empty if none did.
+    #[serde(default)]
+    pub risk_reason: String,
     /// How much of each limit is used.
     pub limits: Vec<LimitUse>,
     /// Where the money came from.
@@ -469,7 +473,7 @@ pub(super) mod testing {
     use super::*;
     use crate::market::VenueId;
     use crate::risk::Limit;
-    use crate::units::{Step, Ticks};
+    use crate::units::{Money, Step, Ticks};
 
     /// A picture with something in every field: one instrument, two quotes, a bought 0.003 BTC.
     pub(in crate::dashboard) fn a_snapshot() -> StatusSnapshot {

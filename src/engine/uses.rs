@@ -4,22 +4,11 @@ use rust_decimal::Decimal;
 
 use super::output::Output;
 use super::session::Session;
-use crate::market::{Instrument, InstrumentId, VenueId};
+use crate::market::{Instrument, InstrumentId};
 use crate::order::Request;
 use crate::risk::gate::leverage;
-use crate::risk::{Limit, Stake};
+use crate::risk::{Limit, Stake, Whose};
 use crate::units::{Lots, Money, Nanos, Side, Ticks};
-
-/// Whose limit it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Whose {
-    /// An instrument's.
-    Instrument(InstrumentId),
-    /// A venue's.
-    Venue(VenueId),
-    /// Everybody's.
-    Book,
-}
 
 /// Use of one limit, in its rule's unit; money in [`Money`]'s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +154,12 @@ impl Session {
         push(Limit::PositionLong, Some(worst(Side::Bid)), limits.long_max.0);
         push(Limit::PositionShort, Some(worst(Side::Ask)), limits.short_max.0);
         push(Limit::OpenOrders, Some(desk.orders.len() as i64), i64::from(limits.open_orders_max));
+        let lost = self.breakers().loss_of(id).unwrap_or_default();
+        push_money(uses, Limit::InstrumentLoss, whose, lost, limits.loss_max);
+        let mut push = |limit, value: Option<i64>, max: i64| {
+            let value = value.map(i128::from);
+            uses.push(LimitUse { limit, whose, value, max: i128::from(max), is_money: false });
+        };
         let sensor = self.breakers().sensor(id);
         let seconds = |time: Nanos| time.0 / 1_000_000_000;
         if let Some(max) = limits.inventory_age_max {

@@ -14,6 +14,7 @@ pub mod standing;
 pub mod state;
 pub mod tally;
 pub mod values;
+pub mod whose;
 
 pub use breakers::{BookReading, Breakers, Change, InstrumentReading, Trip};
 pub use gate::{Approved, Exposure, Gate, Others, Refusal, RefusalCode, Stake, Weighed};
@@ -22,3 +23,4 @@ pub use reason::Reason;
 pub use rule::{Limit, RULES};
 pub use state::RiskState;
 pub use tally::Score;
+pub use whose::Whose;

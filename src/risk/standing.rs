@@ -4,7 +4,6 @@
 //! sent may no longer rest either. Positions and exposure are not looked at here: the session weighs those after every
 //! input, whoever changed them.
 
-use super::gate::centibps;
 use super::limits::InstrumentLimits;
 use crate::market::Instrument;
 use crate::order::{Order, OrderId, OrderState};
@@ -26,11 +25,12 @@ pub fn forbidden(
     let stays = |o: &&Order| o.kind.may_rest() && matches!(o.state, OrderState::Pending | OrderState::Working);
     let (mut kept, mut gone): (Vec<&Order>, Vec<&Order>) = orders.iter().filter(stays).partition(|order| {
         let distance = top.map_or(0, |top| {
-            centibps(2 * i128::from(order.price.0) - i128::from(top.twice_mid()), top).saturating_abs()
+            let twice = 2 * i128::from(order.price.0) - i128::from(top.twice_mid());
+            centibps(twice, top).abs()
         });
         order.remaining <= limits.order_qty_max
             && rules.notional_quote(order.price, order.remaining) <= limits.order_notional_max
-            && distance <= i64::from(limits.collar_centibps)
+            && distance <= i128::from(limits.collar_centibps)
     });
     let best = |orders: &[&Order], side: Side| -> Option<Ticks> {
         let prices = orders.iter().filter(|o| o.side == side).map(|o| o.price);
@@ -38,7 +38,7 @@ pub fn forbidden(
     };
     if let (Some(top), Some(bid), Some(ask)) = (top, best(&kept, Side::Bid), best(&kept, Side::Ask)) {
         let apart = centibps(2 * (i128::from(ask.0) - i128::from(bid.0)), top);
-        if apart < i64::from(limits.spread_min_centibps) {
+        if apart < i128::from(limits.spread_min_centibps) {
             let growing = if position.0 > 0 { Side::Bid } else { Side::Ask };
             gone.extend(kept.extract_if(.., |order| order.side == growing));
         }
@@ -47,6 +47,11 @@ pub fn forbidden(
     let too_many = kept.len().saturating_sub(limits.open_orders_max as usize);
     gone.extend(kept.drain(kept.len() - too_many..));
     gone.iter().map(|order| order.id).collect()
+}
+
+/// Twice so many ticks in hundredths of a basis point of the mid, towards zero, as the gate counts.
+fn centibps(twice: i128, top: Top) -> i128 {
+    twice * 1_000_000 / i128::from(top.twice_mid().max(1))
 }
 
 #[cfg(test)]

@@ -130,6 +130,7 @@ impl InstrumentLimits {
             bps("collar_bps", self.collar_centibps, Looser::Larger),
             bps("spread_min_bps", self.spread_min_centibps, Looser::Smaller),
             whole("stale_book_ms", self.stale_book_ms, Looser::Larger),
+            money("instrument_loss_max_quote", &of, self.loss_max),
             whole("inventory_age_max_s", seconds, Looser::LargerOrZero),
             bps("volatility_max_bps", self.volatility_max_centibps.unwrap_or(0), Looser::LargerOrZero),
             bps("markout_loss_max_bps", self.markout.map_or(0, |m| m.loss_max_centibps), Looser::LargerOrZero),

@@ -25,12 +25,12 @@ use crate::config::{BUILT_IN_RISK, Loaded, Sources, load_with};
 use crate::dashboard::limits::{LimitValue, LimitsAnswer, LimitsAsk, LimitsWish};
 use crate::dashboard::status::LimitUse;
 use crate::digest::of_state;
-use crate::engine::{Command, Input, Session, Whose};
+use crate::engine::{Command, Input, Session};
 use crate::feed::wall_clock;
 use crate::journal::JournalError;
 use crate::market::{Instrument, InstrumentId};
-use crate::risk::Trip;
 use crate::risk::values::Value;
+use crate::risk::{Trip, Whose};
 use crate::units::LocalTime;
 
 /// How often the file is looked at.
@@ -124,7 +124,10 @@ fn describe(session: &Session, rules: &[Instrument], answer: &mut LimitsAnswer) 
     answer.digest = Some(of_state(session.limits()).to_string());
     answer.state = session.risk_state().word().to_owned();
     let told = |trip: &Trip| {
-        let whose = trip.instrument.map_or_else(|| "the book".to_owned(), label);
+        let whose = match trip.whose {
+            Whose::Book => "the book".to_owned(),
+            Whose::Venue(_) | Whose::Instrument(_) => trip.whose.label(rules),
+        };
         format!("{whose} is {} since {}: {}", trip.state.word(), moment(trip.since), trip.reason)
     };
     answer.trips = session.breakers().trips().iter().map(told).collect();

@@ -8,11 +8,11 @@
 //! Reading order: [`Usage::step`] is the fold, [`limits`] its run over a recording.
 
 use super::rerun::{Changes, RerunError, rerun, spec_for};
-use crate::engine::{LimitUse, Output, Session, Whose};
+use crate::engine::{LimitUse, Output, Session};
 use crate::journal::export::{LimitRow, Peak};
 use crate::journal::{Manifest, Reader};
 use crate::market::Instrument;
-use crate::risk::Limit;
+use crate::risk::{Limit, Whose};
 use crate::units::{LocalTime, Nanos};
 
 /// What of each limit is used, and the most since its last row.

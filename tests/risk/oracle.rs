@@ -194,7 +194,7 @@ impl Oracle {
                 Command::Resume if session.risk_state() != RiskState::Halted => self.asked = RiskState::Active,
                 Command::Restore(_) | Command::Resume | Command::Pause | Command::Flatten | Command::Stop => {}
             },
-            Input::Feed(_) | Input::Tick => {}
+            Input::Feed(_) | Input::Report(_) | Input::Tick => {}
         }
     }
 
@@ -212,6 +212,12 @@ impl Oracle {
 
     fn open(&self, id: InstrumentId, side: Side) -> i64 {
         self.orders.values().filter(|o| o.instrument == id && o.side == side).map(|o| o.remaining).sum()
+    }
+
+    /// As [`Oracle::open`], without what closes a position across the spread.
+    fn resting(&self, id: InstrumentId, side: Side) -> i64 {
+        let such = self.orders.values().filter(|o| o.instrument == id && o.side == side && o.rests);
+        such.map(|o| o.remaining).sum()
     }
 
     fn hear(&mut self, session: &Session, output: &Output, now: LocalTime, is_new_rules: bool, at: &At<'_>) {
@@ -327,7 +333,11 @@ impl Oracle {
             RiskState::Reducing => assert!(qty <= reducible, "{at}: while reducing {position}"),
             RiskState::Halted => assert!(qty <= reducible && !kind.may_rest(), "{at}: while halted"),
         }
-        self.judge_exposure(session, id, side, qty, at);
+        // Of a hedged book no leg could ever be closed if each had to keep the net within its limit.
+        let closes = !kind.may_rest() && qty <= reducible;
+        if !closes {
+            self.judge_exposure(session, id, side, qty, at);
+        }
         let seconds = |then: &LocalTime| now.since(*then).seconds();
         let rate = f64::from(self.limits.book.order_rate_max_per_s);
         for (count, then) in (2..).zip(self.sent.iter().rev()).take_while(|(_, then)| seconds(then) < 3.0) {
@@ -358,7 +368,7 @@ impl Oracle {
             let rate = self.limits.instruments[id.index()].account_rate_ppm as f64 / 1e6;
             let worst = Side::BOTH.map(|side| {
                 let added = more.filter(|(n, s, _)| *n == id && *s == side).map_or(0, |(_, _, qty)| qty);
-                let lots = self.positions[id.index()] + side.sign() * (self.open(id, side) + added);
+                let lots = self.positions[id.index()] + side.sign() * (self.resting(id, side) + added);
                 notional(rules, mid, lots) * rate
             });
             gross += worst[0].abs().max(worst[1].abs());
@@ -453,7 +463,7 @@ impl Oracle {
         match input {
             Input::Market(event) if event.instrument == id => {}
             Input::Tick | Input::Command { .. } => {}
-            Input::Market(_) | Input::Feed(_) => return,
+            Input::Market(_) | Input::Feed(_) | Input::Report(_) => return,
         }
         let state = session.risk_state_of(id);
         let (sign, since) = self.held_since[id.index()];

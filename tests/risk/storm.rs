@@ -205,7 +205,7 @@ fn inputs(draw: &mut Stream, seed: u64, count: usize) -> Vec<Stamped> {
                     event.venue_time = Some(VenueTime(at.0 + (draw.below(500) as i64 - 250) * 1_000_000));
                 }
             }
-            Input::Command { .. } | Input::Feed(_) | Input::Tick => {}
+            Input::Command { .. } | Input::Feed(_) | Input::Report(_) | Input::Tick => {}
         }
     }
     all

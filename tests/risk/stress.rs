@@ -319,7 +319,7 @@ fn what_is_shown_anew_is_the_book_the_session_has() {
                     let concerned = |i: usize| event.instrument.is_none_or(|id| id.index() == i);
                     mirrors.iter_mut().enumerate().filter(|(i, _)| concerned(*i)).for_each(|(_, m)| m.hear_feed(event));
                 }
-                Input::Tick | Input::Command { .. } => {}
+                Input::Report(_) | Input::Tick | Input::Command { .. } => {}
             }
             session.step(&input, &mut strategies, &mut said);
             said.clear();
@@ -345,7 +345,7 @@ fn what_is_shown_anew_is_the_book_the_session_has() {
 fn a_limit_of_nothing_is_all_used_by_anything() {
     let used = |value| LimitUse {
         limit: Limit::OpenOrders,
-        whose: papermaker::engine::Whose::Instrument(ID),
+        whose: papermaker::risk::Whose::Instrument(ID),
         value: Some(value),
         max: 0,
         is_money: false,

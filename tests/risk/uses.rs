@@ -1,8 +1,8 @@
 //! How much of each limit was used, over time.
 
-use papermaker::engine::{Command, Input, LimitUse, Session, Stamped, Whose};
+use papermaker::engine::{Command, Input, LimitUse, Session, Stamped};
 use papermaker::journal::export::{At, Cast, Exporter, Kind, LimitRow, Wish, table::Format};
-use papermaker::risk::{Limit, RULES};
+use papermaker::risk::{Limit, RULES, Whose};
 use papermaker::run::usage::{Usage, limits};
 use papermaker::strategy::Strategies;
 use papermaker::units::{LocalTime, Lots, Money, Nanos};

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::table::{Cell, Whose};
 use super::{ExportError, Exporter};
-use crate::engine::{self, LimitUse};
+use crate::engine::LimitUse;
 use crate::market::Instrument;
 use crate::units::LocalTime;
 
@@ -40,11 +40,11 @@ impl<W: Write + Send> Exporter<W> {
     pub fn limit(&mut self, row: &LimitRow, rules: Option<&Instrument>) -> Result<(), ExportError> {
         let used = &row.used;
         let (whose, scope, venue) = match used.whose {
-            engine::Whose::Instrument(id) => {
+            crate::risk::Whose::Instrument(id) => {
                 (Whose::Instrument(id), "instrument", rules.map(|rules| rules.venue.name()))
             }
-            engine::Whose::Venue(venue) => (Whose::Venue(venue), "venue", Some(venue.name())),
-            engine::Whose::Book => (Whose::Nobody, "book", None),
+            crate::risk::Whose::Venue(venue) => (Whose::Venue(venue), "venue", Some(venue.name())),
+            crate::risk::Whose::Book => (Whose::Nobody, "book", None),
         };
         let amount = |value: i128| Cell::Decimal(used.in_file_units(value, rules));
         let share = |value: i128| Cell::number(LimitUse { value: Some(value), ..*used }.share());

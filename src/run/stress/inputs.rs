@@ -183,7 +183,7 @@ impl<'a> Shocked<'a> {
                     }
                 }
             }
-            Input::Tick | Input::Command { .. } => {}
+            Input::Report(_) | Input::Tick | Input::Command { .. } => {}
         }
     }
 
@@ -207,7 +207,7 @@ impl<'a> Shocked<'a> {
             }
             (Effect::Unheard(_), Input::Feed(event)) => event.venue != self.venue(),
             (Effect::Moved(_), Input::Feed(_)) => true,
-            (Effect::Moved(_) | Effect::Unheard(_), Input::Tick | Input::Command { .. }) => true,
+            (Effect::Moved(_) | Effect::Unheard(_), Input::Report(_) | Input::Tick | Input::Command { .. }) => true,
         }
     }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::oracle::{Breach, Oracle};
-use crate::engine::{BookState, Command, LimitUse, Output, Session, Stamped, Whose};
+use crate::engine::{BookState, Command, LimitUse, Output, Session, Stamped};
 use crate::market::InstrumentId;
 use crate::order::{OrderState, ReportKind};
-use crate::risk::{Limit, Reason, RiskState};
+use crate::risk::{Limit, Reason, RiskState, Whose};
 use crate::units::{LocalTime, Lots, Money, Nanos};
 
 /// A limit that was passed, or its warning.
@@ -209,13 +209,13 @@ impl Watch {
         match output {
             Output::Heard(report) => self.fills += u64::from(matches!(report.kind, ReportKind::Filled(_))),
             Output::Refused { refusal, .. } => *self.refused.entry(refusal.code.word().to_owned()).or_default() += 1,
-            Output::Risk { instrument, state, reason, by } if by == "risk" && !reason.starts_with("cleared ") => {
+            Output::Risk { whose, state, reason, by } if by == "risk" && !reason.starts_with("cleared ") => {
                 self.trips.push(Trip {
                     seq: session.seq(),
                     after_s: now.since(since).seconds(),
                     code: reason.split(' ').next().unwrap_or_default().to_owned(),
                     reason: reason.clone(),
-                    of: name(session, instrument.map_or(Whose::Book, Whose::Instrument)),
+                    of: name(session, *whose),
                     state: state.word().to_owned(),
                 });
             }
