@@ -37,6 +37,7 @@ pub enum SessionsVerb {
         after_help = "Examples:\n  papermaker sessions export monday --kind fills --format csv --out fills.csv\n  \
                             papermaker sessions export monday --kind book --at end --depth 20 --format csv --out book.csv\n  \
                             papermaker sessions export monday --kind trades --format parquet --out trades/\n  \
+                            papermaker sessions export monday --kind limits --every 10s --out limits.csv\n  \
                             papermaker sessions export monday --format hftbacktest-npz --symbol BTCUSDT --out btc.npz"
     )]
     Export(ExportArgs),

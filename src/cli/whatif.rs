@@ -98,7 +98,7 @@ fn sets(globals: &Globals, wanted: impl Fn(&[String]) -> bool) -> Vec<String> {
     globals.set.iter().filter(|set| wanted(&path(set))).cloned().collect()
 }
 
-fn cannot(error: RerunError) -> Failure {
+pub(super) fn cannot(error: RerunError) -> Failure {
     match error {
         RerunError::Prepare(error) => cannot_prepare(error),
         RerunError::Journal(error) if error.is_damage() => Failure::answer_is_no(error)
@@ -278,7 +278,7 @@ fn risk_table(found: &WhatIf) -> String {
     }
     for side in &found.sides {
         for trip in side.risk.trips.iter().take(FIRST) {
-            let whose = trip.instrument.as_deref().unwrap_or("the book");
+            let whose = trip.of.as_deref().unwrap_or("the book");
             let lasted = match trip.ended {
                 Some(how) => format!("{how} after {} s", shown(&json!(trip.seconds))),
                 None => format!("still so at the end, {} s later", shown(&json!(trip.seconds))),

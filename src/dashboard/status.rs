@@ -6,15 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{self, BookState, EquityMark, Session, Whose};
+use crate::engine::{self, BookState, EquityMark, Session};
 use crate::market::{Instrument, InstrumentId, Level};
 use crate::order::{Order, OrderState};
+use crate::risk::Whose;
 use crate::signal::Top;
 use crate::strategy::{Estimator, Idle, Wanted, Why};
-use crate::units::{Lots, Money};
+use crate::units::Lots;
 
 /// The whole picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,9 @@ pub struct StatusSnapshot {
     pub instruments: Vec<InstrumentStatus>,
     /// How much of each limit on the whole book is used.
     pub limits: Vec<LimitUse>,
+    /// Why `risk.toml` as it is now is not in force; nothing if it is.
+    #[serde(default)]
+    pub limits_refused: Option<String>,
     /// What all positions are worth without their signs, in quote currency; all quote currencies count alike.
     pub gross_notional_quote: String,
     /// One per connection.
@@ -192,6 +195,9 @@ pub struct InstrumentStatus {
     pub notional_quote: Option<String>,
     /// What the risk book lets through: `active`, `reducing`, `halted`.
     pub risk: String,
+    /// Which limit of its own or of its venue put it there; empty if none did.
+    #[serde(default)]
+    pub risk_reason: String,
     /// How much of each limit is used.
     pub limits: Vec<LimitUse>,
     /// Where the money came from.
@@ -341,6 +347,7 @@ impl StatusSnapshot {
             seq: 0,
             fills: 0,
             refusals: 0,
+            limits_refused: None,
             refusals_by_code: BTreeMap::new(),
             output_digest: String::new(),
             state_digest: String::new(),
@@ -436,20 +443,11 @@ impl QuoteStatus {
 impl LimitUse {
     /// A limit by its name in the file, in the units of the file; of instruments, with their rules.
     pub fn of(used: &engine::LimitUse, rules: Option<&Instrument>) -> Self {
-        let rule = used.limit.rule();
-        let unit = rules.map_or("base", Instrument::quantity_unit);
         let name = match used.whose {
-            Whose::Venue(venue) => format!("{} {venue}", rule.key),
-            Whose::Instrument(_) | Whose::Book => rule.key.replace("_base", &format!("_{unit}")),
+            Whose::Venue(venue) => format!("{} {venue}", used.key(rules)),
+            Whose::Instrument(_) | Whose::Book => used.key(rules),
         };
-        let text = |value: i128| match (rule.unit, rules) {
-            _ if used.is_money => Money(value).to_string(),
-            ("lots", Some(rules)) => rules.qty_text(Lots(value as i64)),
-            ("0.01bps" | "0.01bps/√s" | "0.01x", _) => {
-                Decimal::from_i128_with_scale(value, 2).normalize().to_string()
-            }
-            _ => value.to_string(),
-        };
+        let text = |value: i128| used.in_file_units(value, rules);
         let value = used.value.map_or_else(|| "unknown".to_owned(), text);
         Self { limit: name, value, max: text(used.max), share: used.share() }
     }
@@ -475,7 +473,7 @@ pub(super) mod testing {
     use super::*;
     use crate::market::VenueId;
     use crate::risk::Limit;
-    use crate::units::{Step, Ticks};
+    use crate::units::{Money, Step, Ticks};
 
     /// A picture with something in every field: one instrument, two quotes, a bought 0.003 BTC.
     pub(in crate::dashboard) fn a_snapshot() -> StatusSnapshot {

@@ -14,7 +14,8 @@ const FEEDS_MAX: usize = 3;
 /// The picture in at most [`LINES_MAX`] lines. One or two instruments are told at length, more get a line each.
 pub(super) fn block(all: &StatusSnapshot) -> String {
     let mut lines = vec![head(all)];
-    let room = LINES_MAX - 3 - all.feeds.len().min(FEEDS_MAX) - 1;
+    let refused = usize::from(all.limits_refused.is_some());
+    let room = LINES_MAX - 3 - all.feeds.len().min(FEEDS_MAX) - 1 - refused;
     if all.instruments.len() * LINES_OF_ONE <= room {
         for (it, index) in all.instruments.iter().zip(0..) {
             at_length(it, &mut lines);
@@ -41,6 +42,10 @@ pub(super) fn block(all: &StatusSnapshot) -> String {
     let limits: Vec<String> = all.limits.iter().map(|l| format!("{} {:.0} %", l.limit, l.share * 100.0)).collect();
     if !limits.is_empty() {
         lines.push(format!("  book    {}", limits.join(", ")));
+    }
+    if let Some(why) = &all.limits_refused {
+        let first = why.lines().next().unwrap_or_default();
+        lines.push(format!("  limits  REFUSED, those before stay in force: {first}"));
     }
     lines.push(format!(
         "  record  {} inputs, {} waiting, {} ms behind, {:.1} MB, digest {}",
@@ -78,6 +83,9 @@ fn at_length(it: &InstrumentStatus, lines: &mut Vec<String>) {
     lines.push(format!("  strategy {strategy}"));
     if let Some(idle) = &it.idle {
         lines.push(format!("  idle    {idle}{}", it.warm_up.as_ref().map_or(String::new(), |w| bar(w.have, w.need))));
+    }
+    if !it.risk_reason.is_empty() {
+        lines.push(format!("  risk    {}, {}", it.risk.to_uppercase(), it.risk_reason));
     }
     let worth = it.notional_quote.as_ref().map_or(String::new(), |n| format!(", worth {} {}", cents(n), it.quote));
     lines.push(format!("  holds   {} {}{worth}", it.position, it.unit));
@@ -135,8 +143,12 @@ fn in_a_line(it: &InstrumentStatus) -> String {
     let mid = it.mid.as_deref().unwrap_or("—");
     let equity = it.pnl.as_ref().map_or("—".to_owned(), |p| cents(&p.equity));
     let idle = it.idle.as_ref().map_or(String::new(), |why| format!(" · {why}"));
+    let risk = match it.risk.as_str() {
+        state @ ("reducing" | "halted") => format!(" · {}", state.to_uppercase()),
+        _ => String::new(),
+    };
     let (label, book, n) = (&it.label, &it.book, it.quotes.len());
-    format!("{label} · {book} · mid {mid} · {n} quotes · holds {} · equity {equity}{idle}", it.position)
+    format!("{label} · {book} · mid {mid} · {n} quotes · holds {} · equity {equity}{risk}{idle}", it.position)
 }
 
 /// Four decimals are enough for eyes; the JSON has them all.

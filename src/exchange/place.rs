@@ -64,6 +64,13 @@ impl Place {
         }
     }
 
+    /// Its owner knows to hold so much.
+    pub fn holds(&mut self, position: Lots) {
+        if let Place::Paper(paper) = self {
+            paper.holds(position);
+        }
+    }
+
     /// Every report there is, heard before its time.
     pub fn hear_at_once(&mut self, heard: &mut Vec<Report>) {
         match self {

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::engine::{Output, Stamped};
-use crate::market::{Instrument, InstrumentId};
+use crate::market::Instrument;
 use crate::order::Request;
 use crate::risk::rule::{Effect, Ends};
-use crate::risk::{RULES, RiskState};
-use crate::units::{LocalTime, Nanos};
+use crate::risk::{RULES, RiskState, Whose};
+use crate::units::LocalTime;
 
 /// Refusals and spells kept one by one; the rest is counted.
 const KEPT_MAX: usize = 1_000;
@@ -54,8 +54,8 @@ pub struct Tripped {
     pub code: &'static str,
     /// Whether it was the warning before the limit.
     pub is_soft: bool,
-    /// `VENUE:SYMBOL`; `None` is the book.
-    pub instrument: Option<String>,
+    /// `VENUE:SYMBOL`, or a venue; `None` is the book.
+    pub of: Option<String>,
     /// Code, value, limit and unit, when it began.
     pub reason: String,
     /// The input it began at.
@@ -162,14 +162,14 @@ impl Conducts {
                         self.found.refused.push(refused);
                     }
                 }
-                Output::Risk { instrument, state, reason, by } => {
-                    if instrument.is_none() {
+                Output::Risk { whose, state, reason, by } => {
+                    if *whose == Whose::Book {
                         self.book = *state;
                     }
                     // What an operator wrote is no reason code, whatever it looks like.
                     let is_ours = matches!(by.as_str(), "risk" | "account") || reason == "resumed";
                     if is_ours && (reason != "resumed" || *state != RiskState::Halted) {
-                        self.trip(input.seq, *instrument, *state, reason);
+                        self.trip(input.seq, *whose, *state, reason);
                     }
                     self.restate(reason);
                 }
@@ -193,7 +193,7 @@ impl Conducts {
         let labels = std::iter::once(None).chain(self.instruments.iter().map(|rules| Some(rules.label())));
         for (mut standing, instrument) in std::mem::take(&mut self.now).into_iter().zip(labels) {
             standing.close(self.at);
-            let [active, reducing, halted] = standing.time_ns.map(|time| Nanos(time).seconds());
+            let [active, reducing, halted] = standing.time_ns.map(|time| time as f64 / 1e9);
             self.found.states.push(States {
                 instrument,
                 active_s: active,
@@ -220,8 +220,8 @@ impl Conducts {
         }
     }
 
-    fn trip(&mut self, seq: u64, instrument: Option<InstrumentId>, state: RiskState, reason: &str) {
-        let of = instrument.map(|id| self.instruments[id.index()].label());
+    fn trip(&mut self, seq: u64, whose: Whose, state: RiskState, reason: &str) {
+        let of = (whose != Whose::Book).then(|| whose.label(&self.instruments));
         let mut words = reason.split(' ');
         match (words.next().unwrap_or_default(), words.next().unwrap_or_default()) {
             ("resumed", _) => {
@@ -230,16 +230,14 @@ impl Conducts {
                 self.end("resumed", ends);
             }
             ("carried", _) => {
-                if let Some(id) = instrument {
-                    self.carried[id.index()] = state;
-                }
+                self.bring(whose, state);
             }
             ("cleared", code) => {
                 // Of a limit and the warning before it: what waits for an operator clears by warning only, anything else is
                 // over before its warning.
                 let is_it = |at: &&usize| {
                     let trip = &self.found.trips[**at];
-                    trip.code == code && trip.instrument == of
+                    trip.code == code && trip.of == of
                 };
                 let warning_first = waits_for_an_operator(code);
                 let preferred = |at: &&usize| self.found.trips[**at].is_soft == warning_first;
@@ -247,8 +245,8 @@ impl Conducts {
                 if let Some(at) = both().find(preferred).or_else(|| both().next()).copied() {
                     self.open.retain(|open| *open != at);
                     self.lasted(at, Some("cleared"));
-                } else if let Some(id) = instrument {
-                    self.carried[id.index()] = RiskState::Active;
+                } else {
+                    self.bring(whose, RiskState::Active);
                 }
             }
             (code, next) => {
@@ -257,13 +255,28 @@ impl Conducts {
                 self.found.trips.push(Tripped {
                     code: rule.code,
                     is_soft: next == "soft",
-                    instrument: of,
+                    of,
                     reason: reason.to_owned(),
                     seq,
                     at_ns: self.at.0,
                     seconds: 0.0,
                     ended: None,
                 });
+            }
+        }
+    }
+
+    /// What an instrument, or those of a venue, brought from the session before.
+    fn bring(&mut self, whose: Whose, state: RiskState) {
+        for (index, rules) in self.instruments.iter().enumerate() {
+            let is_its = match whose {
+                Whose::Instrument(id) => id.index() == index,
+                Whose::Venue(venue) => rules.venue == venue,
+                // Said of everybody, and kept apart.
+                Whose::Book => false,
+            };
+            if is_its {
+                self.carried[index] = state;
             }
         }
     }
@@ -277,19 +290,19 @@ impl Conducts {
 
     fn lasted(&mut self, at: usize, how: Option<&'static str>) {
         let trip = &mut self.found.trips[at];
-        (trip.seconds, trip.ended) = (self.at.since(LocalTime(trip.at_ns)).seconds(), how);
+        (trip.seconds, trip.ended) = (self.at.since(LocalTime(trip.at_ns)).0 as f64 / 1e9, how);
     }
 
-    /// A state of the book is every instrument's, too.
+    /// A state of the book is every instrument's, too, and one of a venue that of its instruments.
     fn restate(&mut self, reason: &str) {
         self.now[0].change(self.book, reason, self.at);
         for (index, rules) in self.instruments.iter().enumerate() {
-            let label = rules.label();
+            let (label, venue) = (rules.label(), rules.venue.name());
             let own = self
                 .open
                 .iter()
                 .map(|at| &self.found.trips[*at])
-                .filter(|trip| trip.instrument.as_ref() == Some(&label));
+                .filter(|trip| trip.of.as_ref().is_some_and(|of| *of == label || of == venue));
             let worst = own.map(Tripped::state).max().unwrap_or_default();
             self.now[index + 1].change(worst.max(self.book).max(self.carried[index]), reason, self.at);
         }
@@ -334,7 +347,7 @@ impl Standing {
 mod tests {
     use super::*;
     use crate::engine::Input;
-    use crate::market::VenueId;
+    use crate::market::{InstrumentId, VenueId};
     use crate::order::{OrderId, OrderKind};
     use crate::risk::{Limit, Refusal, RefusalCode};
     use crate::units::{Lots, Side, Step, Ticks};
@@ -351,8 +364,8 @@ mod tests {
         let input = |s: i64| Stamped { seq: s as u64 + 1, at: at(s), input: Input::Tick };
         all.step(&input(0), &[]);
         for (s, whose, state, reason) in said {
-            let (instrument, by) = (whose.map(InstrumentId), "risk".to_owned());
-            let output = Output::Risk { instrument, state: *state, reason: (*reason).to_owned(), by };
+            let (whose, by) = (whose.map_or(Whose::Book, |id| Whose::Instrument(InstrumentId(id))), "risk".to_owned());
+            let output = Output::Risk { whose, state: *state, reason: (*reason).to_owned(), by };
             all.step(&input(*s), &[output]);
         }
         all.step(&input(ends_s), &[]);

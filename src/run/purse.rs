@@ -8,8 +8,8 @@ use crate::digest::Digest;
 use crate::engine::{Carried, Session, SessionSpec};
 use crate::journal::{Account, AccountState, JournalError};
 use crate::market::{Instrument, InstrumentId};
-use crate::risk::{RiskLimits, RiskState, Score, Trip};
-use crate::units::{Lots, Money, Step};
+use crate::risk::{RiskLimits, RiskState, Score, Trip, Whose};
+use crate::units::{LocalTime, Lots, Money, Step};
 
 /// An account in the hands of a session.
 #[derive(Debug)]
@@ -20,8 +20,18 @@ pub struct Purse {
     elsewhere: Vec<Holding>,
     /// On the other kind of exchange.
     score_elsewhere: Option<Score>,
-    /// What the limits in force were made from.
-    limits_of: Digest,
+    made: Made,
+}
+
+/// What limits in force are made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Fingerprint of the configured limits.
+    pub limits_of: Digest,
+    /// What operators have set above them, as after `--set`.
+    pub set: Vec<String>,
+    /// The last approval of looser limits that was used.
+    pub approved_at: Option<String>,
 }
 
 /// What an account brings to a session.
@@ -31,6 +41,8 @@ pub struct Brought {
     pub carried: Option<Carried>,
     /// Limits that an operator had set above the configured ones, which are still the same.
     pub limits: Option<RiskLimits>,
+    /// What the limits that the session will have are made from.
+    pub made: Option<Made>,
 }
 
 /// A position and what it cost.
@@ -40,6 +52,8 @@ struct Holding {
     lot: Step,
     position: Lots,
     cost: Money,
+    /// On its side since then.
+    since: LocalTime,
 }
 
 /// A position that the venue's lot of today cannot hold.
@@ -77,21 +91,25 @@ impl Purse {
             .filter(|limits| is_of_these && limits.instruments.len() == rules.len() && *limits != spec.risk);
         let trips = trips(&known, &rules, simulated);
         let (mut score, mut score_elsewhere) = (known.carried.score, known.score_elsewhere);
+        let mut hour = known.carried.hour.clone();
         if known.simulated != simulated {
             std::mem::swap(&mut score, &mut score_elsewhere);
+            hour.clear();
         }
-        let carried = Carried { from: known.session, state: known.carried.state, score, trips, ..carried };
+        let carried = Carried { from: known.session, state: known.carried.state, score, hour, trips, ..carried };
         let nothing = carried.positions.iter().all(|p| *p == Lots::ZERO)
             && carried.state == RiskState::Active
             && carried.trips.is_empty()
             && score.is_none();
-        let purse = Self { account, simulated, elsewhere, score_elsewhere, limits_of };
-        Ok((purse, Brought { carried: (!nothing).then_some(carried), limits }))
+        let set = if limits.is_some() { known.limits_set.clone() } else { Vec::new() };
+        let made = Made { limits_of, set, approved_at: known.approved_at };
+        let purse = Self { account, simulated, elsewhere, score_elsewhere, made: made.clone() };
+        Ok((purse, Brought { carried: (!nothing).then_some(carried), limits, made: Some(made) }))
     }
 
-    /// The configured limits are others now.
-    pub fn configured(&mut self, limits_of: Digest) {
-        self.limits_of = limits_of;
+    /// Limits in force are made from this now.
+    pub fn configured(&mut self, made: Made) {
+        self.made = made;
     }
 
     /// Puts a session's positions and risk state into the account.
@@ -105,6 +123,7 @@ impl Purse {
             lots.push(holding.lot);
             carried.positions.push(holding.position);
             carried.costs.push(holding.cost);
+            carried.held_since.push(holding.since);
         }
         self.account.save(&AccountState {
             instruments,
@@ -114,7 +133,9 @@ impl Purse {
             score_elsewhere: self.score_elsewhere,
             working: session.all_orders().cloned().collect(),
             limits: Some(session.limits().clone()),
-            limits_of: Some(self.limits_of),
+            limits_of: Some(self.made.limits_of),
+            limits_set: self.made.set.clone(),
+            approved_at: self.made.approved_at.clone(),
             halted: (session.risk_state() == RiskState::Halted).then(|| why.to_owned()),
             session: id.to_owned(),
             at: session.now(),
@@ -136,31 +157,38 @@ fn name(rules: &Instrument, simulated: bool) -> String {
     if simulated { format!("simulated {}", rules.label()) } else { rules.label() }
 }
 
-/// What is beyond its limit, in this session's instruments. The book's trips are of the kind of exchange they happened on.
+/// What is beyond its limit, of this session's instruments and venues. Trips of venues and of the book are of the kind of
+/// exchange they happened on.
 fn trips(known: &AccountState, rules: &[&Instrument], simulated: bool) -> Vec<Trip> {
-    let here = |trip: &Trip| match trip.instrument {
-        None => (known.simulated == simulated).then(|| trip.clone()),
-        Some(id) => {
-            let label = known.instruments.get(id.index())?;
-            let index = rules.iter().position(|rules| name(rules, simulated) == *label)?;
-            let mut trip = trip.clone();
-            trip.instrument = Some(InstrumentId(u16::try_from(index).ok()?));
-            Some(trip)
-        }
+    let is_same_kind = known.simulated == simulated;
+    let here = |trip: &Trip| {
+        let whose = match trip.whose {
+            Whose::Book => is_same_kind.then_some(Whose::Book),
+            Whose::Venue(venue) => (is_same_kind && rules.iter().any(|r| r.venue == venue)).then_some(trip.whose),
+            Whose::Instrument(id) => {
+                let label = known.instruments.get(id.index())?;
+                let index = rules.iter().position(|rules| name(rules, simulated) == *label)?;
+                Some(Whose::Instrument(InstrumentId(u16::try_from(index).ok()?)))
+            }
+        };
+        let mut trip = trip.clone();
+        trip.whose = whose?;
+        Some(trip)
     };
     known.carried.trips.iter().filter_map(here).collect()
 }
 
 fn holdings(state: &AccountState) -> Vec<Holding> {
     let carried = &state.carried;
-    let numbers = carried.positions.iter().zip(&carried.costs);
+    let numbers = carried.positions.iter().zip(&carried.costs).zip(&carried.held_since);
     let named = state.instruments.iter().zip(&state.lots).zip(numbers);
     named
-        .map(|((name, lot), (position, cost))| Holding {
+        .map(|((name, lot), ((position, cost), since))| Holding {
             name: name.clone(),
             lot: *lot,
             position: *position,
             cost: *cost,
+            since: *since,
         })
         .filter(|holding| holding.position != Lots::ZERO)
         .collect()
@@ -175,17 +203,18 @@ fn carry(
     let mut carried = Carried::default();
     for rules in rules {
         let known = held.iter().position(|holding| holding.name == name(rules, simulated));
-        let (position, cost) = match known.map(|i| held.remove(i)) {
+        let (position, cost, since) = match known.map(|i| held.remove(i)) {
             Some(holding) => {
                 let position = holding.lot.value(holding.position.0);
                 let between =
                     |_| BetweenLots { name: holding.name.clone(), position: position.to_string(), lot: rules.lot };
-                (Lots(rules.lot.count(position).map_err(between)?), holding.cost)
+                (Lots(rules.lot.count(position).map_err(between)?), holding.cost, holding.since)
             }
-            None => (Lots::ZERO, Money::ZERO),
+            None => (Lots::ZERO, Money::ZERO, LocalTime::default()),
         };
         carried.positions.push(position);
         carried.costs.push(cost);
+        carried.held_since.push(since);
     }
     Ok((carried, held))
 }
@@ -201,7 +230,13 @@ mod tests {
     }
 
     fn held(rules: &Instrument, position: i64, simulated: bool) -> Holding {
-        Holding { name: name(rules, simulated), lot: rules.lot, position: Lots(position), cost: Money(7) }
+        Holding {
+            name: name(rules, simulated),
+            lot: rules.lot,
+            position: Lots(position),
+            cost: Money(7),
+            since: LocalTime(9),
+        }
     }
 
     #[test]
@@ -210,6 +245,7 @@ mod tests {
         let before = held(&rules("BTC", "0.001"), 15, false);
         let (carried, _) = carry(vec![before.clone()], &[&rules("BTC", "0.00001")], false).unwrap();
         assert_eq!((carried.positions, carried.costs), (vec![Lots(1_500)], vec![Money(7)]));
+        assert_eq!(carried.held_since, [LocalTime(9)]);
         let refused = carry(vec![before], &[&rules("BTC", "0.01")], false).unwrap_err();
         assert!(refused.to_string().contains("0.015 of binance-spot:BTCUSDT"), "{refused}");
     }

@@ -8,7 +8,7 @@ use papermaker::market::{
     MarketEventKind, PrintFlags, VenueId,
 };
 use papermaker::order::{Fill, FillWhy, Liquidity, OrderId, OrderKind, RejectReason, Report, ReportKind, Request};
-use papermaker::risk::{BookLimits, InstrumentLimits, Limit, Refusal, RefusalCode, RiskLimits, RiskState};
+use papermaker::risk::{BookLimits, InstrumentLimits, Limit, Refusal, RefusalCode, RiskLimits, RiskState, Whose};
 use papermaker::signal::Top;
 use papermaker::strategy::{Decision, Estimator, Idle, Quote, Wanted, Why};
 use papermaker::units::{FundingRate, LocalTime, Lots, Money, Nanos, Side, Step, Ticks, VenueTime};
@@ -440,7 +440,7 @@ fn the_risk_audit_names_old_and_new_and_who() {
     tighter.instruments[0].collar_centibps = 150;
     let command = |command| Output::Commanded { by: "operator".to_owned(), command };
     let halted =
-        Output::Risk { instrument: None, state: RiskState::Halted, reason: "loss".to_owned(), by: "risk".to_owned() };
+        Output::Risk { whose: Whose::Book, state: RiskState::Halted, reason: "loss".to_owned(), by: "risk".to_owned() };
     let refusal = Refusal { code: RefusalCode::Limit(Limit::OpenOrders), value: 21, limit: 20 };
     let records = [
         said(1, Input::Tick, vec![command(Command::SetLimits(Box::new(tighter.clone())))]),

@@ -134,7 +134,7 @@ fn a_changed_input_of_which_nothing_was_said_is_noticed_by_the_chain_of_inputs()
 #[test]
 fn a_risk_output_that_is_taken_out_is_noticed_even_if_the_counts_agree() {
     let output = Output::Risk {
-        instrument: None,
+        whose: papermaker::risk::Whose::Book,
         state: RiskState::Reducing,
         reason: "too much".to_owned(),
         by: "gate".to_owned(),

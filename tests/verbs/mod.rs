@@ -11,6 +11,8 @@ mod limits;
 mod observer;
 mod recordings;
 mod refusals;
+mod reloads;
+mod restarts;
 mod usage;
 mod venues;
 

@@ -11,7 +11,7 @@ use crate::digest::of_state;
 use crate::engine::{Command, Input, Output, Stamped};
 use crate::market::{Extent, FeedEventKind, Instrument, InstrumentId, MarketEvent, MarketEventKind};
 use crate::order::{OrderId, OrderKind, Report, ReportKind, Request};
-use crate::risk::{RiskLimits, RiskState};
+use crate::risk::{self, RiskLimits, RiskState};
 use crate::strategy::{Estimator, Idle, Quote, Wanted};
 use crate::units::{Lots, Side, Ticks};
 
@@ -39,7 +39,7 @@ struct Terms {
 /// State and limits in force, to say what a change changed.
 #[derive(Clone, Debug)]
 pub struct RiskBook {
-    states: BTreeMap<Option<InstrumentId>, RiskState>,
+    states: BTreeMap<risk::Whose, RiskState>,
     limits: RiskLimits,
 }
 
@@ -294,12 +294,12 @@ impl<W: Write + Send> Exporter<W> {
     pub(super) fn risk(&mut self, input: &Stamped, outputs: &[Output]) -> Result<(), ExportError> {
         for output in outputs {
             match output {
-                Output::Risk { instrument, state, reason, by } => {
-                    let old = self.risk.states.insert(*instrument, *state).unwrap_or_default();
-                    let of = instrument.map(|id| self.rules(id).label());
-                    let cell = of.clone().map_or(Cell::Nothing, Cell::Text);
+                Output::Risk { whose, state, reason, by } => {
+                    let old = self.risk.states.insert(*whose, *state).unwrap_or_default();
+                    let of = whose.label(&self.cast.instruments);
+                    let cell = if of.is_empty() { Cell::Nothing } else { Cell::text(&of) };
                     let words = [cell, Cell::text(old.word()), Cell::text(state.word()), Cell::text(reason)];
-                    self.risk_row(input, "state", words, by, [of.unwrap_or_default(), String::new()])?;
+                    self.risk_row(input, "state", words, by, [of, String::new()])?;
                 }
                 Output::Refused { request, refusal } => {
                     let code = Cell::text(refusal.code.word());

@@ -194,7 +194,7 @@ fn trips(side: &Side) -> Vec<[String; 6]> {
         [
             trip.seq.to_string(),
             moment(trip.at_ns),
-            trip.instrument.clone().unwrap_or_else(|| "the book".to_owned()),
+            trip.of.clone().unwrap_or_else(|| "the book".to_owned()),
             trip.reason.clone(),
             length(trip.seconds),
             trip.ended.unwrap_or("not by the end").to_owned(),
