@@ -80,7 +80,11 @@ pub fn stream(orders: usize) -> Vec<Order> {
             let gone = match record {
                 Record::Trade { maker, maker_left: Lots::ZERO, .. } => maker,
                 Record::Removed { ticket, .. } => ticket,
-                _ => continue,
+                Record::Trade { .. }
+                | Record::Rested { .. }
+                | Record::Dropped { .. }
+                | Record::Level { .. }
+                | Record::Reduced { .. } => continue,
             };
             let name = names_by_slot[gone.slot()];
             let at = place[usize::from(name)] as usize;

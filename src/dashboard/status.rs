@@ -4,6 +4,8 @@
 //! Prices, quantities and money are plain decimal text in the venue's precision, so nobody downstream rounds them.
 //! It is a picture, not a part of the session: nothing here ever flows back.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +39,9 @@ pub struct StatusSnapshot {
     pub fills: u64,
     /// Requests the risk gate refused so far.
     pub refusals: u64,
+    /// The same by reason code; one that stands counts once.
+    #[serde(default)]
+    pub refusals_by_code: BTreeMap<String, u64>,
     /// The chain over all outputs so far.
     pub output_digest: String,
     /// Digest of the session's state, from its last checkpoint; empty before the first.
@@ -336,6 +341,7 @@ impl StatusSnapshot {
             seq: 0,
             fills: 0,
             refusals: 0,
+            refusals_by_code: BTreeMap::new(),
             output_digest: String::new(),
             state_digest: String::new(),
             instruments: rules.iter().map(InstrumentStatus::new).collect(),

@@ -132,6 +132,8 @@ pub fn columns(kind: Kind) -> &'static [(&'static str, Holds)] {
             ("new", Words),
             ("value", Words),
             ("by", Words),
+            ("of", Words),
+            ("digest", Words),
         ],
         Kind::Funding => &[
             ("seq", Count),
