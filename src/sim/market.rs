@@ -175,7 +175,7 @@ impl Market {
             self.arrivals.markets += 1;
             let side = if self.flow.chance(0.5) { Side::Bid } else { Side::Ask };
             let qty = draw_size(&mut self.flow, &self.spec.flow.market_size);
-            self.submit(at, Incoming { side, kind: OrderKind::Market, price: self.last_price, qty }, events);
+            self.submit(at, Incoming::new(side, OrderKind::Market, self.last_price, qty), events);
         } else if pick < limits + markets + cancels {
             self.arrivals.cancels += 1;
             let ticket = self.crowd.tickets[self.flow.below(self.crowd.tickets.len() as u64) as usize];
@@ -202,7 +202,7 @@ impl Market {
     fn crowd_rests(&mut self, at: Nanos, side: Side, depth: i64, qty: Lots, events: &mut Vec<WorldEvent>) {
         let from = self.engine.best(side.opposite()).map_or(self.last_price, |l| l.price);
         let price = Ticks((from.0 - side.sign() * depth).max(1));
-        if let Some(ticket) = self.submit(at, Incoming { side, kind: OrderKind::PostOnly, price, qty }, events) {
+        if let Some(ticket) = self.submit(at, Incoming::new(side, OrderKind::PostOnly, price, qty), events) {
             self.crowd.join(ticket);
         }
     }
@@ -238,7 +238,7 @@ impl Market {
                     continue;
                 }
                 let qty = draw_size(&mut maker.stream, &maker.spec.size);
-                let quote = Incoming { side, kind: OrderKind::Limit, price: Ticks(price), qty };
+                let quote = Incoming::new(side, OrderKind::Limit, Ticks(price), qty);
                 maker.quotes.extend(self.submit(at, quote, events));
             }
         }
@@ -291,7 +291,7 @@ impl Market {
                     }
                 }
                 Record::Level { side, price, qty } => say(WorldEventKind::Level { side, price, qty }),
-                Record::Rested { .. } | Record::Removed { .. } | Record::Dropped { .. } => {}
+                Record::Rested { .. } | Record::Removed { .. } | Record::Dropped { .. } | Record::Reduced { .. } => {}
             }
         }
         self.rescue(at, events);
