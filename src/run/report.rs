@@ -5,14 +5,17 @@
 //! charts of the same data. What comes from outside (names, notes, the text of a strategy) reaches the page through
 //! `page::Html::text` only, which escapes it.
 //!
-//! Reading order: [`tell`] reads a recording, [`session_html`] writes its report, [`backtest_html`] that of a backtest.
+//! Reading order: [`tell`] reads a recording, [`session_html`] writes its report, [`backtest_html`] that of a backtest,
+//! [`realism_html`] that of a market.
 
 mod backtest;
 mod columns;
 mod figures;
 mod page;
+mod realism;
 mod session;
 mod sweep;
 
 pub use backtest::backtest_html;
+pub use realism::realism_html;
 pub use session::{session_html, tell};
