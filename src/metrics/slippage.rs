@@ -100,7 +100,7 @@ mod tests {
             (-5.33, 40.90, 35.58),
             (-8.47, 42.57, 34.09),
         ];
-        let reference = 1_810_000.0;
+        let reference: f64 = 1_810_000.0;
         for (risk, impact, slippage) in table {
             // One fill in hundredths of a tick: the baseline moved by the risk, our price by the impact beyond it.
             let price = reference + 100.0 * (risk + impact);

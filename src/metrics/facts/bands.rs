@@ -5,8 +5,9 @@
 //! judge, and the table shows it.
 //!
 //! Most facts are known at a minute or an hour. A short recording has too few of those, so each fact is taken at the longest of
-//! [`HORIZONS`] that gives it enough returns, and says which in its note. What a recording cannot tell (who placed an order, in levels) is not
-//! guessed: the band is then neither held nor missed.
+//! [`HORIZONS`] that gives it enough returns, and says which in its note; facts that are known at a minute and more are shown
+//! but not judged below [`JUDGED_FROM_S`]. What a recording cannot tell (who placed an order, in levels) is not guessed: the
+//! band is then neither held nor missed.
 
 mod measures;
 
@@ -19,6 +20,9 @@ use crate::numeric::ln;
 
 /// Times between two mids of a return, seconds, longest first.
 pub const HORIZONS: [usize; 8] = [3_600, 600, 300, 60, 30, 10, 5, 1];
+
+/// Shortest horizon at which a fact that is known at a minute and more is judged, seconds.
+pub const JUDGED_FROM_S: usize = 10;
 
 /// One fact and what it should be.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,7 +39,7 @@ pub struct Band {
     pub low: f64,
     /// Upper end.
     pub high: f64,
-    /// Whether it is held; `None`: not measurable here.
+    /// Whether it is held; `None`: it cannot be judged here.
     pub inside: Option<bool>,
     /// Observations.
     pub n: usize,
@@ -55,7 +59,7 @@ pub struct Judgement {
     pub held: usize,
     /// Bands missed.
     pub missed: usize,
-    /// Bands that could not be measured.
+    /// Bands that could not be measured, or not at a horizon at which they can be judged.
     pub unmeasured: usize,
     /// Length of what was measured, seconds.
     pub seconds: f64,
@@ -72,6 +76,8 @@ struct Measured {
     n: usize,
     /// What the band says beyond its two ends.
     holds: bool,
+    /// Whether it can be judged at all.
+    judged: bool,
     note: String,
     curves: Vec<Curve>,
     /// The band, if it depends on what kind of market it is.
@@ -81,7 +87,25 @@ struct Measured {
 impl Measured {
     fn of(estimate: super::Estimate, note: String) -> Self {
         let error = Some(estimate.error).filter(|error| error.is_finite());
-        Self { value: estimate.value, error, n: estimate.n, holds: true, note, curves: Vec::new(), band: None }
+        Self {
+            value: estimate.value,
+            error,
+            n: estimate.n,
+            holds: true,
+            judged: true,
+            note,
+            curves: Vec::new(),
+            band: None,
+        }
+    }
+
+    /// At this horizon; below [`JUDGED_FROM_S`] it is shown, not judged.
+    fn at(mut self, horizon_s: usize) -> Self {
+        self.judged = horizon_s >= JUDGED_FROM_S;
+        if !self.judged {
+            self.note += "; too short a horizon to be judged";
+        }
+        self
     }
 
     fn draw(mut self, curve: Curve) -> Self {
@@ -164,7 +188,7 @@ pub fn judge(material: &Material) -> Judgement {
                     error: found.error,
                     low,
                     high,
-                    inside: Some(found.holds && (low..=high).contains(&found.value)),
+                    inside: found.judged.then(|| found.holds && (low..=high).contains(&found.value)),
                     n: found.n,
                     note: found.note,
                     ..band

@@ -14,20 +14,32 @@ const HAWKES_MAX: usize = 200_000;
 /// Times on a grid this coarse are no arrivals but a clock's strokes, ns.
 const LATTICE_NS: i64 = 10_000_000;
 
+/// A tail of returns begins at so many ticks at least; below, it is the tick that is seen.
+const TAIL_FROM_TICKS: f64 = 3.0;
+
 type Answer = Result<Measured, Silence>;
 
 pub fn return_tail(material: &Material) -> Answer {
     let (horizon, returns) = longest(material, &HORIZONS, 400)?;
     let found = tails::tail(&returns, 0.05)?;
+    let mut sizes: Vec<f64> = returns.iter().map(|r| r.abs()).collect();
+    let (_, from, _) = sizes.select_nth_unstable_by(returns.len() / 20, |a, b| b.total_cmp(a));
+    let price = material.mids.iter().copied().find(|mid| mid.is_finite()).unwrap_or(f64::NAN);
+    let from = *from * price;
+    if from < TAIL_FROM_TICKS {
+        let why = format!("at {horizon} s the largest 5 % begin at {from:.1} ticks: the price has too coarse a step");
+        return Err(Silence::Unmeasurable(why));
+    }
     let far = tails::tail(&returns, 0.01).map_or("too few".to_owned(), |far| format!("{:.2}", far.value));
     let curve =
         Curve::log_log("return_tail", "Share of returns larger than", "|r|", "share").through(survival(&returns));
-    Ok(Measured::of(found, format!("at {horizon} s; largest 1 %: {far}")).draw(curve))
+    Ok(Measured::of(found, format!("at {horizon} s; largest 1 %: {far}")).at(horizon).draw(curve))
 }
 
 pub fn abs_over_sigma(material: &Material) -> Answer {
     let (horizon, returns) = longest(material, &HORIZONS, 400)?;
-    Ok(Measured::of(tails::mean_abs_over_sigma(&returns)?, format!("at {horizon} s; a normal distribution has .798")))
+    Ok(Measured::of(tails::mean_abs_over_sigma(&returns)?, format!("at {horizon} s; a normal distribution has .798"))
+        .at(horizon))
 }
 
 pub fn linear_acf(material: &Material) -> Answer {
@@ -43,6 +55,7 @@ pub fn linear_acf(material: &Material) -> Answer {
     let mut curve = Curve::log_log("linear_acf", "Autocorrelation of returns", "lag", "correlation");
     curve.log = [false, false];
     Ok(Measured::of(found, note)
+        .at(horizon)
         .draw(curve.through(lags.iter().map(|&lag| lag as f64).zip(all.values.iter().copied()))))
 }
 
@@ -62,7 +75,7 @@ pub fn volatility_clustering(material: &Material) -> Answer {
     let curve = Curve::log_log("volatility_clustering", "Autocorrelation of |r|", "lag", "correlation");
     let curve = curve.through(found.points).law(found.level, -found.exponent.value);
     let measured = Measured::of(found.exponent, format!("{told}; out of the noise to lag {reach:.0}"));
-    Ok(Measured { holds: far > 0.0, ..measured }.draw(curve))
+    Ok(Measured { holds: far > 0.0, ..measured }.at(horizon).draw(curve))
 }
 
 pub fn gaussianity(material: &Material) -> Answer {
@@ -89,10 +102,10 @@ pub fn gaussianity(material: &Material) -> Answer {
 }
 
 pub fn hurst(material: &Material) -> Answer {
-    let (horizon, returns) = longest(material, TO_A_MINUTE, 300)?;
+    let (horizon, returns) = longest(material, TO_A_MINUTE, 1_000).or_else(|_| longest(material, TO_A_MINUTE, 300))?;
     let found = memory::fluctuation(&returns)?;
     let curve = Curve::log_log("hurst", "Detrended fluctuation", "window, returns", "F").through(found.points);
-    Ok(Measured::of(found.hurst, format!("at {horizon} s; .5 without memory")).draw(curve))
+    Ok(Measured::of(found.hurst, format!("at {horizon} s; .5 without memory")).at(horizon).draw(curve))
 }
 
 pub fn sign_memory(material: &Material) -> Answer {
@@ -146,7 +159,7 @@ pub fn spread(material: &Material) -> Answer {
     let note = format!("median {median} ticks, 95 % {high}, one tick {:.1} % of the time", 100.0 * share(1));
     let (value, band) = if median <= 1.0 { (share(1), Some((0.97, 1.0))) } else { (high / median, None) };
     let note = if band.is_some() { format!("share of one tick; {note}") } else { note };
-    Ok(Measured { value, error: None, n, holds: true, note, curves: Vec::new(), band }.draw(curve))
+    Ok(Measured { value, error: None, n, holds: true, judged: true, note, curves: Vec::new(), band }.draw(curve))
 }
 
 pub fn order_sizes(material: &Material) -> Answer {
