@@ -46,17 +46,17 @@ fn exact() -> Vec<Vec<f64>> {
     }
 }
 
-/// Whether the ask went first in one race of the matching engine.
-fn race(bids: usize, asks: usize, stream: &mut Stream) -> bool {
+/// Whether the ask went first in one race of the matching engine, which is empty before and after.
+fn race(engine: &mut Engine, bids: usize, asks: usize, stream: &mut Stream) -> bool {
     const PRICES: [Ticks; 2] = [Ticks(1_000), Ticks(1_001)];
-    let (mut engine, mut records) = (Engine::new(), Vec::new());
+    let mut records = Vec::new();
     let mut queues: [Vec<Ticket>; 2] = [Vec::new(), Vec::new()];
     let rest = |engine: &mut Engine, side: usize, records: &mut Vec<_>| {
         let order = Incoming { side: Side::BOTH[side], kind: OrderKind::PostOnly, price: PRICES[side], qty: Lots(1) };
         engine.submit(order, records).expect("it rests a tick apart")
     };
     for (side, count) in [bids, asks].into_iter().enumerate() {
-        (0..count).for_each(|_| queues[side].push(rest(&mut engine, side, &mut records)));
+        (0..count).for_each(|_| queues[side].push(rest(engine, side, &mut records)));
     }
     loop {
         records.clear();
@@ -72,7 +72,7 @@ fn race(bids: usize, asks: usize, stream: &mut Stream) -> bool {
             .unwrap_or(5);
         let side = event % 2;
         match event {
-            0 | 1 => queues[side].push(rest(&mut engine, side, &mut records)),
+            0 | 1 => queues[side].push(rest(engine, side, &mut records)),
             2 | 3 => {
                 // A market order of the other side takes the oldest.
                 let order =
@@ -88,7 +88,12 @@ fn race(bids: usize, asks: usize, stream: &mut Stream) -> bool {
         }
         match Side::BOTH.map(|side| engine.best(side).is_some()) {
             [true, true] => {}
-            [_, ask] => return !ask,
+            [_, ask] => {
+                queues.into_iter().flatten().for_each(|ticket| {
+                    engine.cancel(ticket, &mut records).expect("it rests");
+                });
+                return !ask;
+            }
         }
     }
 }
@@ -109,11 +114,11 @@ fn the_race_of_two_queues_is_exact_and_the_engine_runs_it() {
         (3, 5, 0.390_594),
     ];
     let exact = exact();
-    let mut stream = Stream::new(1, "test.race");
+    let (mut stream, mut engine) = (Stream::new(1, "test.race"), Engine::new());
     let races = if full_size() { 200_000 } else { 4_000 };
     for (b, a, up) in golden {
         assert!((exact[b - 1][a - 1] - up).abs() < 6e-7, "({b}, {a}): {}, not {up}", exact[b - 1][a - 1]);
-        let won = (0..races).filter(|_| race(b, a, &mut stream)).count() as f64 / f64::from(races);
+        let won = (0..races).filter(|_| race(&mut engine, b, a, &mut stream)).count() as f64 / f64::from(races);
         let error = (up * (1.0 - up) / f64::from(races)).sqrt();
         assert!((won - up).abs() < 4.0 * error, "({b}, {a}): {won} of the engine's races, not {up} ± {error}");
     }

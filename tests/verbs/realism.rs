@@ -1,11 +1,14 @@
 //! `realism`: what it prints, writes and refuses.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::papermaker;
+use crate::support::bot::Left;
+use crate::support::data_dir;
 
 const BANDS: [&str; 14] = [
     "return_tail",
@@ -103,6 +106,25 @@ fn a_recorded_session_is_judged_by_the_same_bands() {
     let shown = papermaker(here.path(), &["sessions", "show", golden, "--json"]).exits(0).json();
     assert_eq!((&told["of"]["session"], &told["prints"]), (&shown["id"], &shown["trades"]), "{told}");
     papermaker(here.path(), &["realism", golden, "--instrument", "7"]).exits(2).complains_of(&["none is number 7"]);
+}
+
+#[test]
+fn a_recorded_morning_has_the_spread_and_the_sweeps_that_are_in_its_exports() {
+    let Some(data) = data_dir() else { return };
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    let file = data.join("binance-spot/hftbacktest_spot_btcusdt_20240808.gz").display().to_string();
+    let import = ["sessions", "import", &file, "--format", "hftbacktest-raw", "--venue", "binance-spot"];
+    let import = [&import[..], &["--symbol", "BTCUSDT", "--session", "august", "--set", "store.path=store"]].concat();
+    papermaker(here, &import).exits(0);
+    let told = papermaker(here, &["realism", "august", "--json", "--set", "store.path=store"]).exits(0).json();
+    // Prints of one venue time and side are one order.
+    let left = Left { folder: here, session: "august" };
+    let trades = left.rows("trades", &[]);
+    let orders: BTreeSet<(&String, &String)> = trades.iter().map(|row| (&row[2], &row[8])).collect();
+    assert_eq!((&told["prints"], &told["orders"]), (&trades.len().into(), &orders.len().into()));
+    let spread = bands(&told).into_iter().find(|band| band["name"] == "spread").expect("one of fourteen");
+    assert_eq!((&spread["inside"], &spread["low"]), (&true.into(), &0.97.into()), "BTCUSDT is one tick wide: {spread}");
 }
 
 #[test]

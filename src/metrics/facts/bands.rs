@@ -10,6 +10,8 @@
 //! band is then neither held nor missed.
 
 mod measures;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 

@@ -2,7 +2,7 @@
 
 use super::fit::{PowerLaw, Weighted, power_law};
 use super::{BLOCKS, Estimate, Unmeasured, jackknife_error};
-use crate::numeric::{ln, sqrt};
+use crate::numeric::{exp, ln, sqrt};
 
 /// One execution: how much, as a share of what is usually traded, and how far the price went in its direction.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,28 +13,35 @@ pub struct Push {
     pub moved: f64,
 }
 
-/// Groups of equally many pushes that are averaged before the fit.
-pub const GROUPS: usize = 20;
+/// Fewest pushes in a group.
+const GROUP_MIN: usize = 10;
 /// Fewest pushes.
 pub const PUSHES_MIN: usize = 400;
 
-/// Mean push of each group, by size.
+/// Mean push of each group of like sizes, ten groups to a decade and at least ten pushes in each. Narrow, because the mean of a concave
+/// function lies below the function of the mean, the more so the wider the group.
 ///
 /// * `weight` of a point is the root of its number of observations, as arXiv 2510.22206 §3.3 fits `f(Q) = λQ^γ`
 pub fn groups(pushes: &[Push]) -> Vec<Weighted> {
     let mut sorted: Vec<&Push> = pushes.iter().filter(|push| push.share > 0.0).collect();
     sorted.sort_by(|a, b| a.share.total_cmp(&b.share));
-    let n = sorted.len();
-    let group = |g: usize| {
-        let of = &sorted[n * g / GROUPS..n * (g + 1) / GROUPS];
+    let widest = exp(ln(10.0) / 10.0);
+    let mut groups = Vec::new();
+    let mut from = 0;
+    while from < sorted.len() {
+        let end = sorted.partition_point(|push| push.share < widest * sorted[from].share).max(from + GROUP_MIN);
+        // What is left is too few for a group of its own.
+        let end = if end + GROUP_MIN > sorted.len() { sorted.len() } else { end };
+        let of = &sorted[from..end];
         let count = of.len() as f64;
         let mean = |pick: &dyn Fn(&Push) -> f64| of.iter().map(|push| pick(push)).sum::<f64>() / count;
-        Weighted { x: mean(&|push| push.share), y: mean(&|push| push.moved), weight: sqrt(count) }
-    };
-    (0..GROUPS).filter(|g| n * g / GROUPS < n * (g + 1) / GROUPS).map(group).collect()
+        groups.push(Weighted { x: mean(&|push| push.share), y: mean(&|push| push.moved), weight: sqrt(count) });
+        from = end;
+    }
+    groups
 }
 
-/// The impact law `I/σ = factor·(Q/V)^exponent` of pushes in the order of time, fitted to the means of [`GROUPS`] sizes; errors by
+/// The impact law `I/σ = factor·(Q/V)^exponent` of pushes in the order of time, fitted to the means of [`groups`]; errors by
 /// the delete-a-block jackknife over time.
 ///
 /// The exponent of metaorders is near one half (B. Tóth et al., *Anomalous Price Impact and the Critical Nature of Liquidity in
@@ -101,12 +108,29 @@ mod tests {
     }
 
     #[test]
-    fn twenty_groups_of_equally_many() {
-        // Shares 1 to 40, two in each group: means 1.5, 3.5, …; moved is twice the share.
-        let pushes: Vec<Push> = (1..=40).map(|i| Push { share: f64::from(i), moved: 2.0 * f64::from(i) }).collect();
+    fn groups_are_narrow_and_never_small() {
+        // Ten pushes each of 1.0 to 1.25: one group, as 1.25 < 10^0.1 = 1.2589. Then twelve of 3, and three of 9, too few.
+        let push = |share: f64| Push { share, moved: 2.0 * share };
+        let many = |share: f64, count: usize| std::iter::repeat_n(push(share), count);
+        let pushes: Vec<Push> = many(3.0, 12).chain(many(1.25, 10)).chain(many(9.0, 3)).chain(many(1.0, 10)).collect();
         let found = groups(&pushes);
-        assert_eq!((found.len(), found[0].x, found[1].x, found[19].y), (20, 1.5, 3.5, 79.0));
-        assert_eq!(found[0].weight, sqrt(2.0));
+        assert_eq!((found.len(), found[0].x, found[0].y), (2, 1.125, 2.25));
+        assert_eq!((found[0].weight, found[1].x), (sqrt(20.0), (12.0 * 3.0 + 3.0 * 9.0) / 15.0));
+    }
+
+    #[test]
+    fn sizes_of_a_heavy_tail_do_not_bend_the_law() {
+        let mut stream = Stream::new(13, "facts.impact.heavy");
+        let push = |stream: &mut Stream| {
+            let share = pow(1.0 - stream.uniform(), -1.0);
+            Push { share, moved: 2.0 * sqrt(share) + stream.normal() }
+        };
+        let pushes: Vec<Push> = (0..4_000).map(|_| push(&mut stream)).collect();
+        let found = law(&pushes).unwrap();
+        assert!(
+            (found.exponent.value - 0.5).abs() < 4.0 * found.exponent.error && found.exponent.error < 0.02,
+            "{found:?}"
+        );
     }
 
     #[test]
