@@ -50,9 +50,11 @@ impl Recorded {
             }
             MarketEventKind::Delta { seq, bids, asks } => self.levels(*seq, bids, asks, at),
             MarketEventKind::Trade { taker, price, qty, flags, .. } => {
+                if flags.0 & PrintFlags::BAR.0 != 0 {
+                    return self.tape.hear(at, News::Bar { price: *price, qty: *qty });
+                }
                 // What did not meet the book says nothing of it.
-                let apart =
-                    [PrintFlags::BLOCK, PrintFlags::RPI, PrintFlags::INSURANCE, PrintFlags::AUCTION, PrintFlags::BAR];
+                let apart = [PrintFlags::BLOCK, PrintFlags::RPI, PrintFlags::INSURANCE, PrintFlags::AUCTION];
                 if apart.iter().any(|flag| flags.0 & flag.0 != 0) {
                     return;
                 }
@@ -196,6 +198,6 @@ mod tests {
         let short = judge(&of_market(&SimSpec::default(), 1, 0, Nanos::from_s(20), |_| ()));
         let tail = &short.bands[0];
         assert_eq!((tail.inside, tail.value), (None, None));
-        assert_eq!(tail.note, "18 returns of a second, at least 400 are needed");
+        assert_eq!(tail.note, "18 returns at the shortest horizon, at least 400 are needed");
     }
 }

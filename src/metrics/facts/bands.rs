@@ -142,7 +142,7 @@ const QUESTIONS: [(&str, &str, (f64, f64), Question); 14] = [
     ("volatility_clustering", "exponent of the ACF of |r|", (0.2, 0.4), measures::volatility_clustering),
     (
         "aggregational_gaussianity",
-        "kurtosis at the longest horizon over that at 1 s",
+        "kurtosis at the longest horizon over that at the shortest",
         (0.0, 1.0),
         measures::gaussianity,
     ),
@@ -226,12 +226,12 @@ fn steps(material: &Material, horizon_s: usize) -> impl Iterator<Item = (usize, 
 /// The longest of `horizons` with at least `needed` returns, in which the price moved at all.
 fn longest(material: &Material, horizons: &[usize], needed: usize) -> Result<(usize, Vec<f64>), Unmeasured> {
     let mut found = 0;
-    for &horizon in horizons {
+    for &horizon in horizons.iter().filter(|horizon| **horizon >= material.bar_s.unwrap_or(1)) {
         let returns = returns(material, horizon);
         found = returns.len();
         if found >= needed {
             return Ok((horizon, returns));
         }
     }
-    Err(Unmeasured::TooFew { of: "returns of a second", found, needed })
+    Err(Unmeasured::TooFew { of: "returns at the shortest horizon", found, needed })
 }

@@ -33,6 +33,13 @@ pub enum News {
         /// How much.
         qty: Lots,
     },
+    /// A price of a bar that is over now, and the volume that stands on it: it says what was paid, not by whom.
+    Bar {
+        /// At.
+        price: Ticks,
+        /// How much.
+        qty: Lots,
+    },
     /// What now rests at a price.
     Level(Side, Level),
     /// That was all of one change: the book is real now, and the best prices are its own unless those of `Top` are newer.
@@ -93,6 +100,8 @@ pub struct Material {
     pub mids: Vec<f64>,
     /// Whether there ever was a book.
     pub has_book: bool,
+    /// Seconds between bars, if that is all that was told: nothing is known within one.
+    pub bar_s: Option<usize>,
     /// Lots traded in the second after each mid but the last.
     pub volumes: Vec<f64>,
     /// Of those, bought by aggressors less sold.
@@ -141,6 +150,7 @@ pub struct Tape {
     has_window: bool,
     top: Option<(Option<Ticks>, Option<Ticks>)>,
     last_print: Option<Ticks>,
+    last_bar: Option<i64>,
     /// Best prices before the change that is being told.
     before: [Option<Ticks>; 2],
     is_changing: bool,
@@ -171,6 +181,7 @@ impl Tape {
         let made = Material {
             mids: Vec::new(),
             has_book: false,
+            bar_s: None,
             volumes: Vec::new(),
             nets: Vec::new(),
             times: Vec::new(),
@@ -198,6 +209,7 @@ impl Tape {
             has_window: false,
             top: None,
             last_print: None,
+            last_bar: None,
             before: [None; 2],
             is_changing: false,
             first: None,
@@ -226,6 +238,7 @@ impl Tape {
         self.time_is(at.max(self.last));
         match news {
             News::Print { instant, taker, price, qty } => self.printed(instant, taker, price, qty),
+            News::Bar { price, qty } => self.bar(price, qty),
             News::Level(side, level) => self.level(side, level),
             News::Settled { top_is_newer } => self.settled(top_is_newer),
             News::Top { bid, ask } => {
@@ -337,6 +350,15 @@ impl Tape {
         self.flush(Some(instant));
         let pending = &mut self.pending[usize::from(side == Side::Ask)];
         *pending = Some((instant, pending.map_or(0, |(_, so_far)| so_far) + qty.0));
+    }
+
+    fn bar(&mut self, price: Ticks, qty: Lots) {
+        self.last_print = Some(price);
+        self.volume += qty.0 as f64;
+        let apart = self.last_bar.replace(self.last).map_or(0, |last| (self.last - last) / SECOND) as usize;
+        if apart > 0 {
+            self.made.bar_s = Some(self.made.bar_s.map_or(apart, |shortest| shortest.min(apart)));
+        }
     }
 
     /// Aggressors of other instants are complete.
@@ -564,6 +586,23 @@ mod tests {
         let made = told(&[(0, print(0, Side::Bid, 1)), (1_000, SETTLED), (2_000, SETTLED)]);
         assert_eq!(made.mids[1..], [100.0, 100.0]);
         assert!(!made.has_book);
+    }
+
+    #[test]
+    fn a_bar_is_a_price_and_a_volume() {
+        let bar = |price, qty| News::Bar { price: Ticks(price), qty: Lots(qty) };
+        let made = told(&[
+            (0, bar(99, 0)),
+            (0, bar(100, 7)),
+            (2_000, bar(104, 0)),
+            (2_000, bar(103, 5)),
+            (4_000, bar(101, 1)),
+        ]);
+        assert_eq!(
+            (&made.mids[1..], &made.volumes[..]),
+            (&[100.0, 100.0, 103.0, 103.0][..], &[7.0, 0.0, 5.0, 0.0][..])
+        );
+        assert_eq!((made.bar_s, made.prints, made.orders), (Some(2), 0, 0));
     }
 
     #[test]

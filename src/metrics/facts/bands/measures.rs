@@ -80,13 +80,13 @@ pub fn volatility_clustering(material: &Material) -> Answer {
 
 pub fn gaussianity(material: &Material) -> Answer {
     let mut by_horizon = Vec::new();
-    for &horizon in HORIZONS.iter().rev() {
+    for &horizon in HORIZONS.iter().rev().filter(|horizon| **horizon >= material.bar_s.unwrap_or(1)) {
         let returns = returns(material, horizon);
         if returns.len() >= 100 {
             by_horizon.push((horizon, tails::kurtosis(&returns)?));
         }
     }
-    let [(_, first), .., (last_at, last)] = by_horizon[..] else {
+    let [(first_at, first), .., (last_at, last)] = by_horizon[..] else {
         return Err(Unmeasured::TooFew { of: "horizons with 100 returns", found: by_horizon.len(), needed: 2 }.into());
     };
     let list: Vec<String> = by_horizon.iter().map(|(at, k)| format!("{at} s {:.1}±{:.1}", k.value, k.error)).collect();
@@ -97,7 +97,11 @@ pub fn gaussianity(material: &Material) -> Answer {
     let curve = Curve::log_log("aggregational_gaussianity", "Kurtosis of returns", "horizon, s", "kurtosis");
     let curve = curve.through(by_horizon.iter().map(|(at, k)| (*at as f64, k.value)));
     let heavy = first.value - 2.0 * first.error > 3.0;
-    let note = format!("{}{}", list.join(", "), if heavy { "" } else { "; not heavier than normal at 1 s" });
+    let note = format!(
+        "{}{}",
+        list.join(", "),
+        if heavy { String::new() } else { format!("; not heavier than normal at {first_at} s") }
+    );
     Ok(Measured { holds: heavy && value < 1.0, ..Measured::of(ratio, format!("to {last_at} s: {note}")) }.draw(curve))
 }
 
@@ -286,6 +290,9 @@ pub fn volume_volatility(material: &Material) -> Answer {
 }
 
 pub fn impact(material: &Material) -> Answer {
+    if material.bar_s.is_some() {
+        return Err(Silence::Unmeasurable("bars do not say who pushed".to_owned()));
+    }
     let moves: Vec<(usize, f64)> = (0..material.mids.len().saturating_sub(1))
         .map(|k| (k, material.mids[k + 1] - material.mids[k]))
         .filter(|(_, moved)| moved.is_finite())
