@@ -94,6 +94,7 @@ impl Loaded {
             collar_centibps: centibps(own.collar_bps.unwrap_or(risk.collar_bps)),
             spread_min_centibps: centibps(own.spread_min_bps.unwrap_or(risk.spread_min_bps)),
             stale_book_ms: own.stale_book_ms.unwrap_or(risk.stale_book_ms),
+            loss_max: some_money(own.instrument_loss_max_quote.unwrap_or(risk.instrument_loss_max_quote)),
             inventory_age_max: some(own.inventory_age_max_s.unwrap_or(risk.inventory_age_max_s))
                 .map(|s| Nanos::from_s(i64::from(s))),
             volatility_max_centibps: some(centibps(own.volatility_max_bps.unwrap_or(risk.volatility_max_bps))),

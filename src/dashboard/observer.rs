@@ -6,10 +6,10 @@ use super::status::{
     BoundStatus, FeedStatus, InstrumentStatus, JournalStatus, LimitUse, Phase, PnlStatus, QuoteStatus, StatusSnapshot,
 };
 use crate::digest::Digest;
-use crate::engine::{BookState, Mode, Output, Session, Whose};
+use crate::engine::{BookState, Mode, Output, Session};
 use crate::market::{Instrument, InstrumentId};
 use crate::order::ReportKind;
-use crate::risk::RiskState;
+use crate::risk::{RiskState, Whose};
 use crate::strategy::Strategies;
 use crate::units::{LocalTime, Money};
 
@@ -18,8 +18,8 @@ use crate::units::{LocalTime, Money};
 pub struct Observer {
     picture: StatusSnapshot,
     decided: Vec<Option<LocalTime>>,
-    /// Who changed the risk state last, and why.
-    risk_reason: String,
+    /// Why somebody asked for the state there is, and who.
+    asked_because: String,
 }
 
 impl Observer {
@@ -29,7 +29,7 @@ impl Observer {
         for (it, strategy) in picture.instruments.iter_mut().zip(strategies) {
             it.strategy = strategy.as_ref().map_or(String::new(), |s| s.name().to_owned());
         }
-        Self { picture, decided: vec![None; rules.len()], risk_reason: String::new() }
+        Self { picture, decided: vec![None; rules.len()], asked_because: String::new() }
     }
 
     /// Takes in what the session said at `at`.
@@ -40,13 +40,15 @@ impl Observer {
                 Output::Heard(report) => {
                     self.picture.fills += u64::from(matches!(report.kind, ReportKind::Filled(_)));
                 }
-                Output::Refused { .. } => self.picture.refusals += 1,
-                Output::Risk { state, reason, by, .. } => {
-                    self.risk_reason = match state {
-                        RiskState::Active => String::new(),
-                        RiskState::Reducing | RiskState::Halted => format!("{reason}, by {by}"),
-                    };
+                Output::Refused { refusal, .. } => {
+                    self.picture.refusals += 1;
+                    *self.picture.refusals_by_code.entry(refusal.code.word().to_owned()).or_default() += 1;
                 }
+                // What trips limits is looked up; what operators and accounts want is known from their words only.
+                Output::Risk { whose: Whose::Book, reason, by, .. } if by != "risk" => {
+                    self.asked_because = format!("{reason}, by {by}");
+                }
+                Output::Risk { .. } => {}
                 Output::Book { .. }
                 | Output::Sent(_)
                 | Output::Commanded { .. }
@@ -104,7 +106,7 @@ impl Observer {
         }
         let notional = |index| session.notional_in_quote(InstrumentId(index as u16)).unwrap_or_default();
         picture.gross_notional_quote = (0..session.len()).map(notional).sum::<Money>().to_string();
-        (picture.state, picture.reason) = phase(session, &picture.instruments, &self.risk_reason);
+        (picture.state, picture.reason) = phase(session, &picture.instruments, &self.asked_because);
         picture.feeds = feeds;
         picture.journal = journal;
         Arc::new(picture.clone())
@@ -121,6 +123,7 @@ fn look(it: &mut InstrumentStatus, session: &Session, id: InstrumentId) {
     it.position = rules.qty_text(mark.position);
     it.notional_quote = session.notional_in_quote(id).map(|notional| notional.to_string());
     it.risk = session.risk_state_of(id).word().to_owned();
+    it.risk_reason = of_instrument(session, id);
     it.pnl = Some(PnlStatus::from(&mark));
     it.level_share_max = f64::from(session.venue(id).level_share_max_bps()) / 10_000.0;
     let (wanted, why) = session.last_decision(id);
@@ -128,15 +131,15 @@ fn look(it: &mut InstrumentStatus, session: &Session, id: InstrumentId) {
 }
 
 /// What the session is doing, and why it is not simply quoting.
-fn phase(session: &Session, instruments: &[InstrumentStatus], risk_reason: &str) -> (Phase, String) {
+fn phase(session: &Session, instruments: &[InstrumentStatus], asked_because: &str) -> (Phase, String) {
     match session.mode() {
         Mode::Stopped => return (Phase::Stopping, String::new()),
         Mode::Quoting | Mode::Paused | Mode::Flattening => {}
     }
     match session.risk_state() {
         RiskState::Active => {}
-        RiskState::Reducing => return (Phase::Reducing, risk_reason.to_owned()),
-        RiskState::Halted => return (Phase::Halted, risk_reason.to_owned()),
+        RiskState::Reducing => return (Phase::Reducing, of_book(session, asked_because)),
+        RiskState::Halted => return (Phase::Halted, of_book(session, asked_because)),
     }
     match session.mode() {
         Mode::Paused => return (Phase::Paused, String::new()),
@@ -152,11 +155,37 @@ fn phase(session: &Session, instruments: &[InstrumentStatus], risk_reason: &str)
     let live = BookState::Live.word();
     let ready = |it: &&InstrumentStatus| it.book == live && it.warm_up.is_none() && it.terms.is_some();
     if instruments.iter().any(|it| !it.strategy.is_empty() && ready(&it)) {
-        return (Phase::Quoting, String::new());
+        return (Phase::Quoting, of_some(session));
     }
     let why = instruments.iter().find_map(|it| match &it.idle {
         _ if it.book != live => Some(format!("{}: book {}", it.label, it.book)),
         idle => idle.clone(),
     });
     (Phase::WarmingUp, why.unwrap_or_default())
+}
+
+/// Why the book is in its state: the trip that put it there, else whoever asked for it.
+fn of_book(session: &Session, asked_because: &str) -> String {
+    let state = session.risk_state();
+    let trip = session.breakers().trips().iter().find(|trip| trip.whose == Whose::Book && trip.state == state);
+    trip.map_or_else(|| asked_because.to_owned(), |trip| format!("{}, by risk", trip.reason))
+}
+
+/// What is in a state of its own while the book is not: whose, which and why.
+fn of_some(session: &Session) -> String {
+    let rules: Vec<Instrument> = session.instruments().cloned().collect();
+    let trips = session.breakers().trips().iter().filter(|trip| trip.whose != Whose::Book);
+    let said = trips.map(|trip| format!("{} {}: {}", trip.whose.label(&rules), trip.state.word(), trip.reason));
+    said.collect::<Vec<_>>().join("; ")
+}
+
+/// Why an instrument is in its state, where its own or its venue's limits put it there.
+fn of_instrument(session: &Session, id: InstrumentId) -> String {
+    let (state, venue) = (session.risk_state_of(id), session.rules(id).venue);
+    let is_why = |whose: Whose| whose != Whose::Book && whose.concerns(id, venue);
+    let trip = session.breakers().trips().iter().find(|trip| is_why(trip.whose) && trip.state == state);
+    trip.map_or_else(String::new, |trip| match trip.whose {
+        Whose::Venue(venue) => format!("{venue} {}", trip.reason),
+        Whose::Instrument(_) | Whose::Book => trip.reason.to_string(),
+    })
 }

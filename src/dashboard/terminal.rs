@@ -79,6 +79,9 @@ fn at_length(it: &InstrumentStatus, lines: &mut Vec<String>) {
     if let Some(idle) = &it.idle {
         lines.push(format!("  idle    {idle}{}", it.warm_up.as_ref().map_or(String::new(), |w| bar(w.have, w.need))));
     }
+    if !it.risk_reason.is_empty() {
+        lines.push(format!("  risk    {}, {}", it.risk.to_uppercase(), it.risk_reason));
+    }
     let worth = it.notional_quote.as_ref().map_or(String::new(), |n| format!(", worth {} {}", cents(n), it.quote));
     lines.push(format!("  holds   {} {}{worth}", it.position, it.unit));
     if let Some(pnl) = &it.pnl {
@@ -135,8 +138,12 @@ fn in_a_line(it: &InstrumentStatus) -> String {
     let mid = it.mid.as_deref().unwrap_or("—");
     let equity = it.pnl.as_ref().map_or("—".to_owned(), |p| cents(&p.equity));
     let idle = it.idle.as_ref().map_or(String::new(), |why| format!(" · {why}"));
+    let risk = match it.risk.as_str() {
+        state @ ("reducing" | "halted") => format!(" · {}", state.to_uppercase()),
+        _ => String::new(),
+    };
     let (label, book, n) = (&it.label, &it.book, it.quotes.len());
-    format!("{label} · {book} · mid {mid} · {n} quotes · holds {} · equity {equity}{idle}", it.position)
+    format!("{label} · {book} · mid {mid} · {n} quotes · holds {} · equity {equity}{risk}{idle}", it.position)
 }
 
 /// Four decimals are enough for eyes; the JSON has them all.

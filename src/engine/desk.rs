@@ -11,13 +11,13 @@ use super::orders::Orders;
 use super::output::{BookState, EquityMark, FundingPayment, Output};
 use super::spec::DeskSpec;
 use crate::exchange::Visible;
-use crate::exchange::paper::Paper;
+use crate::exchange::place::Place;
 use crate::market::{
     Book, FeedEvent, FeedEventKind, Instrument, InstrumentId, Kind, Level, Mark, MarketEvent, MarketEventKind,
 };
 use crate::order::{Order, OrderId, OrderState, Request};
 use crate::portfolio::Ledger;
-use crate::risk::{Exposure, Others, RefusalCode, Stake};
+use crate::risk::{Exposure, Others, RefusalCode};
 use crate::rng::Stream;
 use crate::signal::{Signals, Top};
 use crate::strategy::{Wanted, Why};
@@ -52,9 +52,9 @@ pub(super) struct Desk {
     meter: Meter,
     /// What has accrued since it was last said, with the rate and price of the last of it.
     accrued: Option<FundingPayment>,
-    pub venue: Paper,
-    /// What was at stake when there was last a price.
-    pub last_stake: Stake,
+    pub venue: Place,
+    /// Twice the last mid there was: what is at stake is valued at it while the book is lost.
+    pub last_twice_mid: Option<i64>,
     /// Those that may still trade.
     pub orders: Orders,
     pub last_news: LocalTime,
@@ -97,8 +97,8 @@ impl Desk {
             ledger: Ledger::default(),
             meter: Meter::default(),
             accrued: None,
-            venue: Paper::new(id, spec.paper.clone(), latency),
-            last_stake: Stake::default(),
+            venue: Place::new(spec.answers, id, spec.paper.clone(), latency),
+            last_twice_mid: None,
             orders: Orders::default(),
             last_news: LocalTime::default(),
             decide_at: LocalTime::default(),
@@ -150,6 +150,7 @@ impl Desk {
         }
         // Prices in ticks that are not ours mean nothing.
         self.top = if self.stranded { None } else { self.see_top() };
+        self.last_twice_mid = self.top.map(|top| top.twice_mid()).or(self.last_twice_mid);
         self.fresh = true;
     }
 
@@ -229,6 +230,9 @@ impl Desk {
         if let Some(ratio) = self.lot_ratio(rules) {
             self.ledger.split_lots(ratio);
         }
+        if rules.tick != self.rules.tick {
+            self.last_twice_mid = self.last_twice_mid.map(|mid| rules.tick.count_floor(self.rules.tick.value(mid)));
+        }
         self.rules = rules.clone();
     }
 
@@ -277,13 +281,23 @@ impl Desk {
     }
 
     /// What the paper venue may see: the state before the event at hand.
-    pub fn venue_and_market(&mut self) -> (&mut Paper, Visible<'_>) {
+    pub fn venue_and_market(&mut self) -> (&mut Place, Visible<'_>) {
         let visible = Visible { rules: &self.rules, book: &self.book, top: self.top, trusted: self.distrust.is_none() };
+        self.venue.holds(self.ledger.position());
         (&mut self.venue, visible)
     }
 
-    /// What the gate is told of a request while these orders may still trade; nothing yet of other instruments.
-    pub fn exposure(&self, now: LocalTime, orders: &Orders, request: &Request, flattening: bool) -> Exposure<'_> {
+    /// What the gate is told of a request while these orders may still trade.
+    ///
+    /// * `beside` — what is at stake elsewhere, and whether our best prices are asked for
+    #[inline]
+    pub fn exposure(
+        &self,
+        now: LocalTime,
+        orders: &Orders,
+        request: &Request,
+        (others, asks_best): (Others, bool),
+    ) -> Exposure<'_> {
         let replaced = match request {
             Request::Replace { old, .. } => orders.iter().find(|o| o.id == *old),
             Request::Place { .. } | Request::Cancel { .. } => None,
@@ -298,11 +312,11 @@ impl Desk {
             // A replacement ends the order it replaces, so it does not add to their number.
             alive: orders.len() as u32 - u32::from(replaced.is_some()),
             replaced_side: replaced.map(|o| o.side),
-            own_best: own_best(orders, replaced.map(|o| o.id)),
+            own_best: if asks_best { own_best(orders, replaced.map(|o| o.id)) } else { [None; 2] },
             top: if self.state == BookState::Live { self.top } else { None },
             news_age: now.since(self.last_news),
-            flattening,
-            others: Others::default(),
+            flattening: false,
+            others,
         }
     }
 

@@ -7,12 +7,12 @@ use super::desk::Desk;
 use super::input::{Carried, Input};
 use super::output::Output;
 use super::session::{Mode, Session};
-use crate::market::{FeedEventKind, InstrumentId};
-use crate::order::Fill;
+use crate::market::{FeedEventKind, InstrumentId, Kind};
+use crate::order::{Fill, Request};
 use crate::risk::gate::leverage;
 use crate::risk::rule::{Effect, Ends};
-use crate::risk::{BookReading, Change, ExposureLimits, InstrumentReading, Limit, Others, RiskState, Score, Stake};
-use crate::units::{Lots, Money, Ticks};
+use crate::risk::{BookReading, Change, InstrumentReading, Limit, Others, RiskState, Score, Stake, Whose};
+use crate::units::{Lots, Money, Side, Ticks};
 
 impl Session {
     /// Weighs what this input can have moved.
@@ -28,17 +28,22 @@ impl Session {
         }
         let concerned = match input {
             Input::Market(event) => event.instrument.index()..event.instrument.index() + 1,
+            Input::Report(report) => report.instrument.index()..report.instrument.index() + 1,
             Input::Tick | Input::Command { .. } => 0..self.desks.len(),
             Input::Feed(_) => 0..0,
         };
         for i in concerned {
+            if self.desks[i].is_valued() {
+                let (breakers, _) = self.gate.breakers_mut();
+                breakers.stands_at(InstrumentId(i as u16), self.desks[i].equity_in_quote());
+            }
             if self.gate.limits().instruments[i].stands() || !self.gate.breakers().trips().is_empty() {
                 let reading = InstrumentReading { volatility_centibps: self.desks[i].volatility_centibps() };
                 let (breakers, limits) = self.gate.breakers_mut();
                 breakers.weigh_instrument(InstrumentId(i as u16), limits, &reading, self.now, &mut changes);
             }
         }
-        if self.gate.watches_exposure() {
+        if self.gate.watches_exposure() || self.gate.breakers().has_exposure_trip() {
             self.weigh_exposures(&mut changes);
         }
         for change in changes.drain(..) {
@@ -72,7 +77,7 @@ impl Session {
                     }
                 }
             }
-            Input::Tick | Input::Command { .. } => {}
+            Input::Report(_) | Input::Tick | Input::Command { .. } => {}
         }
     }
 
@@ -103,31 +108,61 @@ impl Session {
         reading
     }
 
-    /// What is at stake in the instruments other than this one; nothing where no limit asks.
-    pub(super) fn others(&self, id: InstrumentId) -> Others {
+    /// What the gate is told of a request besides its own instrument: what is at stake in the others, and whether our best
+    /// prices are asked for. A cancellation is held against nothing.
+    #[inline]
+    pub(super) fn beside(&self, request: &Request) -> (Others, bool) {
+        match request {
+            Request::Place { instrument: id, .. } | Request::Replace { instrument: id, .. } => {
+                (self.others(*id), self.gate.limits().instruments[id.index()].spread_min_centibps > 0)
+            }
+            Request::Cancel { .. } => (Others::default(), false),
+        }
+    }
+
+    /// What is at stake in the instruments other than this one; nothing where no limit asks. As of the last time anything was
+    /// weighed, and of every order sent since.
+    fn others(&self, id: InstrumentId) -> Others {
         if !self.gate.watches_exposure() {
             return Others::default();
         }
-        let venue = self.desks[id.index()].rules.venue;
-        let mut others = Others { worth: self.worth(), ..Others::default() };
-        for desk in self.desks.iter().filter(|desk| desk.id != id) {
-            let stake = self.stake(desk);
-            others.book = others.book.and(stake);
-            if desk.rules.venue == venue {
-                others.venue = others.venue.and(stake);
-            }
-        }
-        others
+        debug_assert!(
+            self.desks.iter().all(|desk| self.stakes.is_current(desk)),
+            "every change is followed by restake"
+        );
+        let (venue, book) = self.stakes.without(id);
+        Others { venue, book, worth: self.worth() }
     }
 
+    /// Keeps what is at stake in step with an instrument's market, position and orders.
+    pub(super) fn restake(&mut self, index: usize) {
+        if !self.gate.watches_exposure() {
+            return;
+        }
+        self.stakes.fit(&self.desks);
+        if !self.stakes.is_current(&self.desks[index]) {
+            let stake = self.stake(&self.desks[index]);
+            self.stakes.set(&self.desks[index], stake);
+        }
+    }
+
+    /// What is at stake in an instrument, in account currency: at the last mid there was. Before the first one a position that
+    /// was carried over counts at what it cost.
     pub(super) fn stake(&self, desk: &Desk) -> Stake {
         let limits = &self.gate.limits().instruments[desk.id.index()];
-        let Some(top) = desk.top else { return desk.last_stake };
-        let mid = Ticks(top.twice_mid() / 2);
-        let worth = |lots: Lots| limits.in_account(desk.rules.notional_quote(mid, lots.abs()));
         let position = desk.ledger.position();
+        let worth = |lots: Lots| {
+            let worth = match desk.last_twice_mid {
+                None if desk.rules.contract.kind != Kind::Inverse => desk.ledger.cost().abs(),
+                mid => desk.rules.notional_quote(Ticks(mid.unwrap_or(0) / 2), lots),
+            };
+            limits.in_account(worth)
+        };
         let signed = if position.0 < 0 { -worth(position) } else { worth(position) };
-        let [buying, selling] = crate::units::Side::BOTH.map(|side| worth(desk.orders.resting(side)));
+        let [buying, selling] = Side::BOTH.map(|side| match desk.orders.resting(side) {
+            Lots::ZERO => Money::ZERO,
+            resting => worth(resting),
+        });
         Stake::of(signed, buying, selling)
     }
 
@@ -137,71 +172,62 @@ impl Session {
         Some(capital + self.weighed.map_or(Money::ZERO, |reading| reading.equity))
     }
 
-    /// Prices may have carried positions beyond what may be at stake.
+    /// Prices may have carried positions beyond what may be at stake. Each venue is weighed by itself.
     fn weigh_exposures(&mut self, changes: &mut Vec<Change>) {
-        let mut book = Stake::default();
-        let mut venues: std::collections::BTreeMap<_, Stake> = std::collections::BTreeMap::new();
-        for i in 0..self.desks.len() {
-            let stake = self.stake(&self.desks[i]);
-            self.desks[i].last_stake = stake;
-            book = book.and(stake);
-            let of_venue = venues.entry(self.desks[i].rules.venue).or_default();
-            *of_venue = of_venue.and(stake);
+        self.stakes.fit(&self.desks);
+        for index in 0..self.desks.len() {
+            self.restake(index);
         }
-        let (now, worth) = (self.now, self.worth());
+        let (now, worth, stakes) = (self.now, self.worth(), &self.stakes);
         let (breakers, limits) = self.gate.breakers_mut();
         let conduct = limits.conduct;
         let money = |max: Option<Money>| max.map(|max| max.0);
-        let mut weigh = |limit, value: i128, max| {
-            breakers.weigh_exposure(limit, value, max, &conduct, now, changes);
+        let mut weigh = |limit, whose, value: i128, max| {
+            breakers.weigh_exposure(limit, whose, value, max, &conduct, now, changes);
         };
-        let worst = |exposure: fn(&ExposureLimits) -> Option<Money>, measure: fn(&Stake) -> Money| {
-            // Of several venues the one that is farthest beyond its own limit speaks for all.
-            let weighed =
-                limits.venues.iter().filter_map(|(venue, own)| Some((measure(venues.get(venue)?), exposure(own)?)));
-            weighed.max_by_key(|(value, max)| value.0 - max.0)
-        };
-        for (limit, found) in [
-            (Limit::VenueGross, worst(|own| own.gross_max, |stake| stake.gross)),
-            (Limit::VenueNet, worst(|own| own.net_max, |stake| stake.net_worst())),
-        ] {
-            let (value, max) = found.map_or((0, None), |(value, max)| (value.0, Some(max.0)));
-            weigh(limit, value, max);
+        for (venue, stake) in stakes.venues() {
+            let (own, whose) = (limits.venues.get(venue).copied().unwrap_or_default(), Whose::Venue(*venue));
+            weigh(Limit::VenueGross, whose, stake.gross.0, money(own.gross_max));
+            weigh(Limit::VenueNet, whose, stake.net_worst().0, money(own.net_max));
         }
-        weigh(Limit::BookGross, book.gross.0, money(limits.book.exposure.gross_max));
-        weigh(Limit::BookNet, book.net_worst().0, money(limits.book.exposure.net_max));
-        if let Some(worth) = worth {
-            let max = limits.book.leverage_max_centi.map(i128::from);
-            weigh(Limit::Leverage, i128::from(leverage(book.gross, worth)), max);
-        }
+        let (book, of_book) = (stakes.book(), &limits.book);
+        weigh(Limit::BookGross, Whose::Book, book.gross.0, money(of_book.exposure.gross_max));
+        weigh(Limit::BookNet, Whose::Book, book.net_worst().0, money(of_book.exposure.net_max));
+        // Without a capital there is no leverage to limit, and what was beyond one is no longer.
+        let max = worth.and(of_book.leverage_max_centi).map(i128::from);
+        let value = worth.map_or(0, |worth| i128::from(leverage(book.gross, worth)));
+        weigh(Limit::Leverage, Whose::Book, value, max);
     }
 
     fn say_change(&mut self, change: &Change, out: &mut Vec<Output>) {
         let rule = change.reason.limit.rule();
         let halts = matches!(rule.effect, Effect::State(RiskState::Halted)) && rule.ends == Ends::Operator;
-        if change.began && halts && !change.reason.is_soft && self.gate.limits().conduct.flatten_on_halt {
+        let of_book = change.whose == Whose::Book;
+        if change.began && halts && of_book && !change.reason.is_soft && self.gate.limits().conduct.flatten_on_halt {
             self.mode = if self.mode == Mode::Stopped { Mode::Stopped } else { Mode::Flattening };
         }
         let reason = if change.began { change.reason.to_string() } else { format!("cleared {}", rule.code) };
-        self.say_risk(change.instrument, &reason, "risk", out);
+        self.say_risk(change.whose, &reason, "risk", out);
     }
 
-    /// Says the state now in force for an instrument, or the book.
-    fn say_risk(&mut self, instrument: Option<InstrumentId>, reason: &str, by: &str, out: &mut Vec<Output>) {
-        let state = instrument.map_or_else(|| self.gate.state(), |id| self.gate.state_of(id));
+    /// Says the state now in force for an instrument, a venue, or the book.
+    fn say_risk(&mut self, whose: Whose, reason: &str, by: &str, out: &mut Vec<Output>) {
+        let state = match whose {
+            Whose::Instrument(id) => self.risk_state_of(id),
+            Whose::Venue(venue) => self.gate.state_of_venue(venue),
+            Whose::Book => self.gate.state(),
+        };
         // Whoever is let out of a corner may have something to say.
-        self.desks
-            .iter_mut()
-            .filter(|desk| instrument.is_none_or(|id| id == desk.id))
-            .for_each(|desk| desk.fresh = true);
+        let concerned = self.desks.iter_mut().filter(|desk| whose.concerns(desk.id, desk.rules.venue));
+        concerned.for_each(|desk| desk.fresh = true);
         let (reason, by) = (reason.to_owned(), by.to_owned());
-        self.say(Output::Risk { instrument, state, reason, by }, out);
+        self.say(Output::Risk { whose, state, reason, by }, out);
     }
 
     /// An operator asks for a state.
     pub(super) fn ask_state(&mut self, state: RiskState, reason: &str, by: &str, out: &mut Vec<Output>) {
         self.gate.ask(state);
-        self.say_risk(None, reason, by, out);
+        self.say_risk(Whose::Book, reason, by, out);
     }
 
     /// An operator wants to go on; says whether that is so. What still holds has to be dealt with first.
@@ -209,14 +235,17 @@ impl Session {
         let before = self.gate.state();
         let (breakers, limits) = self.gate.breakers_mut();
         if let Some(trip) = breakers.still_holds(limits) {
-            let reason = format!("RESUME_REFUSED {}", trip.reason);
-            self.say_risk(None, &reason, by, out);
+            let (whose, reason) = (trip.whose, format!("RESUME_REFUSED {}", trip.reason));
+            self.say_risk(whose, &reason, by, out);
             return false;
         }
-        breakers.resume();
+        let freed = breakers.resume();
         self.gate.ask(RiskState::Active);
+        for whose in freed.into_iter().filter(|whose| *whose != Whose::Book) {
+            self.say_risk(whose, "resumed", by, out);
+        }
         if before != RiskState::Active {
-            self.say_risk(None, "resumed", by, out);
+            self.say_risk(Whose::Book, "resumed", by, out);
         }
         true
     }
@@ -224,21 +253,21 @@ impl Session {
     /// Goes on where the account's last session ended.
     pub(super) fn restore_risk(&mut self, carried: &Carried, out: &mut Vec<Output>) {
         let (breakers, _) = self.gate.breakers_mut();
-        if let Some(score) = carried.score {
-            breakers.restore(score, carried.trips.clone());
-        }
+        breakers.restore(carried.score, &carried.hour, carried.trips.clone());
         for desk in &self.desks {
-            breakers.sensor_mut(desk.id).holds(desk.ledger.position(), self.now);
+            let since = carried.held_since.get(desk.id.index()).copied().unwrap_or(self.now);
+            breakers.sensor_mut(desk.id).carried(desk.ledger.position(), since, self.now);
         }
         self.gate.ask(carried.state);
-        let mut scopes: Vec<_> = carried.trips.iter().filter_map(|trip| trip.instrument).collect();
+        let mut scopes: Vec<_> = carried.trips.iter().map(|trip| trip.whose).filter(|w| *w != Whose::Book).collect();
+        scopes.sort_unstable();
         scopes.dedup();
         let reason = format!("carried over from {}", carried.from);
         if self.gate.state() != RiskState::Active {
-            self.say_risk(None, &reason, "account", out);
+            self.say_risk(Whose::Book, &reason, "account", out);
         }
-        for id in scopes {
-            self.say_risk(Some(id), &reason, "account", out);
+        for whose in scopes {
+            self.say_risk(whose, &reason, "account", out);
         }
     }
 

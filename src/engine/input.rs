@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::market::{FeedEvent, MarketEvent};
+use crate::order::Report;
 use crate::risk::{RiskLimits, RiskState, Score, Trip};
 use crate::units::{LocalTime, Lots, Money};
 
@@ -33,6 +34,9 @@ pub enum Input {
         /// What.
         command: Command,
     },
+    /// A market that answers our orders itself ([`Answers::Told`](crate::exchange::place::Answers)) on one of them; to others it
+    /// is nothing but time.
+    Report(Report),
 }
 
 /// What an operator may ask.
@@ -71,10 +75,14 @@ pub struct Carried {
     pub positions: Vec<Lots>,
     /// Average entry cost of each position (`Σ price × qty`, signed like the position).
     pub costs: Vec<Money>,
+    /// Since when each position has been on its side; without a word of it, since the session begins.
+    pub held_since: Vec<LocalTime>,
     /// What an operator had asked for.
     pub state: RiskState,
     /// Profit, losses and fees of the account so far.
     pub score: Option<Score>,
+    /// Minutes of the last hour, since the epoch, with the equity they began with, as far as losses within an hour need them.
+    pub hour: Vec<(i64, Money)>,
     /// Limits that were passed and have not ended.
     pub trips: Vec<Trip>,
 }

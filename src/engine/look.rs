@@ -4,7 +4,7 @@ use super::input::Carried;
 use super::output::{BookState, EquityMark};
 use super::session::{Mode, Session};
 use crate::digest::{Chain, Digest, of_state};
-use crate::exchange::paper::Paper;
+use crate::exchange::place::Place;
 use crate::market::{Book, Instrument, InstrumentId};
 use crate::order::Order;
 use crate::portfolio::Balance;
@@ -51,7 +51,7 @@ impl Session {
 
     /// What the risk book lets through of an instrument.
     pub fn risk_state_of(&self, id: InstrumentId) -> RiskState {
-        self.gate.state_of(id)
+        self.gate.state_of(id, self.rules(id).venue)
     }
 
     /// What has gone beyond its limit, and the measures of those that move by themselves.
@@ -120,8 +120,8 @@ impl Session {
         desk.wanted.as_ref().map(|_| self.now.since(desk.decide_at - desk.spec.quoting.decide_every))
     }
 
-    /// An instrument's paper venue.
-    pub fn venue(&self, id: InstrumentId) -> &Paper {
+    /// Where an instrument's orders go.
+    pub fn venue(&self, id: InstrumentId) -> &Place {
         &self.desks[id.index()].venue
     }
 
@@ -167,8 +167,10 @@ impl Session {
             from: from.to_owned(),
             positions: self.desks.iter().map(|d| d.ledger.position()).collect(),
             costs: self.desks.iter().map(|d| d.ledger.cost()).collect(),
+            held_since: self.desks.iter().map(|d| self.gate.breakers().sensor(d.id).held_since()).collect(),
             state: self.gate.asked(),
             score: Some(self.score()),
+            hour: self.gate.breakers().hour().collect(),
             trips: self.gate.breakers().trips().to_vec(),
         }
     }

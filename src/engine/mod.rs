@@ -10,6 +10,7 @@ pub mod output;
 mod rehearsal;
 pub mod session;
 pub mod spec;
+mod stakes;
 mod uses;
 pub mod working;
 
@@ -18,4 +19,4 @@ pub use output::{BookState, EquityMark, FundingPayment, Output};
 pub use rehearsal::Rehearsal;
 pub use session::{Mode, Session};
 pub use spec::{DeskSpec, QuotingSpec, SessionSpec};
-pub use uses::{LimitUse, Whose};
+pub use uses::LimitUse;

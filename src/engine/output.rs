@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::input::Command;
 use crate::market::InstrumentId;
 use crate::order::{Report, Request};
-use crate::risk::{Refusal, RiskState};
+use crate::risk::{Refusal, RiskState, Whose};
 use crate::signal::Top;
 use crate::strategy::Decision;
 use crate::units::{FundingRate, Lots, Money, VenueTime};
@@ -42,8 +42,8 @@ pub enum Output {
     Heard(Report),
     /// A limit was passed or is respected again, or an operator asked for a state.
     Risk {
-        /// Whose; `None` is the whole book.
-        instrument: Option<InstrumentId>,
+        /// Whose.
+        whose: Whose,
         /// In force for it from now on, everything counted in.
         state: RiskState,
         /// Why.

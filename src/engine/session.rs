@@ -14,6 +14,7 @@ use super::desk::Desk;
 use super::input::{Carried, Command, Input, Stamped};
 use super::output::{BookState, Output};
 use super::spec::SessionSpec;
+use super::stakes::Stakes;
 use super::working::{Context, reconcile};
 use crate::digest::{Chain, canonical_bytes_in};
 use crate::exchange::Venue;
@@ -40,6 +41,9 @@ pub struct Session {
     orders_made: u64,
     /// What the book stood at when it was last weighed.
     pub(super) weighed: Option<BookReading>,
+    /// What is at stake; follows from the rest.
+    #[serde(skip)]
+    pub(super) stakes: Stakes,
     #[serde(skip)]
     pub(super) scratch: Scratch,
 }
@@ -95,6 +99,7 @@ impl Session {
             next_equity: LocalTime::default(),
             orders_made: 0,
             weighed: None,
+            stakes: Stakes::default(),
             scratch: Scratch::default(),
         }
     }
@@ -135,6 +140,11 @@ impl Session {
                 let concerned = |d: &&mut Desk| event.instrument.map_or(d.rules.venue == event.venue, |i| i == d.id);
                 self.desks.iter_mut().filter(concerned).for_each(|d| d.apply_feed(event));
             }
+            Input::Report(report) => {
+                let desk = &mut self.desks[report.instrument.index()];
+                desk.venue.tell(report, &desk.rules);
+                self.hear_venues(out);
+            }
             Input::Tick => {
                 self.hear_venues(out);
                 for (desk, limits) in self.desks.iter_mut().zip(&self.gate.limits().instruments) {
@@ -171,7 +181,7 @@ impl Session {
                 && d.state == BookState::Live
                 && self.now >= d.decide_at
                 && d.spec.strategy.is_some()
-                && self.gate.state_of(d.id) != RiskState::Halted
+                && self.gate.state_of(d.id, d.rules.venue) != RiskState::Halted
         };
         self.desks.iter().find(due).map(|d| d.id)
     }
@@ -180,6 +190,7 @@ impl Session {
     pub fn view(&self, id: InstrumentId) -> View<'_> {
         let desk = &self.desks[id.index()];
         let position = desk.ledger.position();
+        let [(_, room_to_buy), (_, room_to_sell)] = self.room(id);
         View {
             now: self.now,
             elapsed: self.now.since(self.started.unwrap_or(self.now)),
@@ -190,8 +201,8 @@ impl Session {
             signals: &desk.signals,
             position,
             orders: &desk.orders,
-            room_to_buy: self.gate.room(id, position, Side::Bid),
-            room_to_sell: self.gate.room(id, position, Side::Ask),
+            room_to_buy,
+            room_to_sell,
             maker_fee: desk.venue.rates().maker,
             taker_fee: desk.venue.rates().taker,
         }
@@ -244,16 +255,16 @@ impl Session {
 
     /// What each side may still trade, counting nothing of what rests.
     fn room(&self, id: InstrumentId) -> [(Side, Lots); 2] {
-        let position = self.desks[id.index()].ledger.position();
-        Side::BOTH.map(|side| (side, self.gate.room(id, position, side)))
+        let desk = &self.desks[id.index()];
+        Side::BOTH.map(|side| (side, self.gate.room(id, desk.rules.venue, desk.ledger.position(), side)))
     }
 
     /// Through the gate and to the venue, or not.
     fn send(&mut self, request: Request, flattening: bool, out: &mut Vec<Output>) {
         let id = request.instrument();
         let desk = &self.desks[id.index()];
-        let others = self.others(id);
-        let exposure = Exposure { others, ..desk.exposure(self.now, &desk.orders, &request, flattening) };
+        let told = desk.exposure(self.now, &desk.orders, &request, self.beside(&request));
+        let exposure = Exposure { flattening, ..told };
         let side = match &request {
             Request::Place { side, .. } => Some(*side),
             Request::Replace { .. } => exposure.replaced_side,
@@ -268,6 +279,7 @@ impl Session {
                 }
                 desk.orders.note_sent(&request, now);
                 desk.venue.submit(approved, now);
+                self.restake(id.index());
                 self.say(Output::Sent(request), out);
             }
             Err(refusal) => {
@@ -299,6 +311,7 @@ impl Session {
         self.hear_venues(out);
         if let MarketEventKind::Rules(rules) = &event.kind {
             self.change_steps(index, rules, out);
+            self.stakes.forget();
         }
         if let MarketEventKind::Mark(mark) = &event.kind {
             for output in self.desks[index].hear_mark(mark, event.venue_time).into_iter().flatten() {
@@ -339,7 +352,7 @@ impl Session {
         for i in 0..self.desks.len() {
             let now = self.now;
             // Most of the time nobody has anything to say.
-            if self.desks[i].venue.next_due().is_none_or(|due| due > now) {
+            if !self.desks[i].venue.is_due(now) {
                 continue;
             }
             let (venue, market) = self.desks[i].venue_and_market();
@@ -411,7 +424,8 @@ impl Session {
             if desk.orders.is_empty() {
                 continue;
             }
-            let may_quote = self.mode == Mode::Quoting && self.gate.state_of(desk.id) != RiskState::Halted;
+            let may_quote =
+                self.mode == Mode::Quoting && self.gate.state_of(desk.id, desk.rules.venue) != RiskState::Halted;
             let all = !may_quote || desk.state != BookState::Live;
             let too_many = self.room(desk.id).map(|(side, room)| all || desk.orders.resting(side) > room);
             if too_many == [false; 2] {
@@ -483,7 +497,10 @@ impl Session {
             Command::Halt { reason } => self.ask_state(RiskState::Halted, reason, by, out),
             Command::Reduce { reason } => self.ask_state(RiskState::Reducing, reason, by, out),
             Command::Flatten => self.mode = Mode::Flattening,
-            Command::SetLimits(limits) => self.gate.set_limits(limits.for_instruments(self.desks.len())),
+            Command::SetLimits(limits) => {
+                self.gate.set_limits(limits.for_instruments(self.desks.len()));
+                self.stakes.forget();
+            }
             Command::Stop => {
                 self.mode = Mode::Stopped;
                 self.say_equity(out);

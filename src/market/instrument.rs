@@ -263,7 +263,14 @@ impl Instrument {
     pub fn notional_quote(&self, price: Ticks, qty: Lots) -> Money {
         let qty = i128::from(qty.0.unsigned_abs());
         Money(match self.contract.kind {
-            Kind::Spot | Kind::Linear => self.tick_lot.0.saturating_mul(i128::from(price.0).saturating_mul(qty)),
+            Kind::Spot | Kind::Linear => {
+                let count = i128::from(price.0) * qty;
+                // Nearly always both fit one register, and the product two.
+                match (i64::try_from(self.tick_lot.0), i64::try_from(count)) {
+                    (Ok(unit), Ok(count)) => i128::from(unit) * i128::from(count),
+                    _ => self.tick_lot.0.saturating_mul(count),
+                }
+            }
             Kind::Inverse => self.lot.money().0.saturating_mul(qty),
         })
     }

@@ -11,6 +11,7 @@
 pub mod account;
 pub mod block_length;
 pub mod bootstrap;
+pub mod conduct;
 pub mod cross_validation;
 mod curve;
 mod desk;
@@ -29,5 +30,6 @@ pub mod summary;
 
 pub use account::Account;
 pub use bootstrap::Plan;
+pub use conduct::{Conduct, Conducts};
 pub use story::{Story, Told};
 pub use summary::Summary;

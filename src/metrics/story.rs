@@ -22,6 +22,7 @@ use super::desk::Desk;
 use super::summary::Summary;
 use crate::engine::{Command, Output, Stamped};
 use crate::market::Instrument;
+use crate::risk::Whose;
 use crate::units::{LocalTime, Nanos};
 
 /// Most events of the session as a whole that are kept, from its start.
@@ -129,7 +130,7 @@ pub struct Events {
 pub struct Event {
     /// When, on our clock.
     pub at: LocalTime,
-    /// The state from then on, or the command.
+    /// The state from then on, with whose it is where it is not the book's, or the command.
     pub what: String,
     /// Why; empty for a command.
     pub reason: String,
@@ -218,8 +219,15 @@ impl Story {
             }
             Output::Sent(request) => self.scenes[request.instrument().index()].waits.send(request, now),
             Output::Book { instrument, state } => self.scenes[instrument.index()].spells.begin(*state, now),
-            Output::Risk { state, reason, by, .. } => {
-                self.events.take(now, state.word().to_owned(), reason.clone(), by.clone());
+            Output::Risk { whose, state, reason, by } => {
+                let what = match whose {
+                    Whose::Instrument(id) => {
+                        format!("{} {}", self.account.desks()[id.index()].sight.rules.label(), state.word())
+                    }
+                    Whose::Venue(venue) => format!("{venue} {}", state.word()),
+                    Whose::Book => state.word().to_owned(),
+                };
+                self.events.take(now, what, reason.clone(), by.clone());
             }
             Output::Commanded { by, command } => {
                 self.events.take(now, command_word(command).to_owned(), String::new(), by.clone());

@@ -16,7 +16,8 @@ use super::rule::{Effect, Ends, Limit};
 use super::sensor::Sensor;
 use super::state::RiskState;
 use super::tally::{Losses, Score, Tally};
-use crate::market::InstrumentId;
+use super::whose::Whose;
+use crate::market::{InstrumentId, VenueId};
 use crate::units::{LocalTime, Money, Nanos};
 
 /// A limit that has been passed.
@@ -24,8 +25,8 @@ use crate::units::{LocalTime, Money, Nanos};
 pub struct Trip {
     /// Which.
     pub limit: Limit,
-    /// Whose; `None` is the book.
-    pub instrument: Option<InstrumentId>,
+    /// Whose.
+    pub whose: Whose,
     /// Whether it is the warning before the limit.
     pub is_soft: bool,
     /// What its scope is put into.
@@ -41,8 +42,8 @@ pub struct Trip {
 /// A change the session has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Whose; `None` is the book.
-    pub instrument: Option<InstrumentId>,
+    /// Whose.
+    pub whose: Whose,
     /// Why: of a trip that began or ended.
     pub reason: Reason,
     /// Whether it began.
@@ -75,6 +76,8 @@ pub struct Breakers {
     tally: Tally,
     losses: Losses,
     sensors: Vec<Sensor>,
+    /// Of each instrument: its equity when it was first weighed, and what has been lost since.
+    own: Vec<Option<(Money, Money)>>,
     trips: Vec<Trip>,
 }
 
@@ -85,14 +88,17 @@ impl Breakers {
             tally: Tally::default(),
             losses: Losses::default(),
             sensors: vec![Sensor::default(); count],
+            own: vec![None; count],
             trips: Vec::new(),
         }
     }
 
-    /// Goes on from what an account remembers. Trips of instruments are of this session's.
-    pub fn restore(&mut self, score: Score, trips: Vec<Trip>) {
-        self.tally = Tally::carried(score);
+    /// Goes on from what an account remembers. Trips of instruments are of this session's; how long they had been calm is
+    /// forgotten, because nobody looked since.
+    pub fn restore(&mut self, score: Option<Score>, hour: &[(i64, Money)], trips: Vec<Trip>) {
+        self.tally = score.map_or_else(Tally::default, |score| Tally::carried(score, hour));
         self.trips = trips;
+        self.trips.iter_mut().for_each(|trip| trip.calm_since = None);
     }
 
     /// For the next session, when this one has settled so much.
@@ -100,14 +106,37 @@ impl Breakers {
         self.tally.score(settled_here)
     }
 
+    /// For the next session: minutes since the epoch with the equity they began with, as far as losses within an hour need
+    /// them.
+    pub fn hour(&self) -> impl Iterator<Item = (i64, Money)> {
+        self.tally.minutes()
+    }
+
     /// What is beyond its limit now.
     pub fn trips(&self) -> &[Trip] {
         &self.trips
     }
 
+    /// Whether anything is beyond a limit on exposure, which may have been lifted since.
+    pub fn has_exposure_trip(&self) -> bool {
+        self.trips.iter().any(|trip| trip.limit.is_on_exposure())
+    }
+
     /// Losses as they were last weighed.
     pub fn losses(&self) -> Losses {
         self.losses
+    }
+
+    /// What an instrument has lost in this session, in its quote currency, once it can be said.
+    pub fn loss_of(&self, id: InstrumentId) -> Option<Money> {
+        self.own[id.index()].map(|(_, lost)| lost)
+    }
+
+    /// An instrument's equity is this now, in its quote currency. What a position carried over shows at its first price was
+    /// won or lost before.
+    pub fn stands_at(&mut self, id: InstrumentId, equity: Money) {
+        let (origin, _) = self.own[id.index()].unwrap_or((equity, Money::ZERO));
+        self.own[id.index()] = Some((origin, origin - equity));
     }
 
     /// An instrument's measurements.
@@ -120,10 +149,23 @@ impl Breakers {
         &mut self.sensors[id.index()]
     }
 
-    /// The worst state that trips put this scope into; the book's counts for every instrument.
-    pub fn state_of(&self, instrument: Option<InstrumentId>) -> RiskState {
-        let concerns = |trip: &&Trip| trip.instrument.is_none() || trip.instrument == instrument;
-        self.trips.iter().filter(concerns).map(|trip| trip.state).max().unwrap_or_default()
+    /// The worst state that trips put the whole book into.
+    pub fn state(&self) -> RiskState {
+        self.worst(|whose| whose == Whose::Book)
+    }
+
+    /// The worst state that trips put a venue into; the book's count for every venue.
+    pub fn state_of_venue(&self, venue: VenueId) -> RiskState {
+        self.worst(|whose| matches!(whose, Whose::Book) || whose == Whose::Venue(venue))
+    }
+
+    /// The worst state that trips put an instrument into; its venue's and the book's count.
+    pub fn state_of(&self, id: InstrumentId, venue: VenueId) -> RiskState {
+        self.worst(|whose| whose.concerns(id, venue))
+    }
+
+    fn worst(&self, counts: impl Fn(Whose) -> bool) -> RiskState {
+        self.trips.iter().filter(|trip| counts(trip.whose)).map(|trip| trip.state).max().unwrap_or_default()
     }
 
     /// Weighs the book.
@@ -152,7 +194,7 @@ impl Breakers {
         ];
         for (limit, value, max) in weighed {
             let scale = Scale { value: value.0, max: max.map(|max| max.0), is_money: true };
-            self.weigh(limit, None, scale, &limits.conduct, now, changes);
+            self.weigh(limit, Whose::Book, scale, &limits.conduct, now, changes);
             if limit != Limit::Funding {
                 self.warn(limit, scale, &limits.conduct, now, changes);
             }
@@ -163,6 +205,7 @@ impl Breakers {
     pub fn weigh_exposure(
         &mut self,
         limit: Limit,
+        whose: Whose,
         value: i128,
         max: Option<i128>,
         conduct: &Conduct,
@@ -170,7 +213,7 @@ impl Breakers {
         changes: &mut Vec<Change>,
     ) {
         let is_money = limit != Limit::Leverage;
-        self.weigh(limit, None, Scale { value, max, is_money }, conduct, now, changes);
+        self.weigh(limit, whose, Scale { value, max, is_money }, conduct, now, changes);
     }
 
     /// Weighs one instrument.
@@ -183,6 +226,9 @@ impl Breakers {
         changes: &mut Vec<Change>,
     ) {
         let own = &limits.instruments[id.index()];
+        let lost = self.own[id.index()].map_or(Money::ZERO, |(_, lost)| lost);
+        let scale = Scale { value: lost.0, max: own.loss_max.map(|max| max.0), is_money: true };
+        self.weigh(Limit::InstrumentLoss, Whose::Instrument(id), scale, &limits.conduct, now, changes);
         let sensor = &self.sensors[id.index()];
         let seconds = |time: Nanos| time.0 / 1_000_000_000;
         let age = sensor.inventory_age(now).map(seconds).unwrap_or(0);
@@ -205,7 +251,7 @@ impl Breakers {
                 (None, _) => continue,
             };
             let scale = Scale { value: i128::from(known), max: max.map(i128::from), is_money: false };
-            let has_ended = self.weigh(limit, Some(id), scale, &limits.conduct, now, changes);
+            let has_ended = self.weigh(limit, Whose::Instrument(id), scale, &limits.conduct, now, changes);
             if has_ended && limit == Limit::Markout {
                 self.sensors[id.index()].forget_markouts();
             }
@@ -226,21 +272,33 @@ impl Breakers {
             Limit::DailyLoss => (self.losses.day, book.daily_loss_max),
             Limit::HourlyLoss => (self.losses.hour, book.hourly_loss_max),
             Limit::Drawdown => (self.losses.drawdown, book.drawdown_max),
+            Limit::InstrumentLoss => match trip.whose {
+                Whose::Instrument(id) => {
+                    (self.loss_of(id).unwrap_or_default(), limits.instruments[id.index()].loss_max)
+                }
+                Whose::Venue(_) | Whose::Book => return false,
+            },
             _ => return false,
         };
         max.is_some_and(|max| value > max)
     }
 
-    /// An operator resumes: trips that wait for one are over. Call it only when [`still_holds`](Self::still_holds) none.
-    pub fn resume(&mut self) {
-        self.trips.retain(|trip| trip.limit.rule().ends != Ends::Operator || trip.is_soft);
+    /// An operator resumes: trips that wait for one are over; says whose they were. Call it only when
+    /// [`still_holds`](Self::still_holds) none.
+    pub fn resume(&mut self) -> Vec<Whose> {
+        let waits = |trip: &Trip| trip.limit.rule().ends == Ends::Operator && !trip.is_soft;
+        let mut freed: Vec<Whose> = self.trips.iter().filter(|trip| waits(trip)).map(|trip| trip.whose).collect();
+        self.trips.retain(|trip| !waits(trip));
+        freed.sort_unstable();
+        freed.dedup();
+        freed
     }
 
     /// Weighs one value; says whether a trip ended.
     fn weigh(
         &mut self,
         limit: Limit,
-        instrument: Option<InstrumentId>,
+        whose: Whose,
         scale: Scale,
         conduct: &Conduct,
         now: LocalTime,
@@ -248,14 +306,14 @@ impl Breakers {
     ) -> bool {
         let rule = limit.rule();
         let (Effect::State(state) | Effect::RefuseOrState(state)) = rule.effect else { return false };
-        let known = self.trips.iter().position(|t| t.limit == limit && t.instrument == instrument && !t.is_soft);
+        let known = self.trips.iter().position(|t| t.limit == limit && t.whose == whose && !t.is_soft);
         let beyond = scale.max.is_some_and(|max| scale.value > max);
         match (known, beyond) {
             (None, true) => {
                 self.begin(
                     Trip {
                         limit,
-                        instrument,
+                        whose,
                         is_soft: false,
                         state,
                         since: now,
@@ -281,7 +339,7 @@ impl Breakers {
 
     /// The warning before a limit: only what reduces risk is sent.
     fn warn(&mut self, limit: Limit, scale: Scale, conduct: &Conduct, now: LocalTime, changes: &mut Vec<Change>) {
-        let known = self.trips.iter().position(|t| t.limit == limit && t.instrument.is_none() && t.is_soft);
+        let known = self.trips.iter().position(|t| t.limit == limit && t.whose == Whose::Book && t.is_soft);
         let soft =
             (conduct.soft_percent > 0).then(|| scale.max.map(|max| max * i128::from(conduct.soft_percent) / 100));
         let scale = Scale { max: soft.flatten(), ..scale };
@@ -291,7 +349,7 @@ impl Breakers {
                 let reason = scale.reason(limit, true);
                 let state = RiskState::Reducing;
                 self.begin(
-                    Trip { limit, instrument: None, is_soft: true, state, since: now, reason, calm_since: None },
+                    Trip { limit, whose: Whose::Book, is_soft: true, state, since: now, reason, calm_since: None },
                     changes,
                 );
             }
@@ -304,13 +362,13 @@ impl Breakers {
     }
 
     fn begin(&mut self, trip: Trip, changes: &mut Vec<Change>) {
-        changes.push(Change { instrument: trip.instrument, reason: trip.reason, began: true });
+        changes.push(Change { whose: trip.whose, reason: trip.reason, began: true });
         self.trips.push(trip);
     }
 
     fn end(&mut self, at: usize, changes: &mut Vec<Change>) -> bool {
         let trip = self.trips.remove(at);
-        changes.push(Change { instrument: trip.instrument, reason: trip.reason, began: false });
+        changes.push(Change { whose: trip.whose, reason: trip.reason, began: false });
         true
     }
 

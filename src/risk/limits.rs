@@ -43,6 +43,8 @@ pub struct InstrumentLimits {
     pub spread_min_centibps: u32,
     /// Oldest news of the market we still quote on, milliseconds.
     pub stale_book_ms: u32,
+    /// Loss since the session began, quote currency.
+    pub loss_max: Option<Money>,
     /// Longest a position may be held without having been flat or on the other side.
     pub inventory_age_max: Option<Nanos>,
     /// Largest volatility to quote in, hundredths of a basis point of the mid per √s.
@@ -130,6 +132,7 @@ impl InstrumentLimits {
             collar_centibps: 0,
             spread_min_centibps: 0,
             stale_book_ms: 0,
+            loss_max: None,
             inventory_age_max: None,
             volatility_max_centibps: None,
             markout: None,
@@ -149,7 +152,8 @@ impl InstrumentLimits {
 
     /// Whether any limit is on what moves by itself.
     pub fn stands(&self) -> bool {
-        self.inventory_age_max.is_some()
+        self.loss_max.is_some()
+            || self.inventory_age_max.is_some()
             || self.volatility_max_centibps.is_some()
             || self.markout.is_some()
             || self.feed_latency_max_ms.is_some()
@@ -161,7 +165,7 @@ impl InstrumentLimits {
         if self.account_rate_ppm == ONE_PPM {
             return quote;
         }
-        Money(quote.0 / i128::from(ONE_PPM) * i128::from(self.account_rate_ppm))
+        Money((quote.0 / i128::from(ONE_PPM)).saturating_mul(i128::from(self.account_rate_ppm)))
     }
 }
 

@@ -13,6 +13,7 @@ pub mod sensor;
 pub mod state;
 pub mod tally;
 pub mod values;
+pub mod whose;
 
 pub use breakers::{BookReading, Breakers, Change, InstrumentReading, Trip};
 pub use gate::{Approved, Exposure, Gate, Others, Refusal, RefusalCode, Stake, Weighed};
@@ -21,3 +22,4 @@ pub use reason::Reason;
 pub use rule::{Limit, RULES};
 pub use state::RiskState;
 pub use tally::Score;
+pub use whose::Whose;

@@ -10,22 +10,23 @@ use super::state::RiskState;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each is a row of the table below, which says more than a line here could")]
 pub enum Limit {
-    PositionLong,
-    PositionShort,
+    StaleBook,
     OrderQty,
     OrderNotional,
+    PositionLong,
+    PositionShort,
     OpenOrders,
-    OrderRate,
-    CancelRate,
     Collar,
     SpreadMin,
-    StaleBook,
     VenueGross,
     VenueNet,
     BookGross,
     BookNet,
     Leverage,
+    OrderRate,
+    CancelRate,
     Loss,
+    InstrumentLoss,
     DailyLoss,
     HourlyLoss,
     Drawdown,
@@ -123,7 +124,7 @@ const fn rule(
 }
 
 /// All limits, in the order in which a request meets them; then those that move by themselves.
-pub const RULES: [Rule; 26] = [
+pub const RULES: [Rule; 27] = [
     rule(
         (Limit::StaleBook, "stale_book_ms", "BOOK_STALE"),
         (Instrument, "ms"),
@@ -221,6 +222,12 @@ pub const RULES: [Rule; 26] = [
         (Input, State(Halted), Operator),
     ),
     rule(
+        (Limit::InstrumentLoss, "instrument_loss_max_quote", "INSTRUMENT_LOSS_EXCEEDED"),
+        (Instrument, "quote"),
+        "loss of one instrument since the session began, in its quote currency",
+        (Input, State(Halted), Operator),
+    ),
+    rule(
         (Limit::DailyLoss, "daily_loss_max_quote", "DAILY_LOSS_EXCEEDED"),
         (Book, "quote"),
         "loss since midnight UTC, over restarts",
@@ -229,7 +236,7 @@ pub const RULES: [Rule; 26] = [
     rule(
         (Limit::HourlyLoss, "hourly_loss_max_quote", "HOURLY_LOSS_EXCEEDED"),
         (Book, "quote"),
-        "loss within the last sixty minutes",
+        "loss within the last sixty minutes, over restarts",
         (Input, State(Halted), Operator),
     ),
     rule(
@@ -253,7 +260,7 @@ pub const RULES: [Rule; 26] = [
     rule(
         (Limit::InventoryAge, "inventory_age_max_s", "INVENTORY_AGE_EXCEEDED"),
         (Instrument, "s"),
-        "time since the position was last flat or on the other side",
+        "time since the position was last flat or on the other side, over restarts",
         (Input, State(Reducing), Itself),
     ),
     rule(
@@ -283,8 +290,23 @@ pub const RULES: [Rule; 26] = [
 ];
 
 impl Limit {
+    /// Whether it is on the worth of positions and open orders together.
+    pub fn is_on_exposure(self) -> bool {
+        matches!(self, Limit::VenueGross | Limit::VenueNet | Limit::BookGross | Limit::BookNet | Limit::Leverage)
+    }
+
     /// Its row.
     pub fn rule(self) -> &'static Rule {
-        RULES.iter().find(|rule| rule.limit == self).expect("every limit has a row; a test sees to it")
+        let rules: &'static [Rule] = &RULES;
+        &rules[self as usize]
     }
 }
+
+// A limit's row is found by its place.
+const _: () = {
+    let mut row = 0;
+    while row < RULES.len() {
+        assert!(RULES[row].limit as usize == row);
+        row += 1;
+    }
+};

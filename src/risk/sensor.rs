@@ -34,6 +34,17 @@ impl Sensor {
         }
     }
 
+    /// A position that came over from another session, held on its side since then. A clock that says it was later than now is
+    /// not believed.
+    pub fn carried(&mut self, position: Lots, since: LocalTime, now: LocalTime) {
+        self.held = (position.0.signum(), since.min(now));
+    }
+
+    /// Since when the position has been on its side, for the next session.
+    pub fn held_since(&self) -> LocalTime {
+        self.held.1
+    }
+
     /// How long a position has been on its side; `None` while flat.
     pub fn inventory_age(&self, now: LocalTime) -> Option<Nanos> {
         (self.held.0 != 0).then(|| now.since(self.held.1))
@@ -72,8 +83,9 @@ impl Sensor {
                 break;
             }
             self.pending.pop_front();
-            let gain = i128::from(side.sign()) * i128::from(twice_mid - twice_price) * 1_000_000;
-            self.markouts.push_back((gain / i128::from(twice_price.max(1))) as i64);
+            let gain = i128::from(side.sign()) * (i128::from(twice_mid) - i128::from(twice_price)) * 1_000_000;
+            let parts = gain / i128::from(twice_price.max(1));
+            self.markouts.push_back(i64::try_from(parts).unwrap_or(if parts < 0 { i64::MIN } else { i64::MAX }));
             while self.markouts.len() > limit.fills as usize {
                 self.markouts.pop_front();
             }
@@ -82,8 +94,11 @@ impl Sensor {
 
     /// Mean loss of the last fills at the horizon, hundredths of a basis point; `None` before there are enough.
     pub fn markout_loss(&self, limit: &MarkoutLimit) -> Option<i64> {
-        let count = self.markouts.len();
-        (limit.fills > 0 && count >= limit.fills as usize).then(|| -self.markouts.iter().sum::<i64>() / count as i64)
+        let count = limit.fills as usize;
+        let last = self.markouts.iter().rev().take(count);
+        // A mean of numbers of 64 bits is one; only its opposite may be one too many.
+        let mean = || last.map(|gain| i128::from(*gain)).sum::<i128>() / count as i128;
+        (count > 0 && self.markouts.len() >= count).then(|| i64::try_from(-mean()).unwrap_or(i64::MAX))
     }
 
     /// The breaker has let go: it wants as many new fills before it speaks again.
@@ -124,6 +139,16 @@ mod tests {
     }
 
     #[test]
+    fn a_restart_makes_no_position_younger_and_a_clock_set_back_none_older_than_it_is() {
+        let mut sensor = Sensor::default();
+        sensor.carried(Lots(-3), ms(100), ms(5_000));
+        sensor.holds(Lots(-9), ms(5_500));
+        assert_eq!((sensor.held_since(), sensor.inventory_age(ms(6_000)).unwrap().ms()), (ms(100), 5_900));
+        sensor.carried(Lots(-3), ms(7_000), ms(5_000));
+        assert_eq!(sensor.inventory_age(ms(6_000)).unwrap().ms(), 1_000);
+    }
+
+    #[test]
     fn the_age_of_news_needs_sixteen_stamps_and_follows_slowly() {
         let mut sensor = Sensor::default();
         (0..15).for_each(|i| sensor.stamped(VenueTime(i * 1_000_000), ms(i + 40)));
@@ -133,6 +158,22 @@ mod tests {
         // One stamp 160 ms old moves the mean of 40 by 120/16 = 7.5.
         sensor.stamped(VenueTime(0), ms(160));
         assert_eq!(sensor.news_age(), Some(Nanos(47_500_000)));
+    }
+
+    #[test]
+    fn fewer_fills_are_judged_from_the_next_look_on_and_absurd_prices_are_as_bad_as_can_be() {
+        let limit = MarkoutLimit { horizon: Nanos::from_ms(1), fills: 3, loss_max_centibps: 0 };
+        let mut sensor = Sensor::default();
+        for (mid, ms_at) in [(1_998, 0), (1_998, 10), (2_002, 20)] {
+            sensor.filled(Side::Bid, Ticks(1_000), ms(ms_at));
+            sensor.mid(mid, ms(ms_at + 1), &limit);
+        }
+        // Lost 10, 10, gained 10 bps: a mean loss of 3.33 of three, and a gain of 10 of the last.
+        assert_eq!(sensor.markout_loss(&limit), Some(333));
+        assert_eq!(sensor.markout_loss(&MarkoutLimit { fills: 1, ..limit }), Some(-1_000));
+        sensor.filled(Side::Ask, Ticks(1), ms(30));
+        sensor.mid(i64::MAX, ms(31), &limit);
+        assert_eq!(sensor.markout_loss(&MarkoutLimit { fills: 1, ..limit }), Some(i64::MAX));
     }
 
     #[test]

@@ -68,13 +68,20 @@ const HOUR_MINUTES: i64 = 60;
 
 impl Default for Tally {
     fn default() -> Self {
-        Self::carried(Score { day: i64::MIN, peak: Money(i128::MIN), ..Score::default() })
+        Self::carried(Score { day: i64::MIN, peak: Money(i128::MIN), ..Score::default() }, &[])
     }
 }
 
 impl Tally {
-    pub fn carried(score: Score) -> Self {
-        Self { score, origin: None, fees_before: Money::ZERO, minutes: VecDeque::new(), last: None, unpriced: None }
+    /// Goes on from a score and the minutes of the hour before it.
+    pub fn carried(score: Score, hour: &[(i64, Money)]) -> Self {
+        let minutes = hour.iter().copied().collect();
+        Self { score, origin: None, fees_before: Money::ZERO, minutes, last: None, unpriced: None }
+    }
+
+    /// Those of the last sixty that count.
+    pub fn minutes(&self) -> impl Iterator<Item = (i64, Money)> {
+        self.minutes.iter().copied()
     }
 
     /// As [`Tally::mark`], while a position carried over has had no price yet and counts at its cost: nothing but what this
@@ -93,7 +100,8 @@ impl Tally {
         let first = self.unpriced.take().map_or(equity, |(first, last)| first + (equity - last));
         let origin = *self.origin.get_or_insert(first);
         let day = now.0.div_euclid(DAY);
-        if day != self.score.day {
+        // A clock set back does not begin yesterday anew.
+        if day > self.score.day {
             // The first mark of a day is its beginning; what moved since the last one of the day before is the new day's.
             let (begins_at, fees) = self.last.map_or((equity, Money::ZERO), |last| (last.equity, last.fees));
             (self.score.day, self.score.day_equity, self.score.day_fees) = (day, begins_at, Money::ZERO);
@@ -176,10 +184,34 @@ mod tests {
         first.mark(at(5, 10), usd(-40), usd(4));
         let score = first.score(usd(-25));
         // While we were down it fell to 70: the new session's equity begins at -30.
-        let mut second = Tally::carried(score);
+        let mut second = Tally::carried(score, &[]);
         let losses = second.mark(at(5, 20), usd(-30), usd(0));
         assert_eq!((losses.session, losses.day, losses.drawdown, losses.fees), (usd(0), usd(55), usd(55), usd(4)));
         assert_eq!(second.mark(at(5, 21), usd(-31), usd(2)).fees, usd(6));
+    }
+
+    #[test]
+    fn a_clock_set_back_over_midnight_forgives_no_loss() {
+        let mut tally = Tally::default();
+        tally.mark(at(5, 1), usd(0), usd(0));
+        tally.mark(at(5, 2), usd(-40), usd(4));
+        let mut second = Tally::carried(tally.score(usd(-40)), &[]);
+        let losses = second.mark(at(4, 1_439), usd(0), usd(1));
+        assert_eq!((losses.day, losses.fees), (usd(40), usd(5)));
+        assert_eq!(second.mark(at(5, 3), usd(-1), usd(1)).day, usd(41));
+    }
+
+    #[test]
+    fn a_restart_does_not_begin_a_new_hour() {
+        // Down 20 at minute 0, 30 at minute 10, a restart, down 60 at minute 59: 40 within the hour, of which 30 since the
+        // restart. At minute 61 the first 20 are too long ago.
+        let mut first = Tally::default();
+        first.mark(at(5, 0), usd(-20), usd(0));
+        first.mark(at(5, 10), usd(-30), usd(0));
+        let minutes: Vec<_> = first.minutes().collect();
+        let mut second = Tally::carried(first.score(usd(-30)), &minutes);
+        assert_eq!(second.mark(at(5, 59), usd(-30), usd(0)).hour, usd(40));
+        assert_eq!(second.mark(at(5, 61), usd(-30), usd(0)).hour, usd(30));
     }
 
     #[test]

@@ -8,8 +8,8 @@ use crate::digest::Digest;
 use crate::engine::{Carried, Session, SessionSpec};
 use crate::journal::{Account, AccountState, JournalError};
 use crate::market::{Instrument, InstrumentId};
-use crate::risk::{RiskLimits, RiskState, Score, Trip};
-use crate::units::{Lots, Money, Step};
+use crate::risk::{RiskLimits, RiskState, Score, Trip, Whose};
+use crate::units::{LocalTime, Lots, Money, Step};
 
 /// An account in the hands of a session.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ struct Holding {
     lot: Step,
     position: Lots,
     cost: Money,
+    /// On its side since then.
+    since: LocalTime,
 }
 
 /// A position that the venue's lot of today cannot hold.
@@ -77,10 +79,12 @@ impl Purse {
             .filter(|limits| is_of_these && limits.instruments.len() == rules.len() && *limits != spec.risk);
         let trips = trips(&known, &rules, simulated);
         let (mut score, mut score_elsewhere) = (known.carried.score, known.score_elsewhere);
+        let mut hour = known.carried.hour.clone();
         if known.simulated != simulated {
             std::mem::swap(&mut score, &mut score_elsewhere);
+            hour.clear();
         }
-        let carried = Carried { from: known.session, state: known.carried.state, score, trips, ..carried };
+        let carried = Carried { from: known.session, state: known.carried.state, score, hour, trips, ..carried };
         let nothing = carried.positions.iter().all(|p| *p == Lots::ZERO)
             && carried.state == RiskState::Active
             && carried.trips.is_empty()
@@ -105,6 +109,7 @@ impl Purse {
             lots.push(holding.lot);
             carried.positions.push(holding.position);
             carried.costs.push(holding.cost);
+            carried.held_since.push(holding.since);
         }
         self.account.save(&AccountState {
             instruments,
@@ -136,31 +141,38 @@ fn name(rules: &Instrument, simulated: bool) -> String {
     if simulated { format!("simulated {}", rules.label()) } else { rules.label() }
 }
 
-/// What is beyond its limit, in this session's instruments. The book's trips are of the kind of exchange they happened on.
+/// What is beyond its limit, of this session's instruments and venues. Trips of venues and of the book are of the kind of
+/// exchange they happened on.
 fn trips(known: &AccountState, rules: &[&Instrument], simulated: bool) -> Vec<Trip> {
-    let here = |trip: &Trip| match trip.instrument {
-        None => (known.simulated == simulated).then(|| trip.clone()),
-        Some(id) => {
-            let label = known.instruments.get(id.index())?;
-            let index = rules.iter().position(|rules| name(rules, simulated) == *label)?;
-            let mut trip = trip.clone();
-            trip.instrument = Some(InstrumentId(u16::try_from(index).ok()?));
-            Some(trip)
-        }
+    let is_same_kind = known.simulated == simulated;
+    let here = |trip: &Trip| {
+        let whose = match trip.whose {
+            Whose::Book => is_same_kind.then_some(Whose::Book),
+            Whose::Venue(venue) => (is_same_kind && rules.iter().any(|r| r.venue == venue)).then_some(trip.whose),
+            Whose::Instrument(id) => {
+                let label = known.instruments.get(id.index())?;
+                let index = rules.iter().position(|rules| name(rules, simulated) == *label)?;
+                Some(Whose::Instrument(InstrumentId(u16::try_from(index).ok()?)))
+            }
+        };
+        let mut trip = trip.clone();
+        trip.whose = whose?;
+        Some(trip)
     };
     known.carried.trips.iter().filter_map(here).collect()
 }
 
 fn holdings(state: &AccountState) -> Vec<Holding> {
     let carried = &state.carried;
-    let numbers = carried.positions.iter().zip(&carried.costs);
+    let numbers = carried.positions.iter().zip(&carried.costs).zip(&carried.held_since);
     let named = state.instruments.iter().zip(&state.lots).zip(numbers);
     named
-        .map(|((name, lot), (position, cost))| Holding {
+        .map(|((name, lot), ((position, cost), since))| Holding {
             name: name.clone(),
             lot: *lot,
             position: *position,
             cost: *cost,
+            since: *since,
         })
         .filter(|holding| holding.position != Lots::ZERO)
         .collect()
@@ -175,17 +187,18 @@ fn carry(
     let mut carried = Carried::default();
     for rules in rules {
         let known = held.iter().position(|holding| holding.name == name(rules, simulated));
-        let (position, cost) = match known.map(|i| held.remove(i)) {
+        let (position, cost, since) = match known.map(|i| held.remove(i)) {
             Some(holding) => {
                 let position = holding.lot.value(holding.position.0);
                 let between =
                     |_| BetweenLots { name: holding.name.clone(), position: position.to_string(), lot: rules.lot };
-                (Lots(rules.lot.count(position).map_err(between)?), holding.cost)
+                (Lots(rules.lot.count(position).map_err(between)?), holding.cost, holding.since)
             }
-            None => (Lots::ZERO, Money::ZERO),
+            None => (Lots::ZERO, Money::ZERO, LocalTime::default()),
         };
         carried.positions.push(position);
         carried.costs.push(cost);
+        carried.held_since.push(since);
     }
     Ok((carried, held))
 }
@@ -201,7 +214,13 @@ mod tests {
     }
 
     fn held(rules: &Instrument, position: i64, simulated: bool) -> Holding {
-        Holding { name: name(rules, simulated), lot: rules.lot, position: Lots(position), cost: Money(7) }
+        Holding {
+            name: name(rules, simulated),
+            lot: rules.lot,
+            position: Lots(position),
+            cost: Money(7),
+            since: LocalTime(9),
+        }
     }
 
     #[test]
@@ -210,6 +229,7 @@ mod tests {
         let before = held(&rules("BTC", "0.001"), 15, false);
         let (carried, _) = carry(vec![before.clone()], &[&rules("BTC", "0.00001")], false).unwrap();
         assert_eq!((carried.positions, carried.costs), (vec![Lots(1_500)], vec![Money(7)]));
+        assert_eq!(carried.held_since, [LocalTime(9)]);
         let refused = carry(vec![before], &[&rules("BTC", "0.01")], false).unwrap_err();
         assert!(refused.to_string().contains("0.015 of binance-spot:BTCUSDT"), "{refused}");
     }

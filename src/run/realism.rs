@@ -22,7 +22,7 @@ pub fn of_session(inputs: &mut dyn Inputs, instrument: InstrumentId) -> Result<M
         match &input.input {
             Input::Market(event) if event.instrument == instrument => recorded.hear(event, input.at),
             Input::Feed(event) => recorded.feed(event, input.at),
-            Input::Market(_) | Input::Tick | Input::Command { .. } => {}
+            Input::Market(_) | Input::Report(_) | Input::Tick | Input::Command { .. } => {}
         }
     }
     Ok(recorded.tape.finish())

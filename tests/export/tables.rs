@@ -1,5 +1,6 @@
 //! Tables of a session told by hand, row by row.
 
+use papermaker::digest::of_state;
 use papermaker::engine::{Command, EquityMark, FundingPayment, Input, Output, Stamped};
 use papermaker::journal::export::{At, Cast, Exported, Exporter, Kind, Wish, export, table::Format};
 use papermaker::market::{
@@ -7,7 +8,7 @@ use papermaker::market::{
     MarketEventKind, PrintFlags, VenueId,
 };
 use papermaker::order::{Fill, FillWhy, Liquidity, OrderId, OrderKind, RejectReason, Report, ReportKind, Request};
-use papermaker::risk::{BookLimits, InstrumentLimits, Limit, Refusal, RefusalCode, RiskLimits, RiskState};
+use papermaker::risk::{BookLimits, InstrumentLimits, Limit, Refusal, RefusalCode, RiskLimits, RiskState, Whose};
 use papermaker::signal::Top;
 use papermaker::strategy::{Decision, Estimator, Idle, Quote, Wanted, Why};
 use papermaker::units::{FundingRate, LocalTime, Lots, Money, Nanos, Side, Step, Ticks, VenueTime};
@@ -439,21 +440,26 @@ fn the_risk_audit_names_old_and_new_and_who() {
     tighter.instruments[0].collar_centibps = 150;
     let command = |command| Output::Commanded { by: "operator".to_owned(), command };
     let halted =
-        Output::Risk { instrument: None, state: RiskState::Halted, reason: "loss".to_owned(), by: "risk".to_owned() };
+        Output::Risk { whose: Whose::Book, state: RiskState::Halted, reason: "loss".to_owned(), by: "risk".to_owned() };
     let refusal = Refusal { code: RefusalCode::Limit(Limit::OpenOrders), value: 21, limit: 20 };
     let records = [
-        said(1, Input::Tick, vec![command(Command::SetLimits(Box::new(tighter)))]),
+        said(1, Input::Tick, vec![command(Command::SetLimits(Box::new(tighter.clone())))]),
         said(2, Input::Tick, vec![Output::Refused { request: place(1, Side::Bid, 1, 1), refusal }, halted]),
         said(3, Input::Tick, vec![command(Command::Resume)]),
     ];
+    let digest = of_state(&tighter);
     assert_eq!(
         csv(Kind::Risk, &records),
         [
-            "1,1000000,limit,position_max_base binance-spot:BTCUSDT,0.05,0.01,,operator",
-            "1,1000000,limit,collar_bps binance-spot:BTCUSDT,200,1.5,,operator",
-            "2,2000000,refused,OPEN_ORDERS_EXCEEDED,20,,21,gate",
-            "2,2000000,state,,active,halted,loss,risk",
-            "3,3000000,resume,,,,,operator",
+            &*format!(
+                "1,1000000,limit,position_max_base binance-spot:BTCUSDT,0.05,0.01,,operator,binance-spot:BTCUSDT,{digest}"
+            ),
+            &*format!(
+                "1,1000000,limit,collar_bps binance-spot:BTCUSDT,200,1.5,,operator,binance-spot:BTCUSDT,{digest}"
+            ),
+            "2,2000000,refused,OPEN_ORDERS_EXCEEDED,20,,21,gate,binance-spot:BTCUSDT,",
+            "2,2000000,state,,active,halted,loss,risk,,",
+            "3,3000000,resume,,,,,operator,,",
         ]
     );
 }

@@ -29,6 +29,8 @@ fn state(position: i64, orders: u64) -> AccountState {
             from: "monday".to_owned(),
             positions: vec![Lots(position)],
             costs: vec![Money(i128::MAX / 7)],
+            held_since: vec![LocalTime(3)],
+            hour: vec![(7, Money(-5))],
             state: RiskState::Halted,
             score: None,
             trips: vec![],

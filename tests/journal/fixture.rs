@@ -9,7 +9,7 @@ use papermaker::exchange::{PaperSpec, queue::QueueModel};
 use papermaker::journal::{Checkpoint, Durability, Ending, JournalError, Manifest, Options, Store, Writer};
 use papermaker::market::{Extent, Instrument, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags, VenueId};
 use papermaker::order::{Fill, FillWhy, Liquidity, OrderId, OrderKind, Report, ReportKind, Request};
-use papermaker::risk::{BookLimits, InstrumentLimits, RiskLimits, RiskState};
+use papermaker::risk::{BookLimits, InstrumentLimits, RiskLimits, RiskState, Whose};
 use papermaker::signal::SignalSpec;
 use papermaker::units::{LocalTime, Lots, Money, Nanos, Rate, Side, Step, Ticks, VenueTime};
 
@@ -57,6 +57,7 @@ pub fn spec() -> SessionSpec {
                 intensity_k_min: 5e-324,
                 intensity_k_max: 1.797e308,
             },
+            answers: Default::default(),
             quoting: QuotingSpec {
                 decide_every: Nanos(0),
                 refresh_tolerance_centibps: 5,
@@ -185,7 +186,7 @@ fn outputs_of(seq: u64, at: i64, mid: i64) -> Vec<Output> {
     }
     if seq.is_multiple_of(25) {
         let (state, reason) = (RiskState::Reducing, "too much".to_owned());
-        said.push(Output::Risk { instrument: None, state, reason, by: "gate".to_owned() });
+        said.push(Output::Risk { whose: Whose::Book, state, reason, by: "gate".to_owned() });
     }
     said
 }

@@ -1,12 +1,15 @@
 //! Every limit told as a story: what moves, what is said, what is left resting, how it ends.
 
+mod scope;
 mod storm;
+mod stress;
 mod table;
+mod uses;
 
 use papermaker::engine::{Command, Input, Output, Session, SessionSpec, Stamped};
 use papermaker::market::{MarketEvent, MarketEventKind, VenueId};
 use papermaker::order::{OrderKind, OrderState, Request};
-use papermaker::risk::{Conduct, ExposureLimits, Limit, MarkoutLimit, RULES, RiskState, Score};
+use papermaker::risk::{Conduct, ExposureLimits, Limit, MarkoutLimit, RULES, RiskState, Score, Whose};
 use papermaker::units::{LocalTime, Lots, Money, Nanos, Side, VenueTime};
 
 use crate::engine::story::{ID, joining, run, spec, story};
@@ -44,8 +47,13 @@ impl Told {
     /// States that were said, with whose and why.
     fn states(&self) -> Vec<(&'static str, &'static str, String)> {
         let states = self.said.iter().filter_map(|(_, output)| match output {
-            Output::Risk { instrument, state, reason, .. } => {
-                Some((if instrument.is_some() { "instrument" } else { "book" }, state.word(), reason.clone()))
+            Output::Risk { whose, state, reason, .. } => {
+                let whose = match whose {
+                    Whose::Instrument(_) => "instrument",
+                    Whose::Venue(venue) => venue.name(),
+                    Whose::Book => "book",
+                };
+                Some((whose, state.word(), reason.clone()))
             }
             _ => None,
         });
@@ -100,6 +108,7 @@ fn every_limit_has_its_story() {
             Limit::BookGross => the_book_holds_no_more_than_it_may,
             Limit::BookNet => the_book_leans_no_farther_than_it_may,
             Limit::Leverage => leverage_counts_profit_and_loss,
+            Limit::InstrumentLoss => scope::an_instrument_that_loses_too_much_is_halted_and_no_other,
             Limit::Loss => a_loss_halts_until_an_operator_raises_the_limit,
             Limit::DailyLoss => yesterdays_loss_is_not_todays_but_this_mornings_is,
             Limit::HourlyLoss => a_fast_loss_halts_where_a_slow_one_does_not,
@@ -114,7 +123,7 @@ fn every_limit_has_its_story() {
         }
     };
     let stories: Vec<fn()> = RULES.iter().map(|rule| story(rule.limit)).collect();
-    assert_eq!(stories.len(), 26);
+    assert_eq!(stories.len(), 27);
 }
 
 #[test]
@@ -209,7 +218,7 @@ fn our_two_sides_keep_their_distance() {
 }
 
 /// Flat, with 5 lots wanted on both sides at a mid of 1002: worth 5010 a side, whichever is filled.
-fn exposed(set: impl FnOnce(&mut SessionSpec), refusal: &str, beyond: &str) {
+fn exposed(set: impl FnOnce(&mut SessionSpec), whose: &str, refusal: &str, beyond: &str) {
     let spec = tight(set);
     let told = tell(&spec, "100 book 10@1000 / 10@1004\n150 tick");
     assert_eq!(told.refusals(), [refusal; 2]);
@@ -221,7 +230,7 @@ fn exposed(set: impl FnOnce(&mut SessionSpec), refusal: &str, beyond: &str) {
     inputs.extend(story("210 tick").into_iter().map(|input| Stamped { seq: 6, ..input }));
     let free = tight(|_| ());
     let told = tell_inputs(&free, &inputs);
-    told.says(&[("book", "reducing", beyond)]);
+    told.says(&[(whose, "reducing", beyond)]);
     assert_eq!(told.resting(), [(Side::Ask, 5)]);
 }
 
@@ -232,6 +241,7 @@ fn a_venue_holds_no_more_than_it_may() {
         |spec| {
             spec.risk.venues.insert(VenueId::BinanceSpot, limit);
         },
+        "binance-spot",
         "VENUE_GROSS_EXCEEDED value=5010 limit=5000 unit=quote",
         "VENUE_GROSS_EXCEEDED value=5010.00 limit=5000.00 unit=quote",
     );
@@ -244,6 +254,7 @@ fn a_venue_leans_no_farther_than_it_may() {
         |spec| {
             spec.risk.venues.insert(VenueId::BinanceSpot, limit);
         },
+        "binance-spot",
         "VENUE_NET_EXCEEDED value=5010 limit=5000 unit=quote",
         "VENUE_NET_EXCEEDED value=5010.00 limit=5000.00 unit=quote",
     );
@@ -253,6 +264,7 @@ fn a_venue_leans_no_farther_than_it_may() {
 fn the_book_holds_no_more_than_it_may() {
     exposed(
         |spec| spec.risk.book.exposure.gross_max = Some(money(5_000)),
+        "book",
         "BOOK_GROSS_EXCEEDED value=5010 limit=5000 unit=quote",
         "BOOK_GROSS_EXCEEDED value=5010.00 limit=5000.00 unit=quote",
     );
@@ -262,6 +274,7 @@ fn the_book_holds_no_more_than_it_may() {
 fn the_book_leans_no_farther_than_it_may() {
     exposed(
         |spec| spec.risk.book.exposure.net_max = Some(money(5_000)),
+        "book",
         "BOOK_NET_EXCEEDED value=5010 limit=5000 unit=quote",
         "BOOK_NET_EXCEEDED value=5010.00 limit=5000.00 unit=quote",
     );

@@ -194,6 +194,9 @@ impl Watch {
             assert_eq!(session.balance(id), Balance { base: Lots::ZERO, quote: Money::ZERO }, "{at}");
         }
         if !new.is_empty() {
+            // Not counted is what flattens: a leg of a hedged book may leave the rest leaning farther for a moment.
+            let [orders, old] =
+                [orders, old].map(|list| list.into_iter().filter(|o| o.kind.may_rest()).collect::<Vec<&Order>>());
             let book = &limits.book.exposure;
             let scopes = limits.venues.iter().map(|(venue, own)| (Some(*venue), own)).chain([(None, book)]);
             for (venue, own) in scopes {

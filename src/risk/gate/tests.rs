@@ -132,9 +132,9 @@ fn a_halt_lets_through_cancellations_and_an_operators_flattening_only() {
 #[test]
 fn room_is_what_the_position_leaves() {
     let gate = Gate::new(limits());
-    assert_eq!(gate.room(ID, Lots(30), Side::Bid), Lots(10));
-    assert_eq!(gate.room(ID, Lots(30), Side::Ask), Lots(70));
-    assert_eq!(gate.room(ID, Lots(50), Side::Bid), Lots(0));
+    assert_eq!(gate.room(ID, VenueId::BinanceSpot, Lots(30), Side::Bid), Lots(10));
+    assert_eq!(gate.room(ID, VenueId::BinanceSpot, Lots(30), Side::Ask), Lots(70));
+    assert_eq!(gate.room(ID, VenueId::BinanceSpot, Lots(50), Side::Bid), Lots(0));
 }
 
 #[test]

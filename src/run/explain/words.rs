@@ -3,7 +3,7 @@
 use crate::engine::{Input, Output, Session, Stamped};
 use crate::market::{Instrument, Kind, Level, MarketEventKind};
 use crate::order::{ReportKind, Request};
-use crate::risk::RefusalCode;
+use crate::risk::{RefusalCode, Whose};
 use crate::strategy::Wanted;
 use crate::units::{Lots, Side};
 
@@ -12,6 +12,7 @@ pub(super) fn input(session: &Session, told: &Stamped) -> String {
     let event = match &told.input {
         Input::Market(event) => event,
         Input::Feed(event) => return format!("feed {} connection {}: {:?}", event.venue, event.connection, event.kind),
+        Input::Report(report) => return format!("the market answers {:?}: {:?}", report.id, report.kind),
         Input::Tick => return "tick of time".to_owned(),
         Input::Command { by, command } => return format!("{by} commands {command:?}"),
     };
@@ -84,8 +85,12 @@ pub(super) fn output(session: &Session, said: &Output) -> String {
                 report(of(it.instrument), &it.kind)
             )
         }
-        Output::Risk { instrument, state, reason, by } => {
-            let whose = instrument.map_or(String::new(), |id| format!(" of {}", of(id).label()));
+        Output::Risk { whose, state, reason, by } => {
+            let whose = match whose {
+                Whose::Instrument(id) => format!(" of {}", of(*id).label()),
+                Whose::Venue(venue) => format!(" of {venue}"),
+                Whose::Book => String::new(),
+            };
             format!("risk{whose} {}: {reason}, by {by}", state.word())
         }
         Output::Commanded { by, command } => format!("{by} commanded {command:?}"),
