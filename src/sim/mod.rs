@@ -4,6 +4,7 @@
 //! intelligence and one market maker who knows the value, in simulated time, from a seed. [`server`] puts it on a
 //! loopback socket in the words of a real venue, so that the bot meets it exactly as it meets the real one.
 
+pub mod chiarella;
 mod market;
 pub mod server;
 pub mod spec;

@@ -3,5 +3,7 @@
 mod crowd;
 mod engine;
 mod feed;
+mod race;
 mod server;
 mod world;
+mod zero_intelligence;
