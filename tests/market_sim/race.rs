@@ -52,7 +52,7 @@ fn race(engine: &mut Engine, bids: usize, asks: usize, stream: &mut Stream) -> b
     let mut records = Vec::new();
     let mut queues: [Vec<Ticket>; 2] = [Vec::new(), Vec::new()];
     let rest = |engine: &mut Engine, side: usize, records: &mut Vec<_>| {
-        let order = Incoming { side: Side::BOTH[side], kind: OrderKind::PostOnly, price: PRICES[side], qty: Lots(1) };
+        let order = Incoming::new(Side::BOTH[side], OrderKind::PostOnly, PRICES[side], Lots(1));
         engine.submit(order, records).expect("it rests a tick apart")
     };
     for (side, count) in [bids, asks].into_iter().enumerate() {
@@ -76,7 +76,7 @@ fn race(engine: &mut Engine, bids: usize, asks: usize, stream: &mut Stream) -> b
             2 | 3 => {
                 // A market order of the other side takes the oldest.
                 let order =
-                    Incoming { side: Side::BOTH[1 - side], kind: OrderKind::Market, price: PRICES[side], qty: Lots(1) };
+                    Incoming::new(Side::BOTH[1 - side], OrderKind::Market, PRICES[side], Lots(1));
                 engine.submit(order, &mut records).expect("somebody rests there");
                 queues[side].retain(|ticket| engine.order(*ticket).is_some());
             }

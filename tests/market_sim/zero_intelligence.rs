@@ -34,7 +34,7 @@ impl Flow {
     }
 
     fn rest(&mut self, side: Side, price: Ticks) {
-        let order = Incoming { side, kind: OrderKind::PostOnly, price, qty: Lots(1) };
+        let order = Incoming::new(side, OrderKind::PostOnly, price, Lots(1));
         self.tickets.push(self.engine.submit(order, &mut self.records).expect("it never crosses"));
     }
 
@@ -61,7 +61,7 @@ impl Flow {
             if self.engine.levels(side.opposite()).nth(1).is_none() {
                 return;
             }
-            let order = Incoming { side, kind: OrderKind::Market, price: Ticks(1), qty: Lots(1) };
+            let order = Incoming::new(side, OrderKind::Market, Ticks(1), Lots(1));
             self.engine.submit(order, &mut self.records).expect("somebody rests");
             for record in &self.records {
                 if let Record::Trade { maker, .. } = record {
