@@ -58,7 +58,11 @@ pub fn limits(verb: &LimitsVerb, globals: &Globals) -> Outcome {
             if args.json {
                 return document(&answer);
             }
-            table(&answer)
+            table(&answer)?;
+            match &answer.file_refused {
+                Some(refused) => say(format_args!("  REFUSED, those above stay in force: {refused}")),
+                None => Ok(()),
+            }
         }
         LimitsVerb::Set(args) => set(args, globals),
     }

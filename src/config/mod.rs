@@ -38,7 +38,8 @@ use settings::{LatencyChoice, TierSettings};
 const DEFAULT: &str = include_str!("../../config/default.toml");
 const DEMO: &str = include_str!("../../config/demo.toml");
 const LIVE: &str = include_str!("../../config/live.toml");
-const RISK: &str = include_str!("../../config/risk.toml");
+/// `risk.toml` as it stands where there is none.
+pub const BUILT_IN_RISK: &str = include_str!("../../config/risk.toml");
 
 /// Where settings come from.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,13 @@ pub struct Sources {
     pub env: Vec<(String, String)>,
     /// Every `--set`, in order.
     pub sets: Vec<String>,
+}
+
+impl Sources {
+    /// Where `risk.toml` is, if there is one.
+    pub fn risk_file(&self) -> PathBuf {
+        self.dir.as_deref().unwrap_or(Path::new("config")).join("risk.toml")
+    }
 }
 
 /// Checked settings and where each came from.
@@ -76,8 +84,14 @@ pub struct Entry {
 
 /// Reads, checks and lays over each other all layers; every mistake of all of them at once.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
+    load_with(sources, None)
+}
+
+/// As [`load`], with this text where `risk.toml` is: who has read the file, and decided that it has settled, must not be
+/// given what it says a moment later.
+pub fn load_with(sources: &Sources, risk: Option<&str>) -> Result<Loaded, ConfigErrors> {
     let mut problems = Vec::new();
-    let layers = read_layers(sources, &mut problems);
+    let layers = read_layers(sources, risk, &mut problems);
     if !problems.is_empty() {
         return Err(ConfigErrors { problems });
     }
@@ -88,7 +102,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
 /// `risk.toml` that has nothing to do with where the bot is found. What was just typed still has to be right.
 pub fn store_path(sources: &Sources) -> Result<PathBuf, ConfigErrors> {
     let mut problems = Vec::new();
-    let layers = read_layers(sources, &mut problems);
+    let layers = read_layers(sources, None, &mut problems);
     problems.retain(|problem| problem.is_typed());
     if !problems.is_empty() {
         return Err(ConfigErrors { problems });
@@ -117,7 +131,7 @@ fn merge(layers: Vec<Layer>, measured: Option<Measured>) -> Result<Loaded, Confi
     if problems.is_empty() { Ok(loaded) } else { Err(ConfigErrors { problems }) }
 }
 
-fn read_layers(sources: &Sources, problems: &mut Vec<Problem>) -> Vec<Layer> {
+fn read_layers(sources: &Sources, risk: Option<&str>, problems: &mut Vec<Problem>) -> Vec<Layer> {
     let mut layers = vec![Layer::from_toml("built-in default.toml", DEFAULT, problems)];
     let dir = match &sources.dir {
         Some(dir) => Some(dir.clone()),
@@ -140,7 +154,11 @@ fn read_layers(sources: &Sources, problems: &mut Vec<Problem>) -> Vec<Layer> {
     if !sources.profile.is_empty() {
         layers.extend(read_profile(dir, &sources.profile, problems));
     }
-    let (name, text) = read_file(dir, "risk.toml", problems).unwrap_or(("built-in risk.toml".into(), RISK.into()));
+    let read = match risk {
+        Some(text) => Some((sources.risk_file().display().to_string(), text.to_owned())),
+        None => read_file(dir, "risk.toml", problems),
+    };
+    let (name, text) = read.unwrap_or(("built-in risk.toml".into(), BUILT_IN_RISK.into()));
     layers.push(read_risk(&name, &text, problems));
     let mut env = Layer::default();
     for (name, value) in &sources.env {
@@ -319,9 +337,13 @@ impl Loaded {
         for (name, places, finest) in FINEST {
             for entry in self.entries.iter().filter(|e| e.key.ends_with(name)) {
                 if entry.value.decimal().is_some_and(|v: Decimal| v.normalize().scale() > *places) {
-                    problem(&entry.key, format!("{} is finer than {finest} basis points", entry.value));
+                    problem(&entry.key, format!("{} is finer than {finest}", entry.value));
                 }
             }
+        }
+        let risk = &settings.risk;
+        if !risk.leverage_max.is_zero() && risk.capital_quote.is_zero() {
+            problem("risk.leverage_max", "needs risk.capital_quote, by which leverage is counted".to_owned());
         }
         problems
     }
@@ -376,9 +398,17 @@ impl Loaded {
     }
 }
 
-/// Rates are held in whole thousandths of a basis point, prices' distances in whole hundredths.
-const FINEST: &[(&str, u32, &str)] =
-    &[("_fee_bps", 3, "0.001"), (".refresh_tolerance_bps", 2, "0.01"), (".collar_bps", 2, "0.01")];
+/// Rates are held in whole thousandths of a basis point, prices' distances in whole hundredths. A limit that is cut to
+/// nothing would be none at all.
+const FINEST: &[(&str, u32, &str)] = &[
+    ("_fee_bps", 3, "0.001 basis points"),
+    (".refresh_tolerance_bps", 2, "0.01 basis points"),
+    (".collar_bps", 2, "0.01 basis points"),
+    (".spread_min_bps", 2, "0.01 basis points"),
+    (".volatility_max_bps", 2, "0.01 basis points"),
+    (".markout_loss_max_bps", 2, "0.01 basis points"),
+    (".leverage_max", 2, "0.01"),
+];
 
 impl Kind {
     fn schema(self) -> serde_json::Value {

@@ -60,6 +60,9 @@ pub struct LimitsAnswer {
     pub trips: Vec<String>,
     /// Every limit in force.
     pub limits: Vec<LimitValue>,
+    /// Why the file as it is now is not what is in force: where, what, and what to do. Nothing if it is.
+    #[serde(default)]
+    pub file_refused: Option<String>,
     /// Why nothing was changed, if something should have been.
     pub error: Option<String>,
     /// Whether the only thing missing is a confirmation.

@@ -50,6 +50,9 @@ pub struct StatusSnapshot {
     pub instruments: Vec<InstrumentStatus>,
     /// How much of each limit on the whole book is used.
     pub limits: Vec<LimitUse>,
+    /// Why `risk.toml` as it is now is not in force; nothing if it is.
+    #[serde(default)]
+    pub limits_refused: Option<String>,
     /// What all positions are worth without their signs, in quote currency; all quote currencies count alike.
     pub gross_notional_quote: String,
     /// One per connection.
@@ -344,6 +347,7 @@ impl StatusSnapshot {
             seq: 0,
             fills: 0,
             refusals: 0,
+            limits_refused: None,
             refusals_by_code: BTreeMap::new(),
             output_digest: String::new(),
             state_digest: String::new(),

@@ -14,7 +14,8 @@ const FEEDS_MAX: usize = 3;
 /// The picture in at most [`LINES_MAX`] lines. One or two instruments are told at length, more get a line each.
 pub(super) fn block(all: &StatusSnapshot) -> String {
     let mut lines = vec![head(all)];
-    let room = LINES_MAX - 3 - all.feeds.len().min(FEEDS_MAX) - 1;
+    let refused = usize::from(all.limits_refused.is_some());
+    let room = LINES_MAX - 3 - all.feeds.len().min(FEEDS_MAX) - 1 - refused;
     if all.instruments.len() * LINES_OF_ONE <= room {
         for (it, index) in all.instruments.iter().zip(0..) {
             at_length(it, &mut lines);
@@ -41,6 +42,10 @@ pub(super) fn block(all: &StatusSnapshot) -> String {
     let limits: Vec<String> = all.limits.iter().map(|l| format!("{} {:.0} %", l.limit, l.share * 100.0)).collect();
     if !limits.is_empty() {
         lines.push(format!("  book    {}", limits.join(", ")));
+    }
+    if let Some(why) = &all.limits_refused {
+        let first = why.lines().next().unwrap_or_default();
+        lines.push(format!("  limits  REFUSED, those before stay in force: {first}"));
     }
     lines.push(format!(
         "  record  {} inputs, {} waiting, {} ms behind, {:.1} MB, digest {}",

@@ -11,7 +11,8 @@ use crate::market::{FeedEventKind, InstrumentId, Kind};
 use crate::order::{Fill, Request};
 use crate::risk::gate::leverage;
 use crate::risk::rule::{Effect, Ends};
-use crate::risk::{BookReading, Change, InstrumentReading, Limit, Others, RiskState, Score, Stake, Whose};
+use crate::risk::standing::forbidden;
+use crate::risk::{BookReading, Change, InstrumentReading, Limit, Others, RiskLimits, RiskState, Score, Stake, Whose};
 use crate::units::{Lots, Money, Side, Ticks};
 
 impl Session {
@@ -19,9 +20,10 @@ impl Session {
     pub(super) fn guard(&mut self, input: &Input, out: &mut Vec<Output>) {
         self.measure(input);
         let mut changes = std::mem::take(&mut self.scratch.changes);
-        let is_tick = matches!(input, Input::Tick);
+        // Time moves the hour and the day, a command the limits themselves.
+        let may_differ = matches!(input, Input::Tick | Input::Command { .. });
         let reading = self.book_reading();
-        if is_tick || self.weighed != Some(reading) {
+        if may_differ || self.weighed != Some(reading) {
             self.weighed = Some(reading);
             let (breakers, limits) = self.gate.breakers_mut();
             breakers.weigh_book(limits, &reading, self.now, &mut changes);
@@ -61,8 +63,7 @@ impl Session {
                 let desk = &self.desks[id.index()];
                 let (breakers, limits) = self.gate.breakers_mut();
                 let own = &limits.instruments[id.index()];
-                let watches_age = own.feed_latency_max_ms.is_some() || own.clock_skew_max_ms.is_some();
-                if let (true, Some(stamp)) = (watches_age, event.venue_time) {
+                if let (true, Some(stamp)) = (own.watches_age(), event.venue_time) {
                     breakers.sensor_mut(id).stamped(stamp, now);
                 }
                 if let (Some(limit), Some(top)) = (own.markout, desk.top) {
@@ -224,9 +225,38 @@ impl Session {
         self.say(Output::Risk { whose, state, reason, by }, out);
     }
 
-    /// An operator asks for a state.
+    /// Puts limits in force between two inputs. What rests and could not be sent under them leaves with this input; what
+    /// is beyond them by itself is weighed right after. Nothing that was measured is forgotten, but for what was not
+    /// measured lately because no limit asked for it.
+    pub(super) fn change_limits(&mut self, limits: &RiskLimits, out: &mut Vec<Output>) {
+        let new = limits.for_instruments(self.desks.len());
+        let old = self.gate.limits().instruments.clone();
+        for ((desk, old), new) in self.desks.iter_mut().zip(&old).zip(&new.instruments) {
+            let (breakers, _) = self.gate.breakers_mut();
+            let sensor = breakers.sensor_mut(desk.id);
+            if old.markout.is_none() && new.markout.is_some() {
+                sensor.forget_prices();
+                sensor.forget_markouts();
+            }
+            if !old.watches_age() && new.watches_age() {
+                sensor.forget_age();
+            }
+            desk.age(self.now, new.stale_book_ms);
+        }
+        self.gate.set_limits(new);
+        self.stakes.forget();
+        for i in 0..self.desks.len() {
+            let desk = &self.desks[i];
+            let own = &self.gate.limits().instruments[i];
+            for id in forbidden(own, &desk.rules, &desk.orders, desk.top, desk.ledger.position()) {
+                self.send(Request::Cancel { id, instrument: InstrumentId(i as u16) }, false, out);
+            }
+        }
+    }
+
+    /// An operator asks for a state. Out of a worse one there is only `resume`.
     pub(super) fn ask_state(&mut self, state: RiskState, reason: &str, by: &str, out: &mut Vec<Output>) {
-        self.gate.ask(state);
+        self.gate.ask(state.max(self.gate.asked()));
         self.say_risk(Whose::Book, reason, by, out);
     }
 

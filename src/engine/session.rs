@@ -260,7 +260,7 @@ impl Session {
     }
 
     /// Through the gate and to the venue, or not.
-    fn send(&mut self, request: Request, flattening: bool, out: &mut Vec<Output>) {
+    pub(super) fn send(&mut self, request: Request, flattening: bool, out: &mut Vec<Output>) {
         let id = request.instrument();
         let desk = &self.desks[id.index()];
         let told = desk.exposure(self.now, &desk.orders, &request, self.beside(&request));
@@ -497,10 +497,7 @@ impl Session {
             Command::Halt { reason } => self.ask_state(RiskState::Halted, reason, by, out),
             Command::Reduce { reason } => self.ask_state(RiskState::Reducing, reason, by, out),
             Command::Flatten => self.mode = Mode::Flattening,
-            Command::SetLimits(limits) => {
-                self.gate.set_limits(limits.for_instruments(self.desks.len()));
-                self.stakes.forget();
-            }
+            Command::SetLimits(limits) => self.change_limits(limits, out),
             Command::Stop => {
                 self.mode = Mode::Stopped;
                 self.say_equity(out);

@@ -40,6 +40,10 @@ pub struct AccountState {
     pub limits: Option<RiskLimits>,
     /// The configured limits that those were made from: if they are others by now, they count and not the ones here.
     pub limits_of: Option<Digest>,
+    /// What operators have set above those, `risk.key=value`.
+    pub limits_set: Vec<String>,
+    /// The last approval of looser limits that was used.
+    pub approved_at: Option<String>,
     /// Why trading is halted, if it is.
     pub halted: Option<String>,
     /// Session that saved it.

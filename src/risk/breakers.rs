@@ -268,6 +268,9 @@ impl Breakers {
     fn exceeds(&self, trip: &Trip, limits: &RiskLimits) -> bool {
         let book = &limits.book;
         let (value, max) = match trip.limit {
+            // Not known before every position has a price: then it holds as it did, unless there is no limit any more.
+            Limit::DailyLoss if !self.tally.is_priced() => return book.daily_loss_max.is_some(),
+            Limit::Drawdown if !self.tally.is_priced() => return book.drawdown_max.is_some(),
             Limit::Loss => (self.losses.session, book.loss_max),
             Limit::DailyLoss => (self.losses.day, book.daily_loss_max),
             Limit::HourlyLoss => (self.losses.hour, book.hourly_loss_max),

@@ -419,9 +419,11 @@ impl Gate {
         let position = if exposure.position.0 < 0 { -worth(exposure.position) } else { worth(exposure.position) };
         let (buying, selling) = (worth(exposure.buying), worth(exposure.selling));
         let before = Stake::of(position, buying, selling);
+        // Rounded once, as what rests will be: two halves rounded apart would pass what the whole exceeds.
+        let with = |resting: Lots| Lots(resting.0.saturating_add(order.qty.0));
         let after = match order.side {
-            Side::Bid => Stake::of(position, plus(buying, worth(order.qty)), selling),
-            Side::Ask => Stake::of(position, buying, plus(selling, worth(order.qty))),
+            Side::Bid => Stake::of(position, worth(with(exposure.buying)), selling),
+            Side::Ask => Stake::of(position, buying, worth(with(exposure.selling))),
         };
         let mut hold = |limit, before: Money, after: Money, max: Option<Money>| match max {
             Some(max) => at_most(limit, Amount::Quote(after, max), after > max && after > before),

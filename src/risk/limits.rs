@@ -160,6 +160,11 @@ impl InstrumentLimits {
             || self.clock_skew_max_ms.is_some()
     }
 
+    /// Whether any limit is on how old news is, or how far ahead.
+    pub fn watches_age(&self) -> bool {
+        self.feed_latency_max_ms.is_some() || self.clock_skew_max_ms.is_some()
+    }
+
     /// An amount of its quote currency in account currency.
     pub fn in_account(&self, quote: Money) -> Money {
         if self.account_rate_ppm == ONE_PPM {

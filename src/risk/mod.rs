@@ -10,6 +10,7 @@ pub mod limits;
 pub mod reason;
 pub mod rule;
 pub mod sensor;
+pub mod standing;
 pub mod state;
 pub mod tally;
 pub mod values;

@@ -93,6 +93,11 @@ impl Tally {
         Losses { session: first - equity, ..Losses::default() }
     }
 
+    /// Whether every position has had a price, so that more can be said than what this session has lost.
+    pub fn is_priced(&self) -> bool {
+        self.unpriced.is_none()
+    }
+
     /// Takes in where this session stands: its equity and fees so far.
     pub fn mark(&mut self, now: LocalTime, session_equity: Money, session_fees: Money) -> Losses {
         let equity = self.score.settled + session_equity;

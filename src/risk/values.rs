@@ -15,8 +15,8 @@ pub struct Value {
     pub of: String,
     /// What stands there; `0` is no limit where the table says so.
     pub text: String,
-    /// Whether a larger value lets more through; `None`: neither is looser.
-    looser: Option<Looser>,
+    /// Which way it lets more through.
+    looser: Looser,
     /// As a number, to compare.
     number: Decimal,
 }
@@ -27,6 +27,10 @@ enum Looser {
     /// The larger, but zero is no limit at all.
     LargerOrZero,
     Smaller,
+    /// Nobody can say.
+    Either,
+    /// Nobody can say while its limit is there; with it, it comes and goes.
+    Detail,
 }
 
 /// One limit before and after.
@@ -79,7 +83,7 @@ impl RiskLimits {
             key: "flatten_on_halt".to_owned(),
             of: String::new(),
             text: conduct.flatten_on_halt.to_string(),
-            looser: None,
+            looser: Looser::Either,
             number: Decimal::from(u8::from(conduct.flatten_on_halt)),
         });
         values
@@ -134,15 +138,13 @@ impl InstrumentLimits {
             whole("clock_skew_max_ms", self.clock_skew_max_ms.unwrap_or(0), Looser::LargerOrZero),
         ]);
         if let Some(markout) = self.markout {
-            let mut plain = |key: &str, number: Decimal| {
-                values.push(Value { looser: None, ..value(key, &of, number, Looser::Larger) });
-            };
-            plain("markout_horizon_ms", Decimal::from(markout.horizon.ms()));
-            plain("markout_fills", Decimal::from(markout.fills));
+            let mut detail = |key: &str, number: Decimal| values.push(value(key, &of, number, Looser::Detail));
+            detail("markout_horizon_ms", Decimal::from(markout.horizon.ms()));
+            detail("markout_fills", Decimal::from(markout.fills));
         }
         if self.account_rate_ppm != super::limits::ONE_PPM {
             let number = Decimal::from(self.account_rate_ppm) / Decimal::from(super::limits::ONE_PPM);
-            values.push(Value { looser: None, ..value("account_rates", &of, number, Looser::Larger) });
+            values.push(value("account_rates", &of, number, Looser::Either));
         }
     }
 }
@@ -171,25 +173,26 @@ impl Value {
     /// Whether it limits anything: `0` is no limit where the table says so.
     pub fn is_set(&self) -> bool {
         match self.looser {
-            Some(Looser::LargerOrZero | Looser::Smaller) => !self.number.is_zero(),
-            Some(Looser::Larger) | None => true,
+            Looser::LargerOrZero | Looser::Smaller => !self.number.is_zero(),
+            Looser::Larger | Looser::Either | Looser::Detail => true,
         }
     }
 
     fn is_looser_than(&self, old: &Value) -> bool {
         match self.looser {
-            Some(Looser::Larger) => self.number > old.number,
-            Some(Looser::Smaller) => self.number < old.number,
-            Some(Looser::LargerOrZero) => !old.number.is_zero() && (self.number.is_zero() || self.number > old.number),
+            Looser::Larger => self.number > old.number,
+            Looser::Smaller => self.number < old.number,
+            Looser::LargerOrZero => !old.number.is_zero() && (self.number.is_zero() || self.number > old.number),
             // Nobody can say which is safer: it is treated as the riskier.
-            None => true,
+            Looser::Either => true,
+            Looser::Detail => !old.number.is_zero() && !self.number.is_zero(),
         }
     }
 }
 
 fn value(key: &str, of: &str, number: Decimal, looser: Looser) -> Value {
     let number = number.normalize();
-    Value { key: key.to_owned(), of: of.to_owned(), text: number.to_string(), looser: Some(looser), number }
+    Value { key: key.to_owned(), of: of.to_owned(), text: number.to_string(), looser, number }
 }
 
 fn money(key: &str, of: &str, limit: Option<Money>) -> Value {

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::bracket::Bracket;
-use super::purse::Purse;
+use super::purse::{Made, Purse};
 use crate::dashboard::status::{FeedStatus, JournalStatus};
 use crate::dashboard::{Observer, StatusSnapshot};
-use crate::digest::{Digest, canonical_bytes};
+use crate::digest::canonical_bytes;
 use crate::engine::{Input, Output, Session, SessionSpec, Stamped};
 use crate::journal::{Checkpoint, Ending, JournalError, Manifest, Writer};
 use crate::market::InstrumentId;
 use crate::order::ReportKind;
+use crate::risk::Score;
 use crate::strategy::Strategies;
 use crate::units::{LocalTime, Nanos};
 
@@ -26,6 +27,8 @@ pub struct Core {
     observer: Observer,
     checkpoint_every: u64,
     risk_reason: String,
+    /// The score in the account, and when it was put there.
+    saved: Option<(Score, LocalTime)>,
     /// The oldest input not known to be on disk: its number and time.
     unsaved: (u64, LocalTime),
 }
@@ -51,6 +54,7 @@ impl Core {
             out: Vec::new(),
             checkpoint_every: checkpoint_every.max(1),
             risk_reason: String::new(),
+            saved: None,
             unsaved: (0, LocalTime::default()),
         }
     }
@@ -79,17 +83,16 @@ impl Core {
                     self.risk_reason.clone_from(reason);
                     account_changed = true;
                 }
-                Output::Commanded { .. } => account_changed = true,
+                Output::Commanded { .. } | Output::Funding(_) => account_changed = true,
                 Output::Book { .. }
                 | Output::Decided { .. }
                 | Output::Sent(_)
                 | Output::Refused { .. }
                 | Output::Equity(_)
-                | Output::Funding(_)
                 | Output::FundingUnknown { .. } => {}
             }
         }
-        if account_changed {
+        if account_changed || self.has_a_new_top() {
             self.save_account()?;
         }
         if self.last.input == Input::Tick {
@@ -106,17 +109,28 @@ impl Core {
         Ok(())
     }
 
-    fn save_account(&mut self) -> Result<(), JournalError> {
-        match &mut self.purse {
-            Some(purse) => purse.save(&self.session, &self.writer.manifest().id, &self.risk_reason),
-            None => Ok(()),
+    /// Whether the account would forget a day's beginning or a highest equity, were we killed now: prices move both
+    /// without a fill. Looked at with time, and for tops once a second, for each saving is a sync.
+    fn has_a_new_top(&self) -> bool {
+        let Some((saved, at)) = self.saved else { return self.purse.is_some() };
+        if self.purse.is_none() || self.last.input != Input::Tick {
+            return false;
         }
+        let score = self.session.carried("").score.unwrap_or_default();
+        score.day != saved.day || (score.peak != saved.peak && self.last.at.since(at) >= Nanos::from_s(1))
     }
 
-    /// The configured limits have changed; those in force are made from these.
-    pub fn configured(&mut self, limits_of: Digest) {
+    fn save_account(&mut self) -> Result<(), JournalError> {
+        let Some(purse) = &mut self.purse else { return Ok(()) };
+        purse.save(&self.session, &self.writer.manifest().id, &self.risk_reason)?;
+        self.saved = Some((self.session.carried("").score.unwrap_or_default(), self.last.at));
+        Ok(())
+    }
+
+    /// Limits are about to change; those in force from then on are made from this.
+    pub fn configured(&mut self, made: Made) {
         if let Some(purse) = &mut self.purse {
-            purse.configured(limits_of);
+            purse.configured(made);
         }
     }
 

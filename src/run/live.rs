@@ -108,6 +108,8 @@ pub struct Summary {
 
 /// Runs until told to stop: by the clock, a signal, or an operator.
 pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
+    // First of all: until somebody listens, a SIGHUP ends the process.
+    let reload = signal(SignalKind::hangup()).expect("a process may listen to its own signals");
     let (stop, stopped) = watch::channel(false);
     let names = if ask.instruments.is_empty() { &loaded.settings.session.instruments } else { &ask.instruments };
     let (endpoints, exchange) = open_endpoints(loaded, names, &stopped).await?;
@@ -123,7 +125,8 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
 
     let store = Store::open(&loaded.settings.store.path);
     let account = Account::open(store.path())?;
-    let (purse, brought) = Purse::take(account, &spec, loaded.settings.simulator.embedded, loaded.risk_digest())?;
+    let (purse, mut brought) = Purse::take(account, &spec, loaded.settings.simulator.embedded, loaded.risk_digest())?;
+    let made = brought.made.take().expect("a purse says what its limits are made from");
     let now = wall_clock();
     let id = ask.session.clone().unwrap_or_else(|| session_name(now, &ask.profile));
     let mut manifest = Manifest::new(&id, spec.clone(), now);
@@ -173,8 +176,10 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
 
     let core = Core::new(&spec, strategies, writer, Some(purse), loaded.settings.session.checkpoint_inputs)
         .with_bracket(bracket);
+    let (governor, limits_refused) = Governor::new(ask.sources.clone(), loaded, made, propose);
     let keeper = Keeper {
         core,
+        limits_refused,
         inbox,
         proposals,
         show,
@@ -185,8 +190,7 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
         stopping_since: None,
     };
     let mut keeping = keeper.start(brought)?;
-    let reload = signal(SignalKind::hangup()).expect("a process may listen to its own signals");
-    let governor = tokio::spawn(Governor::new(ask.sources.clone(), loaded, propose).watch(limits_asked, reload));
+    let governor = tokio::spawn(governor.watch(limits_asked, reload));
     let tick = Duration::from_millis(u64::from(loaded.settings.session.tick_ms));
     let timers = tokio::spawn(tell_time(inputs.clone(), tick, ask.lasting));
     let shown = tokio::spawn(show_status(pictures));
@@ -411,6 +415,7 @@ struct Keeper {
     core: Core,
     inbox: mpsc::Receiver<Heard>,
     proposals: std::sync::mpsc::Receiver<Proposal>,
+    limits_refused: watch::Receiver<Option<String>>,
     show: watch::Sender<Arc<StatusSnapshot>>,
     health: Vec<FeedHealth>,
     folder: PathBuf,
@@ -448,10 +453,11 @@ impl Keeper {
                 self.stopping_since = Some(at);
             }
             self.core.take(at, input)?;
+            // Not only with time: a full channel has no room for ticks, and limits cannot wait for a quiet market.
+            while let Ok(proposal) = self.proposals.try_recv() {
+                limits::take_up(&mut self.core, proposal)?;
+            }
             if is_tick {
-                while let Ok(proposal) = self.proposals.try_recv() {
-                    limits::take_up(&mut self.core, proposal)?;
-                }
                 self.guard_disk(at)?;
                 self.draw(at);
             }
@@ -469,7 +475,10 @@ impl Keeper {
 
     fn draw(&mut self, now: LocalTime) -> Arc<StatusSnapshot> {
         let feeds = self.health.iter().enumerate().map(|(n, health)| feed_status(n, health, now)).collect();
-        let picture = self.core.picture(now, feeds);
+        let mut picture = self.core.picture(now, feeds);
+        if let Some(why) = self.limits_refused.borrow().clone() {
+            Arc::make_mut(&mut picture).limits_refused = Some(why);
+        }
         self.show.send_replace(Arc::clone(&picture));
         picture
     }

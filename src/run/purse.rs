@@ -20,8 +20,18 @@ pub struct Purse {
     elsewhere: Vec<Holding>,
     /// On the other kind of exchange.
     score_elsewhere: Option<Score>,
-    /// What the limits in force were made from.
-    limits_of: Digest,
+    made: Made,
+}
+
+/// What limits in force are made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// Fingerprint of the configured limits.
+    pub limits_of: Digest,
+    /// What operators have set above them, as after `--set`.
+    pub set: Vec<String>,
+    /// The last approval of looser limits that was used.
+    pub approved_at: Option<String>,
 }
 
 /// What an account brings to a session.
@@ -31,6 +41,8 @@ pub struct Brought {
     pub carried: Option<Carried>,
     /// Limits that an operator had set above the configured ones, which are still the same.
     pub limits: Option<RiskLimits>,
+    /// What the limits that the session will have are made from.
+    pub made: Option<Made>,
 }
 
 /// A position and what it cost.
@@ -89,13 +101,15 @@ impl Purse {
             && carried.state == RiskState::Active
             && carried.trips.is_empty()
             && score.is_none();
-        let purse = Self { account, simulated, elsewhere, score_elsewhere, limits_of };
-        Ok((purse, Brought { carried: (!nothing).then_some(carried), limits }))
+        let set = if limits.is_some() { known.limits_set.clone() } else { Vec::new() };
+        let made = Made { limits_of, set, approved_at: known.approved_at };
+        let purse = Self { account, simulated, elsewhere, score_elsewhere, made: made.clone() };
+        Ok((purse, Brought { carried: (!nothing).then_some(carried), limits, made: Some(made) }))
     }
 
-    /// The configured limits are others now.
-    pub fn configured(&mut self, limits_of: Digest) {
-        self.limits_of = limits_of;
+    /// Limits in force are made from this now.
+    pub fn configured(&mut self, made: Made) {
+        self.made = made;
     }
 
     /// Puts a session's positions and risk state into the account.
@@ -119,7 +133,9 @@ impl Purse {
             score_elsewhere: self.score_elsewhere,
             working: session.all_orders().cloned().collect(),
             limits: Some(session.limits().clone()),
-            limits_of: Some(self.limits_of),
+            limits_of: Some(self.made.limits_of),
+            limits_set: self.made.set.clone(),
+            approved_at: self.made.approved_at.clone(),
             halted: (session.risk_state() == RiskState::Halted).then(|| why.to_owned()),
             session: id.to_owned(),
             at: session.now(),

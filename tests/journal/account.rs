@@ -39,6 +39,8 @@ fn state(position: i64, orders: u64) -> AccountState {
         score_elsewhere: None,
         working: (0..orders).map(order).collect(),
         limits: None,
+        limits_set: vec!["risk.collar_bps=50".to_owned()],
+        approved_at: Some("2026-11-21T08:00Z".to_owned()),
         limits_of: None,
         halted: Some("loss limit".to_owned()),
         session: "monday".to_owned(),

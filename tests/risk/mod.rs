@@ -1,5 +1,8 @@
 //! Every limit told as a story: what moves, what is said, what is left resting, how it ends.
 
+mod loosening;
+mod oracle;
+mod reload;
 mod scope;
 mod storm;
 mod stress;

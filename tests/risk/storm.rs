@@ -1,26 +1,39 @@
 //! Random limits, markets, reloads and operators: whatever happens, no action of ours breaks a limit.
 //!
-//! What is compared is not the gate's own arithmetic but what can be counted from outside after every input: orders, positions,
-//! prices. Prices may carry us beyond a limit; then the same input that did it must be answered.
+//! What is compared is not the gate's own arithmetic but what can be counted from outside after every input ([`Oracle`]):
+//! orders, positions, prices. Prices may carry us beyond a limit; then the same input that did it must be answered. Two
+//! venues, in every other storm an inverse contract too, sessions that are killed and go on from their account.
 
-use papermaker::engine::{Command, Input, Output, Session, SessionSpec, Stamped};
+use papermaker::digest::{Chain, Digest};
+use papermaker::engine::{Command, Input, Session, SessionSpec, Stamped};
 use papermaker::exchange::latency::{LatencySpec, Way};
-use papermaker::market::{InstrumentId, VenueId};
-use papermaker::order::{Order, OrderState, Request};
-use papermaker::portfolio::Balance;
-use papermaker::risk::{BookLimits, Conduct, ExposureLimits, MarkoutLimit, RiskLimits, RiskState};
+use papermaker::journal::Account;
+use papermaker::market::{InstrumentId, Kind, MarketEventKind, VenueId};
+use papermaker::risk::rule::Ends;
+use papermaker::risk::{BookLimits, Conduct, ExposureLimits, MarkoutLimit, RiskLimits, RiskState, Trip};
 use papermaker::rng::Stream;
-use papermaker::strategy::{Strategies, Strategy};
-use papermaker::units::{LocalTime, Lots, Money, Nanos, Rate, Side, Ticks};
+use papermaker::run::purse::Purse;
+use papermaker::strategy::{Decision, Quote, Strategies, Strategy, View, Wanted, Why};
+use papermaker::units::{LocalTime, Lots, Money, Nanos, Rate, Side, Ticks, VenueTime};
 
-use crate::engine::invariants::{second_rules, two_markets};
-use crate::engine::story::{ID, JoinBest, spec};
+use super::oracle::{At, Oracle};
+use crate::engine::contracts::contract;
+use crate::engine::invariants::{second_rules, storm, two_markets};
+use crate::engine::story::{JoinBest, spec};
 
-const IDS: [InstrumentId; 2] = [ID, InstrumentId(1)];
-
-/// Steps in all; a hundred million by `PAPERMAKER_TEST_SIZE=full`.
+/// Steps in all: `PAPERMAKER_TEST_STEPS`, or a hundred million by `PAPERMAKER_TEST_SIZE=full`.
 fn steps() -> u64 {
-    if std::env::var("PAPERMAKER_TEST_SIZE").is_ok_and(|s| s == "full") { 100_000_000 } else { 1_000_000 }
+    let full = std::env::var("PAPERMAKER_TEST_SIZE").is_ok_and(|s| s == "full");
+    number("PAPERMAKER_TEST_STEPS").unwrap_or(if full { 100_000_000 } else { 1_000_000 })
+}
+
+/// Other storms than the usual ones: `PAPERMAKER_TEST_SEED`.
+fn first_seed() -> u64 {
+    number("PAPERMAKER_TEST_SEED").unwrap_or(0)
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
 /// Each storm is so long, then another begins.
@@ -31,12 +44,15 @@ fn money(quote: u64) -> Money {
 }
 
 /// Every limit there is, each there half of the time, near what this market and these strategies come to.
-fn limits(draw: &mut Stream) -> RiskLimits {
+fn limits(draw: &mut Stream, count: usize) -> RiskLimits {
     let mut limits = spec(0).risk;
     let own = limits.instruments.remove(0);
     let some = |draw: &mut Stream, most: u64| draw.chance(0.5).then(|| 1 + draw.below(most));
-    for scale in [1, 10] {
+    for (scale, rate) in [(1, 1_000_000), (10, 920_000), (1, 1_100_000)].into_iter().take(count) {
         let mut own = own.clone();
+        own.account_rate_ppm = rate;
+        (own.feed_latency_max_ms, own.clock_skew_max_ms) =
+            (some(draw, 300).map(|ms| ms as u32), some(draw, 300).map(|ms| ms as u32));
         own.long_max = Lots(draw.below(25) as i64 * scale);
         own.short_max = Lots(draw.below(25) as i64 * scale);
         own.order_qty_max = Lots((1 + draw.below(10) as i64) * scale);
@@ -58,7 +74,7 @@ fn limits(draw: &mut Stream) -> RiskLimits {
         gross_max: some(draw, 40_000).map(money),
         net_max: some(draw, 30_000).map(money),
     };
-    for venue in [VenueId::BinanceSpot, VenueId::Kraken] {
+    for venue in [VenueId::BinanceSpot, VenueId::Kraken, VenueId::Deribit] {
         if draw.chance(0.5) {
             limits.venues.insert(venue, exposure(draw));
         }
@@ -92,166 +108,236 @@ fn storm_spec(draw: &mut Stream, seed: u64) -> SessionSpec {
     second.rules = second_rules("0.1", 0);
     second.rules.venue = VenueId::Kraken;
     spec.desks.push(second);
+    if seed % 4 >= 2 {
+        // Of the first one's venue, so that one venue has two.
+        let mut third = contract(Kind::Inverse).desks.remove(0);
+        third.rules.symbol = "TESTUSD".to_owned();
+        spec.desks.push(third);
+    }
     for desk in &mut spec.desks {
         let us = draw.below(20_000) as u32;
         desk.paper.latency = LatencySpec::constant(2_000, us, 9_000);
         desk.paper.latency.cancel = Way::Lognormal { us, sigma: 0.7 };
         desk.paper.fees.base.maker = Rate(draw.below(3_000) as i64 - 1_000);
     }
-    spec.risk = limits(draw);
+    spec.risk = limits(draw, spec.desks.len());
     spec
 }
 
-fn strategies() -> Strategies {
-    vec![Some(Box::new(JoinBest { qty: 5 }) as Box<dyn Strategy>), Some(Box::new(JoinBest { qty: 40 }))]
+/// Wants whatever it likes, limits or no limits: up to three orders a side of any size, near the market or far from it, and
+/// all of it otherwise a moment later. A strategy that keeps to its room would never try the gate.
+struct Reckless {
+    draw: Stream,
+    qty: u64,
 }
 
-/// Markets, operators, and in between new limits of all kinds.
-fn inputs(draw: &mut Stream, seed: u64) -> Vec<Stamped> {
+impl Strategy for Reckless {
+    fn decide(&mut self, view: &View<'_>) -> Decision {
+        let mut quotes = Vec::new();
+        for side in Side::BOTH {
+            for _ in 0..self.draw.below(4) {
+                let far = if self.draw.chance(0.1) { 300 } else { 4 };
+                let away = self.draw.below(far) as i64;
+                let price = Ticks(view.top.price(side).0 - side.sign() * away);
+                quotes.push(Quote { side, price, qty: Lots(1 + self.draw.below(self.qty) as i64) });
+            }
+        }
+        quotes.retain(|quote| quote.price > Ticks(0));
+        Decision {
+            instrument: view.instrument,
+            wanted: Wanted::Quotes(quotes.into_iter().collect()),
+            why: Why::default(),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "reckless"
+    }
+}
+
+/// Of every three storms one has careful guests, the others have reckless ones.
+fn strategies(seed: u64, count: usize) -> Strategies {
+    let guest = |(n, qty): (u64, i64)| -> Option<Box<dyn Strategy>> {
+        if seed.is_multiple_of(3) {
+            return Some(Box::new(JoinBest { qty }));
+        }
+        Some(Box::new(Reckless { draw: Stream::new(seed * 8 + n, "reckless"), qty: 2 * qty as u64 }))
+    };
+    (0..).zip([5, 40, 5]).take(count).map(guest).collect()
+}
+
+/// Markets, operators, and in between new limits of all kinds. Half of the storms are over within minutes and have a
+/// midnight in them, the others last hours.
+fn inputs(draw: &mut Stream, seed: u64, count: usize) -> Vec<Stamped> {
     let mut all = two_markets(seed, STORM);
+    if count > 2 {
+        let mut third = storm(seed + 2_000, STORM / 3).into_iter().filter(|i| matches!(i.input, Input::Market(_)));
+        let mut both = Vec::new();
+        for input in all {
+            both.push(input);
+            if draw.chance(0.33)
+                && let Some(mut input) = third.next()
+                && let Input::Market(event) = &mut input.input
+            {
+                event.instrument = InstrumentId(2);
+                both.push(input);
+            }
+        }
+        all = both;
+    }
     let reload = |limits| Input::Command { by: "risk".to_owned(), command: Command::SetLimits(Box::new(limits)) };
-    for input in &mut all {
-        match &input.input {
+    let longest_ms = if seed.is_multiple_of(3) { 600 } else { 20 };
+    let length_ms = all.len() as i64 * longest_ms / 2;
+    let mut at = LocalTime(20_000 * 86_400_000_000_000) + Nanos::from_ms(-(draw.below(length_ms as u64) as i64));
+    for (seq, input) in (1..).zip(&mut all) {
+        at = at + Nanos::from_ms(draw.below(longest_ms as u64) as i64);
+        (input.seq, input.at) = (seq, at);
+        match &mut input.input {
             // Those of the storm know fewer limits.
-            Input::Command { command: Command::SetLimits(_), .. } => input.input = reload(limits(draw)),
-            Input::Tick if draw.chance(0.02) => input.input = reload(limits(draw)),
-            _ => {}
+            Input::Command { command: Command::SetLimits(_), .. } => input.input = reload(limits(draw, count)),
+            Input::Tick if draw.chance(0.02) => input.input = reload(limits(draw, count)),
+            Input::Market(event) => {
+                if let MarketEventKind::Rules(rules) = &mut event.kind {
+                    rules.venue = VenueId::Kraken;
+                }
+                // Clocks are up to a quarter of a second apart, either way.
+                if event.venue_time.is_none() && draw.chance(0.5) {
+                    event.venue_time = Some(VenueTime(at.0 + (draw.below(500) as i64 - 250) * 1_000_000));
+                }
+            }
+            Input::Command { .. } | Input::Feed(_) | Input::Report(_) | Input::Tick => {}
         }
     }
     all
 }
 
-/// What could be held on a side: position and everything that may still trade.
-fn worst(session: &Session, id: InstrumentId, side: Side, orders: &[&Order]) -> i64 {
-    let resting: i64 = orders.iter().filter(|o| o.instrument == id && o.side == side).map(|o| o.remaining.0).sum();
-    session.equity(id).position.0 * side.sign() + resting
-}
-
-/// Gross and net worth at the mids, every order of the worse side filled; `None` while a mid is missing.
-fn exposure(session: &Session, of: impl Fn(VenueId) -> bool, orders: &[&Order]) -> Option<(Money, Money)> {
-    let (mut gross, mut all) = (Money::ZERO, [Money::ZERO; 2]);
-    for id in IDS {
-        let rules = session.rules(id);
-        if !of(rules.venue) {
-            continue;
-        }
-        let mid = Ticks(session.top(id)?.twice_mid() / 2);
-        let sides = Side::BOTH.map(|side| {
-            let lots = worst(session, id, side, orders);
-            let worth = rules.notional_quote(mid, Lots(lots.abs()));
-            if lots < 0 { -worth } else { worth }
-        });
-        gross += sides[0].abs().max(sides[1].abs());
-        all = [all[0] + sides[0], all[1] + sides[1]];
+/// Killed, and another goes on from the account: what it has to do first.
+fn killed(session: &Session, spec: &mut SessionSpec) -> Vec<Input> {
+    let store = tempfile::tempdir().expect("a folder");
+    let account = || Account::open(store.path()).expect("an account");
+    let configured = Digest::of(b"configured");
+    let (mut purse, _) = Purse::take(account(), spec, false, configured).expect("an empty purse");
+    purse.save(session, "before", "killed").expect("saved");
+    drop(purse);
+    for (desk, rules) in spec.desks.iter_mut().zip(session.instruments()) {
+        desk.rules = rules.clone();
     }
-    Some((gross, all[0].abs().max(all[1].abs())))
+    let (_, brought) = Purse::take(account(), spec, false, configured).expect("a purse");
+    let restore = brought.carried.map(|carried| Command::Restore(Box::new(carried)));
+    let limits = brought.limits.map(|limits| Command::SetLimits(Box::new(limits)));
+    let commands = restore.into_iter().chain(limits);
+    commands.map(|command| Input::Command { by: "account".to_owned(), command }).collect()
 }
 
-/// Everything that must hold after one input.
-struct Watch {
-    before: [[i64; 2]; 2],
-    sent: Vec<LocalTime>,
+/// What has to come back: an operator's halt, or a loss that only an operator may forgive.
+fn must_stay_halted(session: &Session) -> bool {
+    let waits = |trip: &Trip| !trip.is_soft && trip.limit.rule().ends == Ends::Operator;
+    session.carried("").state == RiskState::Halted || session.breakers().trips().iter().any(waits)
 }
 
-impl Watch {
-    fn check(&mut self, session: &Session, input: &Stamped, said: &[Output], at: &str) {
-        let limits = session.limits();
-        let orders: Vec<&Order> = session.all_orders().collect();
-        let new: Vec<_> = said
-            .iter()
-            .filter_map(|o| match o {
-                Output::Sent(Request::Place { id, .. } | Request::Replace { new: id, .. }) => Some(*id),
-                _ => None,
-            })
-            .collect();
-        let (fresh, old): (Vec<&Order>, Vec<&Order>) = orders.iter().partition(|o| new.contains(&o.id));
-        let finer =
-            matches!(&input.input, Input::Market(e) if matches!(e.kind, papermaker::market::MarketEventKind::Rules(_)));
-        for id in IDS {
-            let own = &limits.instruments[id.index()];
-            for side in Side::BOTH {
-                let (now, max) = (worst(session, id, side, &orders), own.position_max(side).0);
-                let allowed = max.max(self.before[id.index()][side as usize]);
-                assert!(finer || now <= allowed, "{at}: {now} {side:?} of {id:?}, {allowed} allowed");
-                self.before[id.index()][side as usize] = now;
-            }
-            let state = session.risk_state_of(id);
-            let stays = |o: &&&Order| o.instrument == id && o.kind.may_rest() && o.state != OrderState::Leaving;
-            if state == RiskState::Halted {
-                assert_eq!(orders.iter().filter(stays).count(), 0, "{at}: rests while halted");
-            }
-            for order in fresh.iter().filter(|o| o.instrument == id) {
-                assert!(order.qty <= own.order_qty_max, "{at}: {order:?}");
-                assert!(state != RiskState::Halted || !order.kind.may_rest(), "{at}: {order:?} while halted");
-            }
-            if state == RiskState::Reducing {
-                let position = session.equity(id).position.0;
-                for side in Side::BOTH {
-                    let may: i64 = orders.iter().filter(stays).filter(|o| o.side == side).map(|o| o.remaining.0).sum();
-                    assert!(may <= (-position * side.sign()).max(0), "{at}: {may} {side:?} while reducing {position}");
-                }
-            }
-            assert_eq!(session.balance(id), Balance { base: Lots::ZERO, quote: Money::ZERO }, "{at}");
+/// One life of a session: what it began as, what it heard, what became of it.
+struct Life {
+    spec: SessionSpec,
+    heard: Vec<Stamped>,
+    end: (Chain, Digest),
+}
+
+impl Life {
+    fn lived_again(&self, guests: &mut Strategies) -> (Chain, Digest) {
+        let (mut session, mut out) = (Session::new(&self.spec), Vec::new());
+        for input in &self.heard {
+            session.step(input, guests, &mut out);
+            out.clear();
         }
-        if !new.is_empty() {
-            // Not counted is what flattens: a leg of a hedged book may leave the rest leaning farther for a moment.
-            let [orders, old] =
-                [orders, old].map(|list| list.into_iter().filter(|o| o.kind.may_rest()).collect::<Vec<&Order>>());
-            let book = &limits.book.exposure;
-            let scopes = limits.venues.iter().map(|(venue, own)| (Some(*venue), own)).chain([(None, book)]);
-            for (venue, own) in scopes {
-                let of = |v: VenueId| venue.is_none_or(|venue| venue == v);
-                let (Some(now), Some(without)) = (exposure(session, of, &orders), exposure(session, of, &old)) else {
-                    continue;
-                };
-                for (now, without, max) in [(now.0, without.0, own.gross_max), (now.1, without.1, own.net_max)] {
-                    let fine = max.is_none_or(|max| now <= max || now <= without);
-                    assert!(fine, "{at}: {venue:?} {now} at stake, {without} without the new orders, {max:?} allowed");
-                }
+        (session.digest(), session.state_digest())
+    }
+}
+
+/// What came of one storm.
+#[derive(Default)]
+struct Came {
+    fills: u64,
+    states: [u64; 3],
+    kills: u64,
+    kills_halted: u64,
+}
+
+fn run_storm(seed: u64, came: &mut Came) -> u64 {
+    let mut draw = Stream::new(seed, "risk storm");
+    let mut spec = storm_spec(&mut draw, seed);
+    let count = spec.desks.len();
+    let all = inputs(&mut draw, seed, count);
+    let (mut session, mut guests, mut out) = (Session::new(&spec), strategies(seed, count), Vec::new());
+    let mut oracle = Oracle::new(&spec.risk, count);
+    let remembers = seed % 10 == 1;
+    let mut lives = Vec::new();
+    let mut heard = Vec::new();
+    let mut seq = 0;
+    for (n, Stamped { at, input, .. }) in all.iter().enumerate() {
+        // Oftener while somebody has to come back to a halt.
+        let kills = if n % 16 == 0 && must_stay_halted(&session) { 500.0 } else { 2.0 };
+        let is_killed = seed % 2 == 1 && draw.chance(kills / STORM as f64);
+        if is_killed {
+            let (was_halted, positions) = (must_stay_halted(&session), session.carried("").positions);
+            let (limits, end) = (session.limits().clone(), (session.digest(), session.state_digest()));
+            lives.push(Life { spec: spec.clone(), heard: std::mem::take(&mut heard), end });
+            oracle.killed(&session);
+            let then = killed(&session, &mut spec);
+            (session, guests, seq) = (Session::new(&spec), strategies(seed, count), 0);
+            came.kills += 1;
+            came.kills_halted += u64::from(was_halted);
+            for input in then {
+                seq += 1;
+                let input = Stamped { seq, at: *at, input };
+                session.step(&input, &mut guests, &mut out);
+                out.clear();
+                heard.extend(remembers.then_some(input));
             }
-            self.sent.retain(|then| session.now().since(*then) < Nanos::from_s(1));
-            self.sent.extend(new.iter().map(|_| session.now()));
+            assert_eq!(
+                (session.carried("").positions, session.limits()),
+                (positions, &limits),
+                "seed {seed}, input {n}"
+            );
+            assert!(
+                !was_halted || session.risk_state() == RiskState::Halted,
+                "seed {seed}, input {n}: a halt is forgotten"
+            );
+            oracle.restored(session.now());
+        }
+        seq += 1;
+        let input = Stamped { seq, at: *at, input: input.clone() };
+        session.step(&input, &mut guests, &mut out);
+        oracle.check(&session, &input, &out, &At { seed, n, input: &input.input, request: None });
+        came.states[session.risk_state() as usize] += 1;
+        out.clear();
+        if n % 256 == 0 {
+            oracle.forget(session.now());
+        }
+        heard.extend(remembers.then_some(input));
+    }
+    // Once more: the same, bit for bit.
+    if remembers {
+        lives.push(Life { spec, heard, end: (session.digest(), session.state_digest()) });
+        for life in &lives {
+            assert_eq!(life.lived_again(&mut strategies(seed, count)), life.end, "seed {seed}");
         }
     }
+    came.fills += oracle.fills;
+    all.len() as u64
 }
 
 #[test]
 fn no_action_of_ours_breaks_a_limit() {
-    let (mut done, mut seed) = (0, 0);
-    let (mut fills, mut states) = (0u64, [0u64; 3]);
+    let (mut done, mut seed) = (0, first_seed());
+    let mut came = Came::default();
     while done < steps() {
         seed += 1;
-        let mut draw = Stream::new(seed, "risk storm");
-        let spec = storm_spec(&mut draw, seed);
-        let all = inputs(&mut draw, seed);
-        let (mut session, mut guests, mut out) = (Session::new(&spec), strategies(), Vec::new());
-        let mut watch = Watch { before: [[0; 2]; 2], sent: Vec::new() };
-        for input in &all {
-            session.step(input, &mut guests, &mut out);
-            let at = format!("seed {seed}, input {}: {:?}", input.seq, input.input);
-            watch.check(&session, input, &out, &at);
-            states[session.risk_state() as usize] += 1;
-            fills += out
-                .iter()
-                .filter(|o| matches!(o, Output::Heard(r) if matches!(r.kind, papermaker::order::ReportKind::Filled(_))))
-                .count() as u64;
-            out.clear();
-        }
-        // Once more: the same, bit for bit.
-        if seed % 10 == 1 {
-            let (mut again, mut guests) = (Session::new(&spec), strategies());
-            for input in &all {
-                again.step(input, &mut guests, &mut out);
-                out.clear();
-            }
-            assert_eq!(
-                (again.digest(), again.state_digest()),
-                (session.digest(), session.state_digest()),
-                "seed {seed}"
-            );
-        }
-        done += all.len() as u64;
+        done += run_storm(seed, &mut came);
     }
+    let Came { fills, states, kills, kills_halted } = came;
+    eprintln!("{done} steps, {fills} fills, {states:?} active, reducing, halted, {kills} kills, {kills_halted} halted");
     assert!(fills * 1_000 > done, "{fills} fills in {done} steps: a storm without trades proves nothing");
     assert!(states.iter().all(|n| n * 100 > done), "{states:?}: every state is seen");
+    assert!(kills * 100_000 > done, "{kills} kills");
+    assert!(kills_halted > 0 || done < 1_000_000, "{kills} kills, none of them while halted");
 }

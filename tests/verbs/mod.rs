@@ -12,6 +12,8 @@ mod observer;
 mod realism;
 mod recordings;
 mod refusals;
+mod reloads;
+mod restarts;
 mod usage;
 mod venues;
 
