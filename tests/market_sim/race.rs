@@ -75,8 +75,7 @@ fn race(engine: &mut Engine, bids: usize, asks: usize, stream: &mut Stream) -> b
             0 | 1 => queues[side].push(rest(engine, side, &mut records)),
             2 | 3 => {
                 // A market order of the other side takes the oldest.
-                let order =
-                    Incoming::new(Side::BOTH[1 - side], OrderKind::Market, PRICES[side], Lots(1));
+                let order = Incoming::new(Side::BOTH[1 - side], OrderKind::Market, PRICES[side], Lots(1));
                 engine.submit(order, &mut records).expect("somebody rests there");
                 queues[side].retain(|ticket| engine.order(*ticket).is_some());
             }
