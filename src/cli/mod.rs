@@ -17,6 +17,7 @@ pub mod failure;
 pub mod limits;
 mod metrics;
 pub mod operate;
+pub mod realism;
 pub mod referee;
 pub mod replay;
 pub mod report;
@@ -88,6 +89,7 @@ enum Verb {
     Replay(replay::ReplayArgs),
     Referee(referee::RefereeArgs),
     Report(report::ReportArgs),
+    Realism(realism::RealismArgs),
     Backtest(backtest::BacktestArgs),
     #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
@@ -135,6 +137,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Replay(args) => replay::replay(&args, globals),
         Verb::Referee(args) => referee::referee(&args, globals),
         Verb::Report(args) => report::report(&args, globals),
+        Verb::Realism(args) => realism::realism(&args, globals),
         Verb::Backtest(args) => backtest::backtest(&args, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),

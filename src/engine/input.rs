@@ -39,6 +39,9 @@ pub enum Input {
     Report(Report),
 }
 
+/// Who commands when a session does so itself: it pauses once it has flattened everything.
+pub const ITSELF: &str = "session";
+
 /// What an operator may ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {

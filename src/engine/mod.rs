@@ -14,7 +14,7 @@ mod stakes;
 mod uses;
 pub mod working;
 
-pub use input::{Carried, Command, Input, Stamped};
+pub use input::{Carried, Command, ITSELF, Input, Stamped};
 pub use output::{BookState, EquityMark, FundingPayment, Output};
 pub use rehearsal::Rehearsal;
 pub use session::{Mode, Session};

@@ -11,7 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
-use super::input::{Carried, Command, Input, Stamped};
+use super::input::{Carried, Command, ITSELF, Input, Stamped};
 use super::output::{BookState, Output};
 use super::spec::SessionSpec;
 use super::stakes::Stakes;
@@ -447,7 +447,7 @@ impl Session {
         }
         if self.desks.iter().all(|d| d.orders.is_empty() && d.is_flat_or_dust(d.top)) {
             self.mode = Mode::Paused;
-            self.say(Output::Commanded { by: "session".to_owned(), command: Command::Pause }, out);
+            self.say(Output::Commanded { by: ITSELF.to_owned(), command: Command::Pause }, out);
         }
     }
 

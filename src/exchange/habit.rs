@@ -29,6 +29,8 @@ pub enum SelfTrade {
     CancelTaker,
     /// Both shrink by the smaller of the two, without a trade; what has nothing left is cancelled.
     Decrement,
+    /// Both are cancelled, the one that arrives with what it did not trade before.
+    CancelBoth,
 }
 
 /// A venue's ways.

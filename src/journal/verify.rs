@@ -15,7 +15,7 @@ use super::seal::{InputChain, seal};
 use super::segment::{Found, Place, Segments, segment_numbers};
 use super::writer::is_fill;
 use crate::digest::{Chain, Digest};
-use crate::engine::{Input, Output, Stamped};
+use crate::engine::{ITSELF, Input, Output, Stamped};
 
 /// What a session adds up to when all of it is read.
 #[derive(Debug, Default)]
@@ -68,6 +68,7 @@ pub(super) fn read_all(
             tally.counts.fills += u64::from(is_fill(&output));
             note_refusal(&mut tally.refused, &output);
             if let Output::Commanded { by, command } = &output
+                && by != ITSELF
                 && !matches!(&step.input, Input::Command { by: b, command: c } if (b, c) == (by, command))
             {
                 let what = format!("input {} is not the command of {by} that was obeyed there", step.seq);

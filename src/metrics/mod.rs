@@ -2,7 +2,8 @@
 //!
 //! Two halves. [`returns`], [`drawdown`], [`selection`], [`cross_validation`] and [`bootstrap`] judge a series of
 //! profits, wherever it comes from. [`Account`] makes the series, and the rest of a [`Summary`], from a recording:
-//! attribution, markouts, orders, quotes, inventory. [`score`] adds up the summaries of many recordings.
+//! attribution, markouts, orders, quotes, inventory. [`score`] adds up the summaries of many recordings. Beside them stand what
+//! is asked of a market instead of a strategy, [`facts`], and of an execution, [`slippage`].
 //!
 //! Reading order: [`summary`] is what can be asked, [`account`] how a recording is taken in, `desk` what is measured of
 //! one instrument.
@@ -15,6 +16,7 @@ pub mod cross_validation;
 mod curve;
 mod desk;
 pub mod drawdown;
+pub mod facts;
 pub mod markout;
 mod quotes;
 pub mod returns;
@@ -22,6 +24,7 @@ pub mod score;
 pub mod selection;
 mod sight;
 pub mod sketch;
+pub mod slippage;
 pub mod story;
 pub mod summary;
 

@@ -20,6 +20,8 @@ pub enum OrderKind {
     Ioc,
     /// Trades at any price; the rest is cancelled. Its `price` is the collar the risk gate judged it by.
     Market,
+    /// Trades all of it up to its price at once, or is cancelled whole.
+    Fok,
 }
 
 impl OrderKind {
@@ -27,7 +29,7 @@ impl OrderKind {
     pub fn may_rest(self) -> bool {
         match self {
             OrderKind::Limit | OrderKind::PostOnly => true,
-            OrderKind::Ioc | OrderKind::Market => false,
+            OrderKind::Ioc | OrderKind::Market | OrderKind::Fok => false,
         }
     }
 }

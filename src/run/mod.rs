@@ -4,7 +4,7 @@
 //! them. [`live`] feeds it from sockets, [`replay`] from a recording (and compares), [`import`] from other programs'
 //! files; [`rerun`] runs recorded inputs under other settings, [`backtest`] many of them at once, [`whatif`] compares what
 //! comes of them with the recording, [`stress`] runs them with shocks, [`usage`] says how much of each limit they use. [`bracket`] runs shadows beside a session, [`explain`] tells one decision, [`referee`]
-//! judges queue models. What time it is they learn from [`crate::feed::wall_clock`].
+//! judges queue models, [`realism`] listens to markets. What time it is they learn from [`crate::feed::wall_clock`].
 
 pub mod backtest;
 pub mod bracket;
@@ -15,6 +15,7 @@ pub mod limits;
 pub mod live;
 pub mod prepare;
 pub mod purse;
+pub mod realism;
 pub mod referee;
 pub mod replay;
 pub mod report;

@@ -6,16 +6,18 @@
 //! `page::Html::text` only, which escapes it.
 //!
 //! Reading order: [`tell`] reads a recording, [`session_html`] writes its report, [`backtest_html`] that of a backtest,
-//! [`whatif_html`] that of a what-if.
+//! [`whatif_html`] that of a what-if, [`realism_html`] that of a market.
 
 mod backtest;
 mod columns;
 mod figures;
 mod page;
+mod realism;
 mod session;
 mod sweep;
 mod whatif;
 
 pub use backtest::backtest_html;
+pub use realism::realism_html;
 pub use session::{session_html, tell};
 pub use whatif::whatif_html;

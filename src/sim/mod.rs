@@ -12,6 +12,7 @@
 mod agenda;
 mod agents;
 pub mod arrivals;
+pub mod chiarella;
 pub mod laws;
 mod market;
 mod message;

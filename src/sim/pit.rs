@@ -163,7 +163,7 @@ impl Pit {
     /// Sends an order; it arrives one latency later. With a lifetime its cancellation follows it that much later.
     #[inline]
     pub fn send(&mut self, owner: Who, latency: Nanos, order: Incoming, life: Option<Nanos>) -> Key {
-        let Incoming { side, kind, price, qty } = order;
+        let Incoming { side, kind, price, qty, .. } = order;
         let slot = self.free.pop().unwrap_or_else(|| {
             let nobody =
                 Order { owner, generation: 0, ticket: None, side, kind, price: Ticks::ZERO, qty: Lots::ZERO, latency };
@@ -237,7 +237,7 @@ impl Pit {
         let heard = self.now + latency;
         let verdict = match self.weather.closed {
             true => Err(RejectReason::NotTrading),
-            false => self.engine.submit(Incoming { side, kind, price, qty }, &mut self.records),
+            false => self.engine.submit(Incoming::new(side, kind, price, qty), &mut self.records),
         };
         let Ok(ticket) = verdict else {
             self.traffic.refusals += 1;
@@ -347,7 +347,9 @@ impl Pit {
                 Record::Removed { ticket, side, price, qty } if self.watches_orders => {
                     WorldEventKind::Left { order: ticket, side, price, qty }
                 }
-                Record::Rested { .. } | Record::Removed { .. } | Record::Dropped { .. } => continue,
+                Record::Rested { .. } | Record::Removed { .. } | Record::Dropped { .. } | Record::Reduced { .. } => {
+                    continue;
+                }
             };
             self.events.push(WorldEvent { at, symbol, update, kind });
         }
@@ -399,7 +401,7 @@ impl Pit {
             self.traffic.rescues += 1;
             let from = self.engine.best(side.opposite()).map_or(self.last_price, |l| l.price);
             let price = Ticks((from.0 - side.sign() * self.spec.rescue.depth_ticks).max(1));
-            let order = Incoming { side, kind: OrderKind::PostOnly, price, qty: Lots(self.spec.rescue.lots) };
+            let order = Incoming::new(side, OrderKind::PostOnly, price, Lots(self.spec.rescue.lots));
             // At once, and without a message: this is a rule of the house.
             let key = self.send_at_once(order);
             if key.is_none() && from.0 <= 1 {
@@ -412,7 +414,7 @@ impl Pit {
 
     fn send_at_once(&mut self, order: Incoming) -> Option<Ticket> {
         let ticket = self.engine.submit(order, &mut self.records).ok()?;
-        let Incoming { side, kind, price, qty } = order;
+        let Incoming { side, kind, price, qty, .. } = order;
         let slot = self.free.pop().unwrap_or(self.orders.len() as u32);
         let generation = self.orders.get(slot as usize).map_or(0, |o| o.generation);
         let latency = Nanos::ZERO;

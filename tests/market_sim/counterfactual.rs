@@ -13,7 +13,7 @@ fn spec() -> SimSpec {
 }
 
 fn market(side: Side, lots: i64) -> Incoming {
-    Incoming { side, kind: OrderKind::Market, price: Ticks(1), qty: Lots(lots) }
+    Incoming::new(side, OrderKind::Market, Ticks(1), Lots(lots))
 }
 
 fn run(seed: u64, seconds: i64, mut us: impl FnMut(i64, &mut World)) -> (Vec<WorldEvent>, World) {
@@ -106,7 +106,7 @@ fn our_order_rests_in_the_book_itself_and_we_hear_of_it_late() {
     let (mut world, mut events) = (World::new(2, &spec()), Vec::new());
     let ms = Nanos::from_ms;
     let touch = world.engine(0).best(Side::Bid).unwrap();
-    let join = Incoming { side: Side::Bid, kind: OrderKind::PostOnly, price: touch.price, qty: Lots(1_234_567) };
+    let join = Incoming::new(Side::Bid, OrderKind::PostOnly, touch.price, Lots(1_234_567));
     let key = world.send(0, join, ms(5));
     world.watch_orders(true);
     world.advance(ms(9), &mut events);

@@ -5,6 +5,8 @@ mod counterfactual;
 mod crowd;
 mod engine;
 mod feed;
+mod race;
 mod scenarios;
 mod server;
 mod world;
+mod zero_intelligence;

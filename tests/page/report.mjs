@@ -61,6 +61,8 @@ async function story() {
   papermaker("report", "told", "--out", file("session.html"));
   papermaker("backtest", "told", "--strategy", "fixed-spread", "--strategy", "avellaneda-stoikov", "--resamples", "200",
     "--report", file("backtest.html"));
+  fs.writeFileSync(file("market.toml"), "[simulator]\nmarket_rate_per_s = 6.0\n");
+  papermaker("realism", "--sim", file("market.toml"), "--for", "2h", "--out", file("realism.html"));
   browser = await chromium.launch({ executablePath: browserPath, headless: true, args: quiet });
   let shown;
 
@@ -115,7 +117,7 @@ async function story() {
     assert.deepEqual([dark.complaints, dark.asked], [[], []]);
   });
   await claim("it fits a phone, and prints", async () => {
-    for (const name of ["session.html", "backtest.html"]) {
+    for (const name of ["session.html", "backtest.html", "realism.html"]) {
       const phone = await open(name, { viewport: { width: 390, height: 844 } });
       const wide = await phone.page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `${name}: ${wide} px wider than a phone`);
@@ -126,8 +128,10 @@ async function story() {
   });
   let compared;
   await claim("a backtest's report draws curves, drawdowns and markouts", async () => { compared = await looksRight("backtest.html", 3); });
+  let judged;
+  await claim("a market's report draws what its bands were measured on", async () => { judged = await looksRight("realism.html", 10); });
   await claim("the browser had nothing to complain about, and was asked for nothing else", () => {
-    for (const { complaints, asked } of [shown, compared]) assert.deepEqual([complaints, asked], [[], []]);
+    for (const { complaints, asked } of [shown, compared, judged]) assert.deepEqual([complaints, asked], [[], []]);
   });
 }
 

@@ -29,6 +29,7 @@ const ROWS: &[(&str, &str, &str, bool)] = &[
     ("leverage_max", "3", "3.01", true),
     ("order_rate_max_per_s", "10", "11", false),
     ("cancel_rate_max_per_s", "10", "11", true),
+    ("instrument_loss_max_quote", "100", "101", true),
     ("loss_max_quote", "100", "101", true),
     ("daily_loss_max_quote", "100", "101", true),
     ("hourly_loss_max_quote", "100", "101", true),

@@ -128,20 +128,13 @@ impl Oracle {
         self.losses.settled += (0..self.positions.len()).map(settled).sum::<f64>();
         self.losses.fees_carried = fees;
         self.losses.knows_session = self.positions.iter().all(|position| *position == 0);
-        (self.losses.origin, self.losses.last, self.losses.minutes) = (None, None, Vec::new());
+        (self.losses.origin, self.losses.last) = (None, None);
         if let Some(day) = &mut self.losses.day {
             day.2 = 0.0;
         }
         self.fees.fill(Money::ZERO);
         self.priced.fill(false);
         self.worst.fill([i64::MAX; 2]);
-    }
-
-    /// It has begun at `now`: positions are held since then.
-    pub fn restored(&mut self, now: LocalTime) {
-        for (held, position) in self.held_since.iter_mut().zip(&self.positions) {
-            *held = (position.signum(), now);
-        }
     }
 
     fn ids(&self) -> impl Iterator<Item = InstrumentId> + use<> {
@@ -548,7 +541,7 @@ impl Oracle {
         let rows = [
             (knows_session, "session", origin - equity, book.loss_max, RiskState::Halted),
             (over_restarts, "day", day_equity - equity, book.daily_loss_max, RiskState::Halted),
-            (true, "hour", hour - equity, book.hourly_loss_max, RiskState::Halted),
+            (over_restarts, "hour", hour - equity, book.hourly_loss_max, RiskState::Halted),
             (over_restarts, "peak", peak - equity, book.drawdown_max, RiskState::Halted),
             (!has_coins, "fees", self.day_fees(), book.daily_fees_max, RiskState::Reducing),
         ];
@@ -558,7 +551,11 @@ impl Oracle {
             let found = session.risk_state();
             assert!(value <= max + CENT || found >= state, "{at}: {name}: {value} of {max} while {found:?}");
             let is_warned = soft == 0.0 || value <= max * soft + CENT || found >= RiskState::Reducing;
-            assert!(is_warned, "{at}: {name}: {value} of {max}, no warning from {soft} on");
+            assert!(
+                is_warned,
+                "{at}: {name}: {value} of {max}, no warning from {soft} on; {:?}",
+                session.breakers().losses()
+            );
         }
     }
 }

@@ -302,7 +302,6 @@ fn run_storm(seed: u64, came: &mut Came) -> u64 {
                 !was_halted || session.risk_state() == RiskState::Halted,
                 "seed {seed}, input {n}: a halt is forgotten"
             );
-            oracle.restored(session.now());
         }
         seq += 1;
         let input = Stamped { seq, at: *at, input: input.clone() };

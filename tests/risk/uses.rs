@@ -176,7 +176,7 @@ fn every_limit_has_a_use_but_the_least_spread() {
     let limits = &mut spec.risk;
     let some = Some(Money(1_000_000 * Money::PER_QUOTE));
     let own = &mut limits.instruments[0];
-    own.inventory_age_max = Some(Nanos::from_s(60));
+    (own.loss_max, own.inventory_age_max) = (some, Some(Nanos::from_s(60)));
     own.volatility_max_centibps = Some(1_000);
     own.markout =
         Some(papermaker::risk::MarkoutLimit { horizon: Nanos::from_s(1), fills: 1, loss_max_centibps: 1_000 });

@@ -9,6 +9,7 @@ mod exports;
 mod imports;
 mod limits;
 mod observer;
+mod realism;
 mod recordings;
 mod refusals;
 mod reloads;

@@ -10,8 +10,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::units::Side;
+
 /// "No order" in an order's links.
-pub(super) const NIL: u32 = u32::MAX;
+pub(super) const NIL: u32 = 0;
 
 /// Prices one bit of the upper bitmap story stands for, and the grain of the window's position.
 const BLOCK: i64 = 64 * 64;
@@ -39,8 +41,8 @@ impl Rung {
 /// All rungs of one instrument.
 #[derive(Clone, Debug)]
 pub(super) struct Ladder {
-    /// `[WINDOW]`, at `price mod WINDOW`.
-    near: Vec<Rung>,
+    /// At `price mod WINDOW`.
+    near: Box<[Rung; WINDOW as usize]>,
     /// One bit per price of the window.
     bits: [u64; (WINDOW / 64) as usize],
     /// One bit per word of `bits`.
@@ -51,14 +53,16 @@ pub(super) struct Ladder {
     far: BTreeMap<i64, Rung>,
 }
 
+#[inline]
 fn place(price: i64) -> usize {
     (price & (WINDOW - 1)) as usize
 }
 
 impl Ladder {
     pub fn new() -> Self {
+        let near = vec![Rung::EMPTY; WINDOW as usize].into_boxed_slice();
         Self {
-            near: vec![Rung::EMPTY; WINDOW as usize],
+            near: near.try_into().expect("as many rungs as the window has prices"),
             bits: [0; (WINDOW / 64) as usize],
             words: [0; (WINDOW / BLOCK) as usize],
             low: 0,
@@ -66,11 +70,13 @@ impl Ladder {
         }
     }
 
+    #[inline]
     fn in_window(&self, price: i64) -> bool {
         (self.low..self.low + WINDOW).contains(&price)
     }
 
     /// The rung at a price.
+    #[inline]
     pub fn get(&self, price: i64) -> Rung {
         if self.in_window(price) {
             self.near[place(price)]
@@ -79,29 +85,50 @@ impl Ladder {
         }
     }
 
-    /// Puts a rung at a price; one without orders leaves the ladder.
-    pub fn put(&mut self, price: i64, rung: Rung) {
+    /// The rung at a price where orders rest. Once they are gone the price is to be vacated.
+    #[inline]
+    pub fn occupied(&mut self, price: i64) -> &mut Rung {
         if self.in_window(price) {
-            self.near[place(price)] = rung;
-            self.mark(price, rung.head != NIL);
-        } else if rung.head != NIL {
-            self.far.insert(price, rung);
+            &mut self.near[place(price)]
+        } else {
+            self.far.get_mut(&price).expect("a price where orders rest has a rung")
+        }
+    }
+
+    /// The rung at a price which an order is about to join.
+    #[inline]
+    pub fn occupy(&mut self, price: i64) -> &mut Rung {
+        if self.in_window(price) {
+            let at = place(price);
+            self.bits[at / 64] |= 1 << (at % 64);
+            self.words[at / BLOCK as usize] |= 1 << (at / 64 % 64);
+            &mut self.near[at]
+        } else {
+            self.far.entry(price).or_insert(Rung::EMPTY)
+        }
+    }
+
+    /// The orders of a price are gone.
+    #[inline]
+    pub fn vacate(&mut self, price: i64) {
+        if self.in_window(price) {
+            let at = place(price);
+            self.near[at] = Rung::EMPTY;
+            self.bits[at / 64] &= !(1 << (at % 64));
+            if self.bits[at / 64] == 0 {
+                self.words[at / BLOCK as usize] &= !(1 << (at / 64 % 64));
+            }
         } else {
             self.far.remove(&price);
         }
     }
 
-    fn mark(&mut self, price: i64, occupied: bool) {
-        let at = place(price);
-        let (word, bit) = (at / 64, 1u64 << (at % 64));
-        if occupied {
-            self.bits[word] |= bit;
-            self.words[word / 64] |= 1 << (word % 64);
-        } else {
-            self.bits[word] &= !bit;
-            if self.bits[word] == 0 {
-                self.words[word / 64] &= !(1 << (word % 64));
-            }
+    /// The next occupied price of a side behind `price`.
+    #[inline]
+    pub fn next(&self, side: Side, price: i64) -> Option<i64> {
+        match side {
+            Side::Bid => self.below(price),
+            Side::Ask => self.above(price),
         }
     }
 
@@ -180,10 +207,15 @@ impl Ladder {
     }
 
     /// Moves the window if `touch` has come too near its edge.
+    #[inline]
     pub fn follow(&mut self, touch: i64) {
-        if (self.low + REACH..self.low + WINDOW - REACH).contains(&touch) {
-            return;
+        if !(self.low + REACH..self.low + WINDOW - REACH).contains(&touch) {
+            self.move_to(touch);
         }
+    }
+
+    #[cold]
+    fn move_to(&mut self, touch: i64) {
         let low = (touch - WINDOW / 2).div_euclid(BLOCK) * BLOCK;
         let stays = low..low + WINDOW;
         let mut next = self.near_above(self.low - 1);
@@ -191,13 +223,13 @@ impl Ladder {
             next = if stays.contains(&price) { self.near_above(stays.end - 1) } else { self.near_above(price) };
             if !stays.contains(&price) {
                 self.far.insert(price, self.near[place(price)]);
-                self.put(price, Rung::EMPTY);
+                self.vacate(price);
             }
         }
         self.low = low;
         while let Some((&price, &rung)) = self.far.range(stays.clone()).next() {
             self.far.remove(&price);
-            self.put(price, rung);
+            *self.occupy(price) = rung;
         }
     }
 }
@@ -216,10 +248,10 @@ mod tests {
         for (i, &touch) in [0i64, 5000, 64, 39_000, 70_000, -70_000, 999_999, 3, 32_768].iter().enumerate() {
             for &p in &prices {
                 if (p + i as i64) % 3 == 0 {
-                    ladder.put(p, Rung::EMPTY);
+                    ladder.vacate(p);
                     sorted.remove(&p);
                 } else {
-                    ladder.put(p, one);
+                    *ladder.occupy(p) = one;
                     sorted.insert(p);
                 }
             }

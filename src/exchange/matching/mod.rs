@@ -2,136 +2,87 @@
 //!
 //! Orders trade with the best price first and, at one price, with the oldest order first, always at the price of
 //! the order that rested. Everything is whole ticks and lots. A command either is refused and changes nothing, or
-//! its consequences are appended to the caller's list of [`Record`]s in the order they happened.
+//! its consequences are told to the caller's [`Listener`] as [`Record`]s in the order they happened.
+//!
+//! | kind | trades at once | what is left |
+//! |---|---|---|
+//! | limit | up to its price | rests |
+//! | post-only | never: refused if it would | rests |
+//! | IOC | up to its price | is dropped |
+//! | FOK | up to its price, all of it or nothing | everything is dropped |
+//! | market | at any price; refused if nobody is there | is dropped |
+//!
+//! **Replacing** ([`Engine::replace`]) a resting order with one of the same price that is not larger keeps its place
+//! and its ticket. Any other replacement is a cancellation and a new order in one command: it goes to the back of its
+//! queue or trades as it arrives, under a new ticket. So along a queue tickets always grow, and whoever follows single
+//! orders needs no rule for an order that moves.
+//!
+//! **Self-trades** are prevented if the engine is told how ([`Engine::preventing`]) and the orders say whose they are.
 //!
 //! Orders live in one slab and are chained into the queue of their price by index, prices are found by arithmetic
 //! (`ladder`), and a [`Ticket`] names its place in the slab: no search, no hashing, and no allocation once the
-//! slab has grown to the market's size.
+//! slab has grown to the market's size. Inside, a price is a *rank*: the price of a bid, minus the price of an ask.
+//! The greater rank is the better order on either side, so hardly any code has to ask which side it is on.
 
 mod ladder;
-
-use serde::{Deserialize, Serialize};
+mod record;
+mod selves;
+#[cfg(test)]
+mod tests;
 
 use crate::digest::{self, Digest};
 use crate::market::Level;
 use crate::order::{OrderKind, RejectReason};
 use crate::units::{Lots, Side, Ticks};
-use ladder::{Ladder, NIL, Rung};
+use ladder::{Ladder, NIL};
+pub use record::{Incoming, Listener, Owner, Record, Ticket};
 
-/// The engine's name for an order, never given twice. Later orders have greater tickets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Ticket(u64);
+use super::habit::SelfTrade;
 
-impl Ticket {
-    const SLOT_BITS: u32 = 24;
-    const NO_SLOT: u32 = (1 << Self::SLOT_BITS) - 1;
+/// The rank of the best order of a side without orders: below every rank, and still below zero with any rank added.
+const NOTHING: i64 = -(1 << 60);
 
-    fn new(serial: u64, slot: u32) -> Self {
-        Self(serial << Self::SLOT_BITS | u64::from(slot))
-    }
-
-    /// A small number, unique among resting orders and used again after them: an index for the owner's own lists.
-    pub fn slot(self) -> usize {
-        (self.0 & u64::from(Self::NO_SLOT)) as usize
-    }
-
-    /// As a plain number, for feeds that name orders.
-    pub fn number(self) -> u64 {
-        self.0
-    }
-}
-
-/// A new order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Incoming {
-    /// Buy or sell.
-    pub side: Side,
-    /// How it may trade.
-    pub kind: OrderKind,
-    /// Limit price; a market order's is not looked at.
-    pub price: Ticks,
-    /// How much, positive.
-    pub qty: Lots,
-}
-
-/// One thing that happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Record {
-    /// Two orders traded, at the price of the one that rested.
-    Trade {
-        /// Who crossed.
-        taker: Ticket,
-        /// Who rested.
-        maker: Ticket,
-        /// `Bid`: the taker bought.
-        side: Side,
-        /// The maker's price.
-        price: Ticks,
-        /// How much.
-        qty: Lots,
-        /// What still rests of the maker's order; zero ends it.
-        maker_left: Lots,
-    },
-    /// An order (or what was left of it) joined the back of its queue.
-    Rested {
-        /// Which.
-        ticket: Ticket,
-        /// Which side.
-        side: Side,
-        /// Where.
-        price: Ticks,
-        /// How much.
-        qty: Lots,
-    },
-    /// A resting order was cancelled.
-    Removed {
-        /// Which.
-        ticket: Ticket,
-        /// Which side.
-        side: Side,
-        /// Where it was.
-        price: Ticks,
-        /// What had not traded.
-        qty: Lots,
-    },
-    /// What an immediate or market order could not trade is gone.
-    Dropped {
-        /// Which.
-        ticket: Ticket,
-        /// How much.
-        qty: Lots,
-    },
-    /// What now rests at a price, once per price and command; zero empties the level.
-    Level {
-        /// Which side.
-        side: Side,
-        /// Where.
-        price: Ticks,
-        /// How much.
-        qty: Lots,
-    },
-}
-
+/// An order in its slot. Two of them share a cache line.
 #[derive(Clone, Copy, Debug)]
 struct Resting {
+    /// [`Ticket::NOBODY`] while the slot is free.
     ticket: Ticket,
-    side: Side,
-    price: i64,
+    rank: i64,
     qty: i64,
     ahead: u32,
+    /// In a free slot: the next free one.
     behind: u32,
+}
+
+impl Resting {
+    const NOBODY: Resting = Resting { ticket: Ticket::NOBODY, rank: 0, qty: 0, ahead: NIL, behind: NIL };
+
+    #[inline]
+    fn side(&self) -> Side {
+        if self.rank > 0 { Side::Bid } else { Side::Ask }
+    }
+
+    #[inline]
+    fn price(&self) -> i64 {
+        self.rank.abs()
+    }
 }
 
 /// One instrument's book of orders.
 #[derive(Clone, Debug)]
 pub struct Engine {
-    /// A slot that is not in `free` rests.
+    /// Slot [`NIL`] is nobody's: links of ends may be written there, so that nobody has to ask.
     slab: Vec<Resting>,
-    free: Vec<u32>,
+    /// The first free slot.
+    free: u32,
+    resting: usize,
     ladder: Ladder,
-    best_bid: Option<i64>,
-    best_ask: Option<i64>,
+    /// Rank of the best order, by side.
+    best: [i64; 2],
     serial: u64,
+    self_trade: Option<SelfTrade>,
+    /// Whose order is in a slot; empty unless self-trades are prevented.
+    owners: Vec<Owner>,
 }
 
 impl Default for Engine {
@@ -148,97 +99,112 @@ impl Engine {
 
     /// Without orders.
     pub fn new() -> Self {
-        Self { slab: Vec::new(), free: Vec::new(), ladder: Ladder::new(), best_bid: None, best_ask: None, serial: 0 }
+        Self {
+            slab: vec![Resting::NOBODY],
+            free: NIL,
+            resting: 0,
+            ladder: Ladder::new(),
+            best: [NOTHING; 2],
+            serial: 0,
+            self_trade: None,
+            owners: Vec::new(),
+        }
+    }
+
+    /// Without orders, and in which two orders of one [`Owner`] never trade with each other.
+    pub fn preventing(self_trade: SelfTrade) -> Self {
+        Self { self_trade: Some(self_trade), owners: vec![Owner::NOBODY], ..Self::new() }
+    }
+
+    /// Makes room for so many resting orders. While no more rest, and prices stay within 8,192 ticks of the touch, no
+    /// command allocates.
+    pub fn reserve(&mut self, orders: usize) {
+        let more = (orders + 1).saturating_sub(self.slab.len());
+        self.slab.reserve(more);
+        if self.self_trade.is_some() {
+            self.owners.reserve(more);
+        }
     }
 
     /// Takes an order in. The refusals: quantity or price out of range, a post-only order that would trade, a
     /// market order with nobody on the other side.
-    pub fn submit(&mut self, order: Incoming, records: &mut Vec<Record>) -> Result<Ticket, RejectReason> {
-        if order.qty.0 <= 0 || order.qty > Self::LOTS_MAX {
-            return Err(RejectReason::LotSize);
-        }
-        let worst = match (order.kind, order.side) {
-            (OrderKind::Market, Side::Bid) => i64::MAX,
-            (OrderKind::Market, Side::Ask) => i64::MIN,
-            (OrderKind::Limit | OrderKind::PostOnly | OrderKind::Ioc, _) => {
-                if order.price.0 < 1 || order.price > Self::PRICE_MAX {
-                    return Err(RejectReason::PriceFilter);
-                }
-                order.price.0
-            }
-        };
-        match order.kind {
-            OrderKind::PostOnly if self.reaches(order.side, worst) => return Err(RejectReason::WouldTake),
-            OrderKind::Market if !self.reaches(order.side, worst) => return Err(RejectReason::NoLiquidity),
-            OrderKind::Limit | OrderKind::PostOnly | OrderKind::Ioc | OrderKind::Market => {}
-        }
-        let slot = if order.kind.may_rest() { self.take_slot() } else { Ticket::NO_SLOT };
-        self.serial += 1;
-        let ticket = Ticket::new(self.serial, slot);
-        let left = self.cross(ticket, order.side, worst, order.qty.0, records);
-        if order.kind.may_rest() && left > 0 {
-            self.rest(ticket, slot, order.side, order.price.0, left, records);
-        } else if order.kind.may_rest() {
-            self.free.push(slot);
-        } else if left > 0 {
-            records.push(Record::Dropped { ticket, qty: Lots(left) });
-        }
-        Ok(ticket)
+    ///
+    /// Panics when four million orders rest, or after four million million orders.
+    #[inline]
+    pub fn submit<L: Listener>(&mut self, order: Incoming, listener: &mut L) -> Result<Ticket, RejectReason> {
+        let worst = self.admit(&order)?;
+        Ok(self.enter(&order, worst, listener))
     }
 
     /// Takes a resting order back and says what of it had not traded.
-    pub fn cancel(&mut self, ticket: Ticket, records: &mut Vec<Record>) -> Result<Lots, RejectReason> {
+    #[inline]
+    pub fn cancel<L: Listener>(&mut self, ticket: Ticket, listener: &mut L) -> Result<Lots, RejectReason> {
         let order = *self.find(ticket).ok_or(RejectReason::UnknownOrder)?;
-        let slot = ticket.slot() as u32;
-        records.push(Record::Removed { ticket, side: order.side, price: Ticks(order.price), qty: Lots(order.qty) });
-        let mut rung = self.ladder.get(order.price);
-        rung.qty -= order.qty;
-        match order.ahead {
-            NIL => rung.head = order.behind,
-            ahead => self.slab[ahead as usize].behind = order.behind,
-        }
-        match order.behind {
-            NIL => rung.tail = order.ahead,
-            behind => self.slab[behind as usize].ahead = order.ahead,
-        }
-        self.release(slot);
-        self.ladder.put(order.price, rung);
-        records.push(Record::Level { side: order.side, price: Ticks(order.price), qty: Lots(rung.qty) });
-        if rung.head == NIL && self.best_price(order.side) == Some(order.price) {
-            self.step_back(order.side, order.price);
-        }
+        let (side, price) = (order.side(), Ticks(order.price()));
+        let level = self.take_out(&order);
+        listener.hear(Record::Removed { ticket, side, price, qty: Lots(order.qty) });
+        listener.hear(Record::Level { side, price, qty: Lots(level) });
         Ok(Lots(order.qty))
     }
 
+    /// Puts an order in a resting one's stead, on the same side and for the same owner; `qty` is what may trade from
+    /// now on. At the same price and not larger (and of a kind that may rest) it keeps its place and its ticket.
+    /// Otherwise the old order is removed and the new one enters as by [`Engine::submit`], trading if it crosses,
+    /// under the new ticket that is returned. Refused for the reasons of [`Engine::submit`], or if the old order no
+    /// longer rests; the old order then stays as it was.
+    pub fn replace<L: Listener>(
+        &mut self,
+        ticket: Ticket,
+        kind: OrderKind,
+        price: Ticks,
+        qty: Lots,
+        listener: &mut L,
+    ) -> Result<Ticket, RejectReason> {
+        let old = *self.find(ticket).ok_or(RejectReason::UnknownOrder)?;
+        let (side, old_price) = (old.side(), Ticks(old.price()));
+        let owner = self.owners.get(ticket.slot()).copied().unwrap_or(Owner::NOBODY);
+        let order = Incoming { side, kind, price, qty, owner };
+        let worst = self.admit(&order)?;
+        let is_at_its_price = kind.may_rest() && price == old_price;
+        if is_at_its_price && qty.0 <= old.qty {
+            self.shrink(ticket, &old, qty.0, listener);
+            return Ok(ticket);
+        }
+        let level = self.take_out(&old);
+        listener.hear(Record::Removed { ticket, side, price: old_price, qty: Lots(old.qty) });
+        if !is_at_its_price {
+            listener.hear(Record::Level { side, price: old_price, qty: Lots(level) });
+        }
+        Ok(self.enter(&order, worst, listener))
+    }
+
     /// Side, price and what is left of a resting order.
+    #[inline]
     pub fn order(&self, ticket: Ticket) -> Option<(Side, Ticks, Lots)> {
-        self.find(ticket).map(|o| (o.side, Ticks(o.price), Lots(o.qty)))
+        self.find(ticket).map(|o| (o.side(), Ticks(o.price()), Lots(o.qty)))
     }
 
     /// Best level of a side.
+    #[inline]
     pub fn best(&self, side: Side) -> Option<Level> {
-        self.best_price(side).map(|p| Level { price: Ticks(p), qty: Lots(self.ladder.get(p).qty) })
+        self.best_price(side).map(|price| self.level(price))
     }
 
     /// Levels of a side, best first.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> + '_ {
-        std::iter::successors(self.best_price(side), move |&p| match side {
-            Side::Bid => self.ladder.below(p),
-            Side::Ask => self.ladder.above(p),
-        })
-        .map(|p| Level { price: Ticks(p), qty: Lots(self.ladder.get(p).qty) })
+        std::iter::successors(self.best_price(side), move |&price| self.ladder.next(side, price))
+            .map(|price| self.level(price))
     }
 
     /// Orders resting at a price, first in line first.
     pub fn queue(&self, price: Ticks) -> impl Iterator<Item = (Ticket, Lots)> + '_ {
-        let first = self.ladder.get(price.0).head;
-        std::iter::successors(self.slab.get(first as usize), |o| self.slab.get(o.behind as usize))
-            .map(|o| (o.ticket, Lots(o.qty)))
+        let at = |slot: u32| (slot != NIL).then(|| &self.slab[slot as usize]);
+        std::iter::successors(at(self.ladder.get(price.0).head), move |o| at(o.behind)).map(|o| (o.ticket, Lots(o.qty)))
     }
 
     /// How many orders rest.
     pub fn resting(&self) -> usize {
-        self.slab.len() - self.free.len()
+        self.resting
     }
 
     /// The fingerprint of every order in its place, and of the tickets to come.
@@ -246,192 +212,256 @@ impl Engine {
         let orders: Vec<_> = Side::BOTH
             .into_iter()
             .flat_map(|side| self.levels(side).map(move |l| (side, l.price)))
-            .map(|(side, price)| (side, price, self.queue(price).collect::<Vec<_>>()))
+            .map(|(side, price)| {
+                let whose = |ticket: Ticket| self.owners.get(ticket.slot());
+                let queue = self.queue(price).map(|(ticket, qty)| (ticket, qty, whose(ticket)));
+                (side, price, queue.collect::<Vec<_>>())
+            })
             .collect();
-        digest::of_state(&(orders, &self.free, self.serial))
+        let next = |slot: &u32| Some(self.slab[*slot as usize].behind);
+        let free: Vec<u32> = std::iter::successors(Some(self.free), next).take_while(|slot| *slot != NIL).collect();
+        digest::of_state(&(orders, free, self.serial, self.self_trade))
+    }
+
+    fn level(&self, price: i64) -> Level {
+        Level { price: Ticks(price), qty: Lots(self.ladder.get(price).qty) }
     }
 
     fn best_price(&self, side: Side) -> Option<i64> {
-        match side {
-            Side::Bid => self.best_bid,
-            Side::Ask => self.best_ask,
+        let rank = self.best[side as usize];
+        (rank != NOTHING).then_some(rank.abs())
+    }
+
+    #[inline]
+    fn find(&self, ticket: Ticket) -> Option<&Resting> {
+        // No order was ever given the ticket of a free slot; an order that never rested has the slot of nobody.
+        self.slab.get(ticket.slot()).filter(|o| o.ticket == ticket && ticket != Ticket::NOBODY)
+    }
+
+    /// The lowest rank, seen from its own side, at which an order may trade; or why it is refused.
+    #[inline]
+    fn admit(&self, order: &Incoming) -> Result<i64, RejectReason> {
+        if order.qty.0 <= 0 || order.qty > Self::LOTS_MAX {
+            return Err(RejectReason::LotSize);
+        }
+        if order.kind == OrderKind::Market {
+            let worst = Self::PRICE_MAX.0;
+            return if self.reaches(order.side, worst) { Ok(worst) } else { Err(RejectReason::NoLiquidity) };
+        }
+        if order.price.0 < 1 || order.price > Self::PRICE_MAX {
+            return Err(RejectReason::PriceFilter);
+        }
+        let worst = order.side.sign() * order.price.0;
+        if order.kind == OrderKind::PostOnly && self.reaches(order.side, worst) {
+            return Err(RejectReason::WouldTake);
+        }
+        Ok(worst)
+    }
+
+    /// Whether an order of `side` up to `worst` would trade: the best of the others has the rank of its price with the
+    /// other sign.
+    #[inline]
+    fn reaches(&self, side: Side, worst: i64) -> bool {
+        self.best[side.opposite() as usize] + worst >= 0
+    }
+
+    /// Trades what it can of an admitted order and rests or drops what is left.
+    #[inline]
+    fn enter<L: Listener>(&mut self, order: &Incoming, worst: i64, listener: &mut L) -> Ticket {
+        let may_rest = order.kind.may_rest();
+        let slot = if may_rest { self.take_slot() } else { NIL };
+        self.serial += 1;
+        assert!(self.serial <= Ticket::SERIAL_MAX, "an engine numbers no more than {} orders", Ticket::SERIAL_MAX);
+        let ticket = Ticket::new(self.serial, slot);
+        let mut left = order.qty.0;
+        if self.reaches(order.side, worst) {
+            left = self.trade(order, ticket, worst, listener);
+        }
+        if may_rest && left > 0 {
+            self.rest(order, ticket, slot, worst, left, listener);
+        } else if may_rest {
+            self.give_slot_back(slot);
+        } else if left > 0 {
+            listener.hear(Record::Dropped { ticket, qty: Lots(left) });
+        }
+        ticket
+    }
+
+    /// Returns what is left of an order that reaches somebody.
+    fn trade<L: Listener>(&mut self, order: &Incoming, ticket: Ticket, worst: i64, listener: &mut L) -> i64 {
+        if order.kind == OrderKind::Fok && !self.could_fill(order, worst) {
+            return order.qty.0;
+        }
+        match self.self_trade.filter(|_| order.owner != Owner::NOBODY) {
+            None => self.cross::<false, L>(order, ticket, worst, SelfTrade::CancelMaker, listener),
+            Some(habit) => self.cross::<true, L>(order, ticket, worst, habit, listener),
         }
     }
 
-    fn set_best(&mut self, side: Side, price: Option<i64>) {
-        match side {
-            Side::Bid => self.best_bid = price,
-            Side::Ask => self.best_ask = price,
+    /// Trades up to `worst` and returns what is left.
+    fn cross<const GUARDED: bool, L: Listener>(
+        &mut self,
+        order: &Incoming,
+        taker: Ticket,
+        worst: i64,
+        habit: SelfTrade,
+        listener: &mut L,
+    ) -> i64 {
+        let (side, other) = (order.side, order.side.opposite());
+        let mut left = order.qty.0;
+        while left > 0 && self.reaches(side, worst) {
+            let price = self.best[other as usize].abs();
+            let rung = self.ladder.occupied(price);
+            let resting_before = rung.qty;
+            while left > 0 && rung.head != NIL {
+                let slot = rung.head;
+                let maker = &mut self.slab[slot as usize];
+                if GUARDED && self.owners[slot as usize] == order.owner {
+                    let (from_maker, from_taker) = selves::lose(habit, maker.qty, left);
+                    maker.qty -= from_maker;
+                    rung.qty -= from_maker;
+                    left -= from_taker;
+                    selves::tell(maker, from_maker, taker, from_taker, listener);
+                } else {
+                    let qty = left.min(maker.qty);
+                    maker.qty -= qty;
+                    rung.qty -= qty;
+                    left -= qty;
+                    listener.hear(Record::Trade {
+                        taker,
+                        maker: maker.ticket,
+                        side,
+                        price: Ticks(price),
+                        qty: Lots(qty),
+                        maker_left: Lots(maker.qty),
+                    });
+                }
+                if maker.qty == 0 {
+                    rung.head = maker.behind;
+                    maker.ticket = Ticket::NOBODY;
+                    maker.behind = self.free;
+                    self.free = slot;
+                    self.resting -= 1;
+                }
+            }
+            self.slab[rung.head as usize].ahead = NIL;
+            let level = rung.qty;
+            if !GUARDED || level != resting_before {
+                listener.hear(Record::Level { side: other, price: Ticks(price), qty: Lots(level) });
+            }
+            if level == 0 {
+                self.step_back(other, price);
+            }
         }
+        left
+    }
+
+    #[inline]
+    fn rest<L: Listener>(
+        &mut self,
+        order: &Incoming,
+        ticket: Ticket,
+        slot: u32,
+        rank: i64,
+        qty: i64,
+        listener: &mut L,
+    ) {
+        let (side, price) = (order.side, order.price);
+        if rank > self.best[side as usize] {
+            self.best[side as usize] = rank;
+            self.ladder.follow(price.0);
+        }
+        let rung = self.ladder.occupy(price.0);
+        let tail = rung.tail;
+        rung.head = if tail == NIL { slot } else { rung.head };
+        rung.tail = slot;
+        rung.qty += qty;
+        let level = rung.qty;
+        self.slab[tail as usize].behind = slot;
+        self.slab[slot as usize] = Resting { ticket, rank, qty, ahead: tail, behind: NIL };
+        if self.self_trade.is_some() {
+            self.owners[slot as usize] = order.owner;
+        }
+        self.resting += 1;
+        listener.hear(Record::Rested { ticket, side, price, qty: Lots(qty) });
+        listener.hear(Record::Level { side, price, qty: Lots(level) });
+    }
+
+    /// Takes an order out of its queue, frees its slot, and returns what still rests at its price.
+    #[inline]
+    fn take_out(&mut self, order: &Resting) -> i64 {
+        let price = order.price();
+        let rung = self.ladder.occupied(price);
+        rung.qty -= order.qty;
+        rung.head = if order.ahead == NIL { order.behind } else { rung.head };
+        rung.tail = if order.behind == NIL { order.ahead } else { rung.tail };
+        let level = rung.qty;
+        self.slab[order.ahead as usize].behind = order.behind;
+        self.slab[order.behind as usize].ahead = order.ahead;
+        self.give_slot_back(order.ticket.slot() as u32);
+        self.resting -= 1;
+        if level == 0 {
+            let side = order.side();
+            if self.best[side as usize] == order.rank {
+                self.step_back(side, price);
+            } else {
+                self.ladder.vacate(price);
+            }
+        }
+        level
+    }
+
+    /// Makes an order smaller where it stands.
+    fn shrink<L: Listener>(&mut self, ticket: Ticket, order: &Resting, left: i64, listener: &mut L) {
+        let (side, price, by) = (order.side(), order.price(), order.qty - left);
+        if by == 0 {
+            return;
+        }
+        self.slab[ticket.slot()].qty = left;
+        let rung = self.ladder.occupied(price);
+        rung.qty -= by;
+        listener.hear(Record::Reduced { ticket, side, price: Ticks(price), qty: Lots(by), left: Lots(left) });
+        listener.hear(Record::Level { side, price: Ticks(price), qty: Lots(rung.qty) });
     }
 
     /// The level at the best price `gone` has emptied: the next one is the best.
     fn step_back(&mut self, side: Side, gone: i64) {
-        let next = match side {
-            Side::Bid => self.ladder.below(gone),
-            Side::Ask => self.ladder.above(gone),
-        };
-        self.set_best(side, next);
-        if let Some(touch) = next {
-            self.ladder.follow(touch);
+        self.ladder.vacate(gone);
+        match self.ladder.next(side, gone) {
+            Some(price) => {
+                self.best[side as usize] = side.sign() * price;
+                self.ladder.follow(price);
+            }
+            None => self.best[side as usize] = NOTHING,
         }
     }
 
-    /// Whether an order of `side` up to `worst` would trade.
-    fn reaches(&self, side: Side, worst: i64) -> bool {
-        self.best_price(side.opposite()).is_some_and(|best| match side {
-            Side::Bid => best <= worst,
-            Side::Ask => best >= worst,
-        })
-    }
-
-    fn find(&self, ticket: Ticket) -> Option<&Resting> {
-        // A free slot keeps its last order's ticket with nothing left of it.
-        self.slab.get(ticket.slot()).filter(|o| o.ticket == ticket && o.qty > 0)
-    }
-
+    #[inline]
     fn take_slot(&mut self) -> u32 {
-        self.free.pop().unwrap_or_else(|| {
-            let slot = self.slab.len() as u32;
-            assert!(slot < Ticket::NO_SLOT, "fewer than {} orders rest", Ticket::NO_SLOT);
-            let nobody = Ticket::new(0, slot);
-            self.slab.push(Resting { ticket: nobody, side: Side::Bid, price: 0, qty: 0, ahead: NIL, behind: NIL });
-            slot
-        })
-    }
-
-    fn release(&mut self, slot: u32) {
-        self.slab[slot as usize].qty = 0;
-        self.free.push(slot);
-    }
-
-    /// Trades up to `worst` and returns what is left of `qty`.
-    fn cross(&mut self, taker: Ticket, side: Side, worst: i64, mut qty: i64, records: &mut Vec<Record>) -> i64 {
-        let resting_side = side.opposite();
-        while qty > 0 && self.reaches(side, worst) {
-            let price = self.best_price(resting_side).expect("a side that is reached has a best price");
-            let mut rung = self.ladder.get(price);
-            while qty > 0 && rung.head != NIL {
-                let slot = rung.head;
-                let maker = &mut self.slab[slot as usize];
-                let traded = qty.min(maker.qty);
-                maker.qty -= traded;
-                rung.qty -= traded;
-                qty -= traded;
-                records.push(Record::Trade {
-                    taker,
-                    maker: maker.ticket,
-                    side,
-                    price: Ticks(price),
-                    qty: Lots(traded),
-                    maker_left: Lots(maker.qty),
-                });
-                if maker.qty == 0 {
-                    rung.head = maker.behind;
-                    match rung.head {
-                        NIL => rung.tail = NIL,
-                        next => self.slab[next as usize].ahead = NIL,
-                    }
-                    self.release(slot);
-                }
-            }
-            self.ladder.put(price, rung);
-            records.push(Record::Level { side: resting_side, price: Ticks(price), qty: Lots(rung.qty) });
-            if rung.head == NIL {
-                self.step_back(resting_side, price);
-            }
+        let slot = self.free;
+        if slot == NIL {
+            return self.new_slot();
         }
-        qty
+        self.free = self.slab[slot as usize].behind;
+        slot
     }
 
-    fn rest(&mut self, ticket: Ticket, slot: u32, side: Side, price: i64, qty: i64, records: &mut Vec<Record>) {
-        if self.best_price(side).is_none_or(|best| side.is_better(Ticks(price), Ticks(best))) {
-            self.set_best(side, Some(price));
-            self.ladder.follow(price);
+    #[cold]
+    fn new_slot(&mut self) -> u32 {
+        let slot = self.slab.len();
+        assert!(slot < Ticket::SLOTS_MAX, "fewer than {} orders rest", Ticket::SLOTS_MAX);
+        self.slab.push(Resting::NOBODY);
+        if self.self_trade.is_some() {
+            self.owners.push(Owner::NOBODY);
         }
-        let Rung { head, tail, qty: resting } = self.ladder.get(price);
-        self.slab[slot as usize] = Resting { ticket, side, price, qty, ahead: tail, behind: NIL };
-        if tail != NIL {
-            self.slab[tail as usize].behind = slot;
-        }
-        let rung = Rung { head: if head == NIL { slot } else { head }, tail: slot, qty: resting + qty };
-        self.ladder.put(price, rung);
-        records.push(Record::Rested { ticket, side, price: Ticks(price), qty: Lots(qty) });
-        records.push(Record::Level { side, price: Ticks(price), qty: Lots(rung.qty) });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn order(side: Side, kind: OrderKind, price: i64, qty: i64) -> Incoming {
-        Incoming { side, kind, price: Ticks(price), qty: Lots(qty) }
+        slot as u32
     }
 
-    /// Submits and returns `(ticket, trades as (maker, price, qty))`.
-    fn send(engine: &mut Engine, incoming: Incoming) -> (Ticket, Vec<(Ticket, i64, i64)>) {
-        let mut records = Vec::new();
-        let ticket = engine.submit(incoming, &mut records).expect("the story's orders are legal");
-        let trades = records.iter().filter_map(|r| match r {
-            Record::Trade { maker, price, qty, .. } => Some((*maker, price.0, qty.0)),
-            Record::Rested { .. } | Record::Removed { .. } | Record::Dropped { .. } | Record::Level { .. } => None,
-        });
-        (ticket, trades.collect())
-    }
-
-    #[test]
-    fn the_better_price_trades_first_then_the_older_order_and_always_at_the_resting_price() {
-        let mut e = Engine::new();
-        let (old, _) = send(&mut e, order(Side::Ask, OrderKind::Limit, 101, 5));
-        let (young, _) = send(&mut e, order(Side::Ask, OrderKind::Limit, 101, 5));
-        let (cheap, _) = send(&mut e, order(Side::Ask, OrderKind::Limit, 100, 2));
-        // 8 lots at up to 103: 2 at 100, then 5 of the older and 1 of the younger at 101.
-        let (_, trades) = send(&mut e, order(Side::Bid, OrderKind::Limit, 103, 8));
-        assert_eq!(trades, [(cheap, 100, 2), (old, 101, 5), (young, 101, 1)]);
-        assert_eq!(e.best(Side::Ask), Some(Level { price: Ticks(101), qty: Lots(4) }));
-        assert_eq!(e.order(young), Some((Side::Ask, Ticks(101), Lots(4))));
-        assert_eq!(e.best(Side::Bid), None, "nothing of the buyer was left to rest");
-    }
-
-    #[test]
-    fn what_a_limit_order_cannot_trade_rests_and_what_an_immediate_one_cannot_is_dropped() {
-        let mut e = Engine::new();
-        send(&mut e, order(Side::Ask, OrderKind::Limit, 100, 3));
-        let (buyer, trades) = send(&mut e, order(Side::Bid, OrderKind::Limit, 100, 5));
-        assert_eq!((trades.len(), e.order(buyer)), (1, Some((Side::Bid, Ticks(100), Lots(2)))));
-        let mut records = Vec::new();
-        let seller = e.submit(order(Side::Ask, OrderKind::Ioc, 100, 7), &mut records).unwrap();
-        assert_eq!(records.last(), Some(&Record::Dropped { ticket: seller, qty: Lots(5) }));
-        assert_eq!(e.resting(), 0);
-        assert_eq!(e.submit(order(Side::Ask, OrderKind::Market, 0, 1), &mut records), Err(RejectReason::NoLiquidity));
-    }
-
-    #[test]
-    fn a_post_only_order_never_takes_and_a_spent_ticket_cancels_nothing() {
-        let mut e = Engine::new();
-        let mut records = Vec::new();
-        let (ask, _) = send(&mut e, order(Side::Ask, OrderKind::PostOnly, 100, 3));
-        let crossing = order(Side::Bid, OrderKind::PostOnly, 100, 1);
-        assert_eq!(e.submit(crossing, &mut records), Err(RejectReason::WouldTake));
-        assert_eq!(e.cancel(ask, &mut records), Ok(Lots(3)));
-        assert_eq!(e.cancel(ask, &mut records), Err(RejectReason::UnknownOrder));
-        // The slot is used again; the old ticket must not reach the new order.
-        let (next, _) = send(&mut e, order(Side::Ask, OrderKind::Limit, 100, 1));
-        assert_eq!((next.slot(), e.cancel(ask, &mut records)), (ask.slot(), Err(RejectReason::UnknownOrder)));
-        assert_eq!(e.order(next), Some((Side::Ask, Ticks(100), Lots(1))));
-    }
-
-    #[test]
-    fn the_touch_may_leap_across_the_window_without_losing_a_level() {
-        let mut e = Engine::new();
-        for p in [10, 100_000, 5_000_000] {
-            send(&mut e, order(Side::Bid, OrderKind::Limit, p, 1));
-        }
-        send(&mut e, order(Side::Ask, OrderKind::Limit, 9_000_000, 1));
-        let (_, trades) = send(&mut e, order(Side::Ask, OrderKind::Market, 0, 2));
-        assert_eq!(trades.iter().map(|t| t.1).collect::<Vec<_>>(), [5_000_000, 100_000]);
-        assert_eq!(e.best(Side::Bid).map(|l| l.price), Some(Ticks(10)));
-        assert_eq!(e.best(Side::Ask).map(|l| l.price), Some(Ticks(9_000_000)));
+    #[inline]
+    fn give_slot_back(&mut self, slot: u32) {
+        let order = &mut self.slab[slot as usize];
+        order.ticket = Ticket::NOBODY;
+        order.behind = self.free;
+        self.free = slot;
     }
 }

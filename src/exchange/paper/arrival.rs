@@ -7,7 +7,8 @@
 //! | place, post-only that would trade, as the venue has it ([`PostOnly`]) | `Rejected(WouldTake)`, or `Accepted` and `Cancelled`, or `Accepted` and `Amended` to the nearest price that rests |
 //! | place, rests | `Accepted` |
 //! | place, trades | `Accepted`, `Filled` per level; the rest stays (limit) or is `Cancelled` (IOC, market) |
-//! | place, IOC or market with nothing left on the other side, or no book we trust | `Rejected(NoLiquidity)` |
+//! | place, FOK that others cannot fill whole at once | `Accepted` and `Cancelled` |
+//! | place, IOC, FOK or market with nothing left on the other side, or no book we trust | `Rejected(NoLiquidity)` |
 //! | cancel | `Cancelled`, or `CancelRejected(UnknownOrder)` if a fill won the race |
 //! | replace | `Replaced` for the new order, which ends the old one; then as for place |
 //! | replace, old one gone | `CancelRejected(UnknownOrder)` for the old, `Rejected(UnknownOrder)` for the new |
@@ -22,7 +23,7 @@
 //! the others is told in `selves`.
 
 use super::super::Visible;
-use super::super::habit::PostOnly;
+use super::super::habit::{PostOnly, SelfTrade};
 use super::super::queue::{Place, QueueModel};
 use super::filters::refusal;
 use super::own::Resting;
@@ -111,7 +112,7 @@ impl Paper {
                 let is_refused = self.habits.post_only == PostOnly::Reject && self.would_take(order, market);
                 is_refused.then_some(RejectReason::WouldTake)
             }
-            OrderKind::Ioc | OrderKind::Market => {
+            OrderKind::Ioc | OrderKind::Market | OrderKind::Fok => {
                 let other = order.side.opposite();
                 let something = facing(other, market).any(|level| self.eaten.left_of(other, level) > Lots::ZERO);
                 (!something).then_some(RejectReason::NoLiquidity)
@@ -162,7 +163,8 @@ impl Paper {
         if is_unwelcome {
             return self.said.say(now, order.id, ReportKind::Cancelled { remaining: order.qty });
         }
-        let remaining = self.take(&order, now, market);
+        let is_killed = order.kind == OrderKind::Fok && !self.could_fill(&order, market);
+        let remaining = if is_killed { order.qty } else { self.take(&order, now, market) };
         let Entering { id, side, price, kind, .. } = order;
         if remaining > Lots::ZERO && kind.may_rest() {
             self.stand_among(side, price, remaining, displayed, market);
@@ -225,6 +227,25 @@ impl Paper {
             remaining = self.meet_ourselves(order, remaining, now);
         }
         remaining
+    }
+
+    /// Whether [`Self::take`] would fill an order without a meeting of ours that costs it something.
+    fn could_fill(&self, order: &Entering, market: &Visible<'_>) -> bool {
+        let other = order.side.opposite();
+        let blocks = self.habits.self_trade != SelfTrade::CancelMaker;
+        let mut needed = order.qty;
+        for level in facing(other, market).take_while(|level| order.reaches(level.price)) {
+            let left = self.eaten.left_of(other, level);
+            match self.in_the_way(order, Some(level.price)).filter(|_| blocks) {
+                Some((price, _)) if price != level.price => break,
+                Some((_, ahead)) => return left.min(ahead) >= needed,
+                None => needed -= left,
+            }
+            if needed <= Lots::ZERO {
+                break;
+            }
+        }
+        needed <= Lots::ZERO
     }
 
     /// Notes how big we are at a price we join.

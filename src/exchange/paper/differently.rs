@@ -141,6 +141,33 @@ fn our_arriving_order_gives_way_with_what_it_has_not_traded() {
 }
 
 #[test]
+fn both_go_where_the_venue_cancels_both() {
+    // They meet at 103, before anything traded; our 5 at 104 are never reached.
+    let desk = meet(SelfTrade::CancelBoth, OrderKind::Limit);
+    assert_eq!(desk.life(2), ["accepted 0", "cancelled 3"]);
+    assert_eq!(desk.life(3), ["accepted 0", "cancelled 20"]);
+    assert_eq!(desk.life(1).len(), 1);
+}
+
+#[test]
+fn a_fill_or_kill_order_is_filled_whole_by_others_or_touches_nobody() {
+    // Others offer 10 at 104. Our own 3 at 103 either give way or stand in the way.
+    let send = |self_trade, qty| {
+        let mut desk = with(PostOnly::Reject, self_trade);
+        desk.send(1, 2, Side::Ask, 3, 103, OrderKind::PostOnly);
+        desk.send(2, 3, Side::Bid, qty, 104, OrderKind::Fok);
+        desk.until(2);
+        (desk.life(2).len(), desk.life(3))
+    };
+    let words = |words: [&str; 2]| words.map(str::to_owned).to_vec();
+    assert_eq!(send(SelfTrade::CancelMaker, 10), (2, words(["accepted 0", "10 @ 104 took behind 0"])));
+    assert_eq!(send(SelfTrade::CancelMaker, 11), (1, words(["accepted 0", "cancelled 11"])));
+    for self_trade in [SelfTrade::CancelTaker, SelfTrade::CancelBoth, SelfTrade::Decrement] {
+        assert_eq!(send(self_trade, 1), (1, words(["accepted 0", "cancelled 1"])), "{self_trade:?}");
+    }
+}
+
+#[test]
 fn both_shrink_where_the_venue_decrements() {
     // 20 - 3 at 103 leave 17; 10 trade at 104: 7; our 5 there take 5 more: 2, which rest.
     let desk = meet(SelfTrade::Decrement, OrderKind::Limit);

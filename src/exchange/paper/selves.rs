@@ -31,6 +31,7 @@ impl Paper {
             SelfTrade::CancelMaker => (resting, Lots::ZERO),
             SelfTrade::CancelTaker => (Lots::ZERO, remaining),
             SelfTrade::Decrement => (resting.min(remaining), resting.min(remaining)),
+            SelfTrade::CancelBoth => (resting, remaining),
         };
         best.remaining -= lost_by_resting;
         let price = best.price;

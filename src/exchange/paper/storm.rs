@@ -65,13 +65,13 @@ fn happen(desk: &mut Desk, draws: &mut Stream, at: i64, next_id: &mut u64) -> Op
         }
         9 | 10 => {
             *next_id += 1;
-            let kinds = [OrderKind::Limit, OrderKind::PostOnly, OrderKind::Ioc, OrderKind::Market];
+            let kinds = [OrderKind::Limit, OrderKind::PostOnly, OrderKind::Ioc, OrderKind::Market, OrderKind::Fok];
             let old = draws.below(*next_id).max(1);
             let old_is_there = desk.orders.get(&OrderId(old)).is_some_and(|order| order.kind.may_rest());
             if draws.chance(0.3) && old_is_there {
                 desk.replace(at, old, *next_id, qty + 1, price);
             } else {
-                desk.send(at, *next_id, side, qty + 1, price, kinds[draws.below(4) as usize]);
+                desk.send(at, *next_id, side, qty + 1, price, kinds[draws.below(5) as usize]);
             }
             return None;
         }

@@ -381,6 +381,7 @@ fn order_kind(kind: OrderKind) -> &'static str {
         OrderKind::PostOnly => "post_only",
         OrderKind::Ioc => "ioc",
         OrderKind::Market => "market",
+        OrderKind::Fok => "fok",
     }
 }
 

@@ -21,7 +21,7 @@ fn at(second: usize) -> LocalTime {
 }
 
 fn order(side: Side, kind: OrderKind, price: i64, qty: i64) -> Incoming {
-    Incoming { side, kind, price: Ticks(price), qty: Lots(qty) }
+    Incoming::new(side, kind, Ticks(price), Lots(qty))
 }
 
 fn event(second: usize, kind: MarketEventKind) -> MarketEvent {
@@ -46,6 +46,9 @@ fn tell(second: usize, records: &[Record]) -> Vec<MarketEvent> {
             }
             Record::Removed { ticket, side, price, .. } => {
                 orders.push(news(ticket, side, price, Lots::ZERO, OrderStep::Left));
+            }
+            Record::Reduced { ticket, side, price, left, .. } => {
+                orders.push(news(ticket, side, price, left, OrderStep::Shrank));
             }
             Record::Level { side: Side::Bid, price, qty } => bids.push(Level { price, qty }),
             Record::Level { side: Side::Ask, price, qty } => asks.push(Level { price, qty }),

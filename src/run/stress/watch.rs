@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::oracle::{Breach, Oracle};
-use crate::engine::{BookState, Command, LimitUse, Output, Session, Stamped};
+use crate::engine::{BookState, Command, ITSELF, LimitUse, Output, Session, Stamped};
 use crate::market::InstrumentId;
 use crate::order::{OrderState, ReportKind};
 use crate::risk::{Limit, Reason, RiskState, Whose};
@@ -220,7 +220,7 @@ impl Watch {
                 });
             }
             // Said when positions are zero.
-            Output::Commanded { by, command: Command::Pause } if by == "session" => {
+            Output::Commanded { by, command: Command::Pause } if by == ITSELF => {
                 self.flat = self.flat.or(self.halted.map(|_| now));
             }
             // This limit's state is the book's.

@@ -79,7 +79,7 @@ impl DeepLiquidity {
         let distance = spec.from_ticks as f64 * numeric::exp(far * numeric::ln(span));
         let price = Ticks((mid - side.sign() as f64 * distance) as i64);
         if price.0 >= 1 {
-            let order = Incoming { side, kind: OrderKind::PostOnly, price, qty };
+            let order = Incoming::new(side, OrderKind::PostOnly, price, qty);
             self.orders[i] = pit.send(member.who, member.latency, order, None);
         }
     }

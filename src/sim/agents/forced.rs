@@ -39,7 +39,7 @@ impl Forced {
         let qty = Lots(upto(self.sent + 1) - upto(self.sent));
         if qty > Lots::ZERO {
             let side = if sell { Side::Ask } else { Side::Bid };
-            let order = Incoming { side, kind: OrderKind::Market, price: Ticks(1), qty };
+            let order = Incoming::new(side, OrderKind::Market, Ticks(1), qty);
             pit.send(self.who, Nanos::ZERO, order, None);
         }
         self.sent += 1;

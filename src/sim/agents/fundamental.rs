@@ -96,7 +96,7 @@ impl Fundamental {
             true => (OrderKind::Ioc, worth.max(1.0) as i64, None),
             false => (OrderKind::PostOnly, top.best(side), Some(spec.lifetime.of(life))),
         };
-        pit.send(member.who, member.latency, Incoming { side, kind, price: Ticks(price), qty }, life);
+        pit.send(member.who, member.latency, Incoming::new(side, kind, Ticks(price), qty), life);
     }
 }
 

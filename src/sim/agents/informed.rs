@@ -55,12 +55,7 @@ impl Informed {
             };
             if let Some((side, price)) = order {
                 let price = Ticks((price as i64).max(1));
-                pit.send(
-                    self.member.who,
-                    self.member.latency,
-                    Incoming { side, kind: OrderKind::Ioc, price, qty },
-                    None,
-                );
+                pit.send(self.member.who, self.member.latency, Incoming::new(side, OrderKind::Ioc, price, qty), None);
             }
         }
         self.sleep(pit);

@@ -124,7 +124,7 @@ impl Makers {
             for level in 0..wanted[side as usize] {
                 let price = if side == Side::Bid { bid - level * grid } else { ask + level * grid };
                 if stands[side as usize] >> level & 1 == 0 && price >= 1 {
-                    let quote = Incoming { side, kind, price: Ticks(price), qty: size };
+                    let quote = Incoming::new(side, kind, Ticks(price), size);
                     maker.quotes.push(pit.send(member.who, member.latency, quote, None));
                 }
             }

@@ -108,6 +108,6 @@ impl Metaorders {
             true => (OrderKind::Market, Ticks(1), None),
             false => (OrderKind::Limit, Ticks(pit.seen(member.latency).best(side)), Some(spec.lifetime.of(life))),
         };
-        pit.send(member.who, member.latency, Incoming { side, kind, price, qty }, life);
+        pit.send(member.who, member.latency, Incoming::new(side, kind, price, qty), life);
     }
 }

@@ -124,7 +124,7 @@ impl Momentum {
         let top = pit.seen(member.latency);
         let Some((side, qty)) = self.memories[i].look(&spec.trend, pit.now, top.mid(), size) else { return };
         let price = Ticks(top.best(if takes { side.opposite() } else { side }));
-        let order = Incoming { side, kind: OrderKind::Limit, price, qty };
+        let order = Incoming::new(side, OrderKind::Limit, price, qty);
         pit.send(member.who, member.latency, order, Some(spec.lifetime.of(life)));
     }
 }

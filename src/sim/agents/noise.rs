@@ -66,7 +66,7 @@ impl Noise {
         let top = pit.seen(member.latency);
         pit.take_back(self.last[i]);
         let price = Ticks(if takes { top.best(side.opposite()) } else { top.best(side) });
-        let order = Incoming { side, kind: OrderKind::Limit, price, qty };
+        let order = Incoming::new(side, OrderKind::Limit, price, qty);
         self.last[i] = pit.send(member.who, member.latency, order, None);
     }
 }

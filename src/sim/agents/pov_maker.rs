@@ -105,7 +105,7 @@ impl PovMakers {
             for (side, best) in [(Side::Bid, centre - half.floor() as i64), (Side::Ask, centre + half.ceil() as i64)] {
                 let price = Ticks(best - side.sign() * level * step);
                 if price.0 >= 1 {
-                    let quote = Incoming { side, kind: OrderKind::Limit, price, qty };
+                    let quote = Incoming::new(side, OrderKind::Limit, price, qty);
                     maker.quotes.push(pit.send(member.who, member.latency, quote, None));
                 }
             }

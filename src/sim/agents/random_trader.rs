@@ -90,7 +90,7 @@ impl RandomTraders {
             let side = if bits >> 24 & 1 == 0 { Side::Bid } else { Side::Ask };
             let price = Ticks(spec.from_ticks + spec.spacing_ticks * part(25, u64::from(spec.prices)));
             let qty = Lots(spec.min_lots + part(41, sizes));
-            let order = Incoming { side, kind: OrderKind::Limit, price, qty };
+            let order = Incoming::new(side, OrderKind::Limit, price, qty);
             *last = pit.send(member.who, member.latency, order, None);
         }
     }

@@ -106,7 +106,7 @@ impl ValueTraders {
         let behind = if takes { 0 } else { (deep * spec.depth_spreads * top.spread() as f64) as i64 };
         let price = Ticks((top.best(side.opposite()) - side.sign() * behind).max(1));
         pit.take_back(belief.last);
-        let order = Incoming { side, kind: OrderKind::Limit, price, qty };
+        let order = Incoming::new(side, OrderKind::Limit, price, qty);
         belief.last = pit.send(member.who, member.latency, order, None);
     }
 }

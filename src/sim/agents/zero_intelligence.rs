@@ -168,7 +168,7 @@ impl ZeroIntelligence {
             _ if counts => {
                 let qty = self.rounded(self.spec.market_size.of(size), round, &self.spec.market_size);
                 let Member { who, latency, .. } = self.members[which];
-                pit.send(who, latency, Incoming { side, kind: OrderKind::Market, price: Ticks(1), qty }, None);
+                pit.send(who, latency, Incoming::new(side, OrderKind::Market, Ticks(1), qty), None);
             }
             _ => {}
         }
@@ -190,7 +190,7 @@ impl ZeroIntelligence {
             price = opposite + ((price - opposite) as f64 * pit.weather.spread_factor) as i64;
         }
         let qty = self.rounded(limit_size.of(size), round, &limit_size);
-        let order = Incoming { side, kind: OrderKind::PostOnly, price: Ticks(price.max(1)), qty };
+        let order = Incoming::new(side, OrderKind::PostOnly, Ticks(price.max(1)), qty);
         pit.send(who, latency, order, Some(lifetime.of(life)));
     }
 

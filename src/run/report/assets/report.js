@@ -297,6 +297,13 @@ const kinds = {
       axes: [timeAxis(), side(unit)], hooks: { drawAxes: [bands(drawn)], ...follow } });
   },
   markouts(box) { markout(box, data.markouts.map((m, i) => ({ name: m.name + look(i).also, rows: m.rows, colour: look(i).tint, dash: look(i).dash }))); },
+  curve(box, i) {
+    const { x: label, y: unit, log, points, law } = data.curves[i], x = points.map(p => p[0]), scale = on => ({ time: false, distr: on ? 3 : 1 });
+    const value = (u, v) => v == null ? "–" : short(+v.toPrecision(4));
+    const lines = [{ series: [{ label: unit, tint: "--main", stroke: ink("--main"), width: log[1] ? 0 : 1, value, points: { show: true, size: 6, fill: ink("--main") } }], data: [points.map(p => p[1])] }];
+    if (law) lines.push({ series: [{ label: `fitted, exponent ${short(+law[1].toPrecision(3))}`, tint: "--sell", stroke: ink("--sell"), width: 1.5, dash: [7, 3], value, points: { show: false } }], data: [x.map(v => law[0] * v ** law[1])] });
+    chart(box, { height: 240, x, time: false, label, lines, scales: { x: scale(log[0]), y: scale(log[1]) }, axes: [axis({ size: 46, label, labelSize: 16, values: numbers }), side(unit)] });
+  },
   markout(box, i) { markout(box, [{ name: "mean", rows: data.metrics.instruments[i].markouts, colour: "--main" }]); },
 };
 // Values at other moments than their own: the last one before.
