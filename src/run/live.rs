@@ -447,6 +447,8 @@ impl Keeper {
             let command = Command::SetLimits(Box::new(limits));
             self.core.take(wall_clock(), Input::Command { by: "account".to_owned(), command })?;
         }
+        // Before anything can be quoted.
+        self.guard_disk(wall_clock())?;
         while let Some(Heard { at, input }) = self.inbox.blocking_recv() {
             let is_tick = input == Input::Tick;
             if matches!(&input, Input::Command { command: Command::Stop, .. }) {

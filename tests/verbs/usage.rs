@@ -2,10 +2,10 @@
 
 use super::papermaker;
 
-/// CONTRACT's verbs of this part. `train`, `evaluate`, `realism` come in later parts.
-const VERBS: [&str; 17] = [
-    "run", "replay", "referee", "report", "backtest", "sessions", "status", "stop", "pause", "resume", "halt",
-    "flatten", "limits", "config", "doctor", "exchange", "help",
+/// CONTRACT's verbs of this part, and ours. `train` and `evaluate` come in later parts.
+const VERBS: [&str; 19] = [
+    "run", "replay", "referee", "report", "realism", "backtest", "sessions", "status", "stop", "pause", "resume",
+    "halt", "flatten", "limits", "risk", "config", "doctor", "exchange", "help",
 ];
 
 fn empty() -> tempfile::TempDir {
@@ -30,7 +30,7 @@ fn help_names_every_verb_of_the_contract_and_no_other() {
 #[test]
 fn every_verb_explains_itself_with_an_example_on_stdout() {
     let here = empty();
-    for verb in VERBS.into_iter().filter(|v| !["sessions", "limits", "config", "help"].contains(v)) {
+    for verb in VERBS.into_iter().filter(|v| !["sessions", "limits", "risk", "config", "help"].contains(v)) {
         let help = papermaker(here.path(), &[verb, "--help"]).exits(0).stdout();
         assert!(help.contains("Example") && help.contains(&format!("papermaker {verb}")), "{verb}:\n{help}");
         assert!(help.contains("--set") && help.contains("--config"), "{verb}:\n{help}");
@@ -41,6 +41,7 @@ fn every_verb_explains_itself_with_an_example_on_stdout() {
         "sessions export",
         "limits show",
         "limits set",
+        "risk stress",
         "config show",
         "config check",
     ] {
