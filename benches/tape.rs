@@ -123,7 +123,7 @@ pub fn levels(input: &Input) -> u64 {
             kind: MarketEventKind::Snapshot { bids, asks, .. } | MarketEventKind::Delta { bids, asks, .. },
             ..
         }) => (bids.len() + asks.len()) as u64,
-        Input::Market(_) | Input::Feed(_) | Input::Tick | Input::Command { .. } => 0,
+        Input::Market(_) | Input::Feed(_) | Input::Report(_) | Input::Tick | Input::Command { .. } => 0,
     }
 }
 
@@ -134,7 +134,7 @@ fn is_snapshot(event: &MarketEvent) -> bool {
 fn last_id(input: &Input) -> u64 {
     match input {
         Input::Market(MarketEvent { kind: MarketEventKind::Delta { seq, .. }, .. }) => *seq,
-        Input::Market(_) | Input::Feed(_) | Input::Tick | Input::Command { .. } => 0,
+        Input::Market(_) | Input::Feed(_) | Input::Report(_) | Input::Tick | Input::Command { .. } => 0,
     }
 }
 

@@ -13,7 +13,6 @@ use crate::config::ConfigErrors;
 use crate::config::recorded::{Given, paper_changed, risk_alone, shapes_fills};
 use crate::journal::Store;
 use crate::metrics::Conduct;
-use crate::metrics::conduct::States;
 use crate::run::prepare::{PrepareError, strategy_text};
 use crate::run::report::whatif_html;
 use crate::run::rerun::RerunError;
@@ -270,10 +269,9 @@ fn risk_table(found: &WhatIf) -> String {
     }
     for scope in 0..sides[0].states.len() {
         let whose = sides[0].states[scope].instrument.as_deref().unwrap_or("the book");
-        let times: [(&str, fn(&States) -> f64); 3] =
-            [("Active", |s| s.active_s), ("Reducing", |s| s.reducing_s), ("Halted", |s| s.halted_s)];
-        for (state, time) in times {
-            line(&format!("{whose} {state}, s"), sides.iter().map(|side| time(&side.states[scope])).collect());
+        for (n, (state, _)) in sides[0].states[scope].times().into_iter().enumerate() {
+            let of_sides = sides.iter().map(|side| side.states[scope].times()[n].1);
+            line(&format!("{whose} {state}, s"), of_sides.collect());
         }
     }
     for side in &found.sides {

@@ -83,6 +83,13 @@ pub struct States {
     pub spells: Vec<StateSpell>,
 }
 
+impl States {
+    /// Seconds in each state, with its name.
+    pub fn times(&self) -> [(&'static str, f64); 3] {
+        [("Active", self.active_s), ("Reducing", self.reducing_s), ("Halted", self.halted_s)]
+    }
+}
+
 /// A time in one state.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StateSpell {

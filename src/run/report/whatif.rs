@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::figures::{brief, interval, length, moment, number};
 use super::page::{Html, document, toolbar};
-use crate::metrics::conduct::{States, Tripped};
+use crate::metrics::conduct::Tripped;
 use crate::metrics::story::Line;
 use crate::metrics::summary::InstrumentSummary;
 use crate::metrics::{Conduct, Told};
@@ -57,7 +57,8 @@ fn in_short(body: &mut Html, found: &WhatIf) {
     for (index, it) in found.sides[0].metrics.instruments.iter().enumerate() {
         body.tag("<h3>").text(format!("{}, {} and {}", it.instrument, it.currency, it.asset)).tag("</h3>");
         heads(body, found, "");
-        let rows: [(&str, fn(&InstrumentSummary) -> String); 10] = [
+        type Measure = fn(&InstrumentSummary) -> String;
+        let rows: [(&str, Measure); 10] = [
             ("profit", |it| number(it.attribution.pnl.to_f64())),
             ("deepest drawdown", |it| number(it.risk.max_drawdown.to_f64())),
             ("fees", |it| number(it.attribution.fees.to_f64())),
@@ -141,11 +142,9 @@ fn limits(body: &mut Html, found: &WhatIf) {
         });
     }
     for (scope, of) in found.sides[0].risk.states.iter().enumerate() {
-        let times: [(&str, fn(&States) -> f64); 3] =
-            [("Active", |s| s.active_s), ("Reducing", |s| s.reducing_s), ("Halted", |s| s.halted_s)];
-        for (state, time) in times {
+        for (n, (state, _)) in of.times().into_iter().enumerate() {
             let whose = of.instrument.as_deref().unwrap_or("the book");
-            row(&format!("{whose} {state}"), &|risk| length(time(&risk.states[scope])));
+            row(&format!("{whose} {state}"), &|risk| length(risk.states[scope].times()[n].1));
         }
     }
     body.tag("</table></div>");
