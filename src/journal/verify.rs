@@ -297,18 +297,19 @@ fn compare_with_manifest(reader: &Reader, tally: &Tally, report: &mut VerifyRepo
         }
     }
     let path: PathBuf = reader.path();
-    // Sessions of before there were seals have none.
     let found = (tally.inputs.digest(), seal(&manifest.spec, tally.inputs.digest(), report.output_digest));
     let sealed = [
         ("input digest", manifest.input_digest, found.0),
         ("seal of limits at the start, inputs and outputs", manifest.seal, found.1),
     ];
     for (what, said, found) in sealed {
-        if let Some(said) = said.filter(|said| *said != found) {
-            wrong.push(format!("the manifest says {what} {said}, the recording has {found}"));
+        match said {
+            Some(said) if said == found => {}
+            Some(said) => wrong.push(format!("the manifest says {what} {said}, the recording has {found}")),
+            None => wrong.push(format!("the manifest says no {what}, the recording has {found}")),
         }
     }
-    if manifest.seal.is_some() && manifest.refusals != tally.refusals() {
+    if manifest.refusals != tally.refusals() {
         let (said, found) = (&manifest.refusals, tally.refusals());
         wrong.push(format!("the manifest counts refusals {said:?}, the recording has {found:?}"));
     }

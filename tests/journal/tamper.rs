@@ -215,3 +215,12 @@ fn who_computes_every_digest_anew_is_told_by_the_seal_that_was_kept_elsewhere_on
     let both = (forged.input_digest.expect("ended"), forged.output_digest.expect("ended"));
     assert_eq!(forged.seal, Some(seal(&forged.spec, both.0, both.1)));
 }
+
+#[test]
+fn a_seal_that_was_taken_out_is_missed() {
+    let (_folder, store, manifest) = fresh();
+    let bare = Manifest { seal: None, input_digest: None, ..manifest };
+    bare.write(&RealDisk, &store.folder("s")).expect("written");
+    noticed(&store, "s", "the manifest says no input digest");
+    noticed(&store, "s", "the manifest says no seal of limits at the start, inputs and outputs");
+}
