@@ -4,22 +4,27 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::sessions::named;
 use super::{Failure, Globals, Outcome, say};
-use crate::journal::export::{At, Cast, Exported, Exporter, Folder, Format, Hftbacktest, Kind, Wish};
+use crate::journal::export::{At, Cast, ExportError, Exported, Exporter, Folder, Format, Hftbacktest, Kind, Wish};
 use crate::journal::{Manifest, Reader, Store};
 use crate::market::InstrumentId;
+use crate::run::rerun::RerunError;
+use crate::run::usage;
 use crate::strategy;
+use crate::units::Nanos;
 
 /// Of `sessions export`.
 #[derive(Clone, Debug, Args)]
 pub struct ExportArgs {
     /// Name of the session
     pub session: String,
-    /// What: trades, book, bbo, feed, orders, fills, decisions, equity, risk, funding; not for hftbacktest-npz
+    /// What: trades, book, bbo, feed, orders, fills, decisions, equity, risk, funding, limits (use of every limit over
+    /// time; runs the recording again); not for hftbacktest-npz
     #[arg(long, required_unless_present = "format")]
     pub kind: Option<Kind>,
     /// How: csv, jsonl, parquet, or hftbacktest-npz, which is one instrument's whole market
@@ -38,6 +43,9 @@ pub struct ExportArgs {
     /// Of `book`: levels a side
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub depth: usize,
+    /// Of `limits`: a row per limit and interval of session time, with the highest use within it
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = super::span::parse)]
+    pub every: Duration,
     /// Replace FILE if it exists
     #[arg(long)]
     pub force: bool,
@@ -60,6 +68,15 @@ impl FromStr for As {
             _ => s.parse().map(As::Table).map_err(|why: String| format!("{why}, and hftbacktest-npz")),
         }
     }
+}
+
+/// Why the use of limits cannot be told.
+#[derive(Debug, thiserror::Error)]
+enum Unused {
+    #[error(transparent)]
+    Rerun(#[from] RerunError),
+    #[error(transparent)]
+    Write(ExportError),
 }
 
 /// A session that is read.
@@ -107,7 +124,7 @@ fn export_table(args: &ExportArgs, source: &Source, kind: Kind, format: Format) 
             return Err(usage("parquet is not for a terminal", "name a file or a folder with --out"));
         }
         let exporter = Exporter::new(wish, cast, BufWriter::new(io::stdout())).map_err(Failure::could_not_run)?;
-        return match table(exporter, wish, source) {
+        return match table(exporter, wish, source, args.every) {
             Err(failure) if !failure.is_closed_pipe() => Err(failure),
             Ok(_) | Err(_) => Ok(()),
         };
@@ -115,17 +132,30 @@ fn export_table(args: &ExportArgs, source: &Source, kind: Kind, format: Format) 
     let is_folder = out.is_dir() || out.as_os_str().as_encoded_bytes().ends_with(b"/");
     let written = if is_folder && format == Format::Parquet {
         let folder = Folder { root: out.clone(), name: source.id.clone(), force: args.force };
-        table(Exporter::split(wish, cast, folder), wish, source)?
+        table(Exporter::split(wish, cast, folder), wish, source, args.every)?
     } else {
         whole(out, args.force, |file| {
             let exporter = Exporter::new(wish, cast, BufWriter::new(file)).map_err(Failure::could_not_run)?;
-            table(exporter, wish, source)
+            table(exporter, wish, source, args.every)
         })?
     };
     told(source, &written, kind.word(), out)
 }
 
-fn table<W: Write + Send>(mut exporter: Exporter<W>, wish: Wish, source: &Source) -> Result<Exported, Failure> {
+fn table<W: Write + Send>(
+    mut exporter: Exporter<W>,
+    wish: Wish,
+    source: &Source,
+    every: Duration,
+) -> Result<Exported, Failure> {
+    if wish.kind == Kind::Limits {
+        let every = Nanos(i64::try_from(every.as_nanos()).unwrap_or(i64::MAX));
+        usage::limits(source.reader()?, &source.manifest, every, |row, rules| {
+            exporter.limit(row, rules).map_err(Unused::Write)
+        })
+        .map_err(Failure::could_not_run)?;
+        return exporter.finish().map_err(Failure::could_not_run);
+    }
     let (mut input, mut outputs) = (Reader::blank(), Vec::new());
     if wish.format == Format::Parquet {
         let mut reader = source.reader()?;

@@ -3,13 +3,15 @@
 use clap::{Args, Subcommand};
 
 use super::{Failure, Globals, Outcome, block_on, operate, say};
-use crate::dashboard::limits::{LimitsAnswer, LimitsWish};
+use crate::dashboard::limits::{LimitValue, LimitsAnswer, LimitsWish};
 
 /// The limits of the running bot: show them, change them
 #[derive(Clone, Debug, Subcommand)]
 pub enum LimitsVerb {
-    /// Every limit in force
-    #[command(after_help = "Example:\n  papermaker limits show --json")]
+    /// Every limit in force: whose it is, where it stands, what is allowed, how much of that is used
+    ///
+    /// A limit without a `now` judges one order at a time. `papermaker sessions export SESSION --kind risk` tells the past.
+    #[command(after_help = "Examples:\n  papermaker limits show\n  papermaker limits show --json")]
     Show(ShowArgs),
     /// Put other limits in force, recorded as an input of the session
     #[command(after_help = "Examples:\n  papermaker limits set collar_bps=50 --dry-run    what would change\n  \
@@ -56,14 +58,35 @@ pub fn limits(verb: &LimitsVerb, globals: &Globals) -> Outcome {
             if args.json {
                 return document(&answer);
             }
-            let width = answer.limits.iter().map(|l| l.key.len() + l.of.len()).max().unwrap_or(0) + 1;
-            say("PAPER limits in force")?;
-            answer.limits.iter().try_for_each(|l| {
-                let name = if l.of.is_empty() { l.key.clone() } else { format!("{} {}", l.key, l.of) };
-                say(format_args!("  {name:width$}  {}", l.value))
-            })
+            table(&answer)
         }
         LimitsVerb::Set(args) => set(args, globals),
+    }
+}
+
+/// A line per limit: whose, where it stands, what is allowed, how much of that is used.
+fn table(answer: &LimitsAnswer) -> Outcome {
+    say(format_args!("PAPER limits in force, digest {}", answer.digest.as_deref().unwrap_or_default()))?;
+    say(format_args!("  the book is {}", answer.state))?;
+    answer.trips.iter().try_for_each(|trip| say(format_args!("  tripped: {trip}")))?;
+    let whose = |l: &LimitValue| if l.of.is_empty() { "book".to_owned() } else { l.of.clone() };
+    let key = answer.limits.iter().map(|l| l.key.len()).max().unwrap_or(0);
+    let of = answer.limits.iter().map(|l| whose(l).len()).max().unwrap_or(0);
+    say(format_args!("  {:key$}  {:of$}  {:>16}  {:>16}  {:>7}  unit", "limit", "whose", "now", "limit", "used"))?;
+    answer.limits.iter().try_for_each(|l| {
+        let limit = if l.is_set { l.value.as_str() } else { "none" };
+        let used = l.share.filter(|_| l.is_set).map_or_else(String::new, |share| format!("{:.1} %", share * 100.0));
+        let now = l.now.as_deref().map_or_else(String::new, short);
+        let line = format!("  {:key$}  {:of$}  {now:>16}  {limit:>16}  {used:>7}  {}", l.key, whose(l), l.unit);
+        say(line.trim_end())
+    })
+}
+
+/// A number to six digits behind the point, more than anybody reads.
+fn short(number: &str) -> String {
+    match number.split_once('.') {
+        Some((whole, rest)) if rest.len() > 6 => format!("{whole}.{}", &rest[..6]),
+        Some(_) | None => number.to_owned(),
     }
 }
 
@@ -89,6 +112,9 @@ fn set(args: &SetArgs, globals: &Globals) -> Outcome {
         };
         say(format_args!("PAPER limits: {word}"))?;
         answer.changes.iter().try_for_each(|change| say(format_args!("  {change}")))?;
+        if let (true, Some(digest)) = (answer.applied, &answer.digest) {
+            say(format_args!("  digest {digest}"))?;
+        }
     }
     match answer.error {
         None => Ok(()),

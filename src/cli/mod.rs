@@ -20,6 +20,7 @@ pub mod operate;
 pub mod referee;
 pub mod replay;
 pub mod report;
+pub mod risk;
 pub mod run;
 pub mod sessions;
 pub mod span;
@@ -104,6 +105,8 @@ enum Verb {
     #[command(subcommand)]
     Limits(limits::LimitsVerb),
     #[command(subcommand)]
+    Risk(risk::RiskVerb),
+    #[command(subcommand)]
     Config(configure::ConfigVerb),
     Doctor(doctor::DoctorArgs),
     Exchange(exchange::ExchangeArgs),
@@ -141,6 +144,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Halt(args) => operate::halt(&args, globals),
         Verb::Flatten(args) => operate::command("flatten", &args, globals),
         Verb::Limits(verb) => limits::limits(&verb, globals),
+        Verb::Risk(verb) => risk::risk(&verb, globals),
         Verb::Config(verb) => configure::config(&verb, globals),
         Verb::Doctor(args) => doctor::doctor(&args, globals),
         Verb::Exchange(args) => exchange::exchange(&args, globals),

@@ -17,11 +17,14 @@ pub struct StatusArgs {
 /// Ask the running bot for something; recorded as an input of its session
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:\n  papermaker pause       take the quotes out, keep recording\n  \
-    papermaker resume      quote again\n  \
+    papermaker resume --by anna\n                         quote again, and record who said so\n  \
     papermaker flatten     bring every position to zero by crossing the spread, then stay paused\n  \
     papermaker halt --reason \"strange fills\"\n                         cancel everything, send nothing more\n  \
     papermaker stop        cancel everything, close the recording, exit")]
 pub struct CommandArgs {
+    /// Who asks, for the record
+    #[arg(long, value_name = "NAME", default_value = "operator")]
+    pub by: String,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -29,7 +32,7 @@ pub struct CommandArgs {
 
 /// Ask the running bot to halt; recorded with its reason
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  papermaker halt --reason \"strange fills\"")]
+#[command(after_help = "Example:\n  papermaker halt --reason \"strange fills\" --by anna")]
 pub struct HaltArgs {
     /// Why; the session stays halted, also over a restart, and shows it
     #[arg(long, value_name = "TEXT")]
@@ -61,7 +64,7 @@ pub fn halt(args: &HaltArgs, globals: &Globals) -> Outcome {
 
 fn ask(verb: &str, reason: Option<&str>, args: &CommandArgs, globals: &Globals) -> Outcome {
     let client = running(globals)?;
-    block_on(client.command(verb, "operator", reason))?.map_err(no_answer)?;
+    block_on(client.command(verb, &args.by, reason))?.map_err(no_answer)?;
     let session = &client.contact().session;
     if args.json {
         return say(serde_json::json!({ "paper": true, "session": session, "accepted": verb }));

@@ -16,11 +16,13 @@ use crate::run::replay::{self as drive, ReplayError};
 /// With --strategy, --risk, --fill or --bracket (or --set of a paper. or risk. key, or of a venue's fees) it is a
 /// what-if instead: nothing is verified, what was recorded is shown beside what would have come of it. What is not named
 /// stays as recorded. Recorded changes of limits are left out where the limits are others; every other command of the
-/// operator stays.
+/// operator stays. Beside money it shows what limits did on each side: refusals by reason code and the first of them, limits
+/// that tripped, when and for how long, time in Active, Reducing and Halted.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:\n  papermaker replay monday\n  papermaker replay monday --json\n  \
                         papermaker replay monday --around 48213\n  \
                         papermaker replay monday --strategy glft --risk tighter.toml\n  \
+                        papermaker replay monday --risk tighter.toml --report what-if.html\n  \
                         papermaker replay monday --set paper.queue_model=power --bracket --json")]
 pub struct ReplayArgs {
     /// Name of the session, or its folder
@@ -41,6 +43,12 @@ pub struct ReplayArgs {
     /// What-if: also under both bounds of the queue model
     #[arg(long, conflicts_with = "around")]
     pub bracket: bool,
+    /// What-if: also a report, one HTML file: equity and inventory of all sides in one chart each, what limits did
+    #[arg(long, value_name = "FILE.html", conflicts_with = "around")]
+    pub report: Option<PathBuf>,
+    /// Replace the report if it exists
+    #[arg(long, requires = "report")]
+    pub force: bool,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -54,6 +62,12 @@ pub fn replay(args: &ReplayArgs, globals: &Globals) -> Outcome {
     }
     if whatif::is_asked(args, globals) {
         return whatif::answer(args, globals);
+    }
+    if args.report.is_some() {
+        let error = anyhow::anyhow!("--report is of a what-if, and nothing is to be different");
+        return Err(Failure::could_not_run(error).hint(
+            "name --risk, --strategy, --fill or --bracket; `papermaker report SESSION` shows the recording itself",
+        ));
     }
     let report = drive::replay(&store, &args.session).map_err(cannot)?;
     if args.json {

@@ -104,6 +104,8 @@ fn as_json(summary: &Summary) -> serde_json::Value {
         "gaps": manifest.counts.gaps,
         "output_digest": digest(&manifest.output_digest),
         "state_digest": digest(&manifest.state_digest),
+        "seal": digest(&manifest.seal),
+        "refusals_by_code": manifest.refusals,
         "status": *summary.picture,
     })
 }
@@ -132,7 +134,8 @@ fn as_text(summary: &Summary, globals: &Globals) -> String {
         text += &format!("  under the other bound of the queue, {}\n", super::sessions::band(shadow));
     }
     let digest = manifest.output_digest.map(|d| d.to_string()).unwrap_or_default();
-    text += &format!("  recorded in {}\n  output digest {digest}\n", summary.folder.display());
+    let seal = manifest.seal.map(|d| d.to_string()).unwrap_or_default();
+    text += &format!("  recorded in {}\n  output digest {digest}\n  seal          {seal}\n", summary.folder.display());
     let with: String = globals.set.iter().filter(|s| s.starts_with("store.")).map(|s| format!(" --set {s}")).collect();
     text + &format!("prove it: papermaker replay {}{with}", manifest.id)
 }

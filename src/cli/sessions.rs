@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::export::{ExportArgs, export};
 use super::{Failure, Globals, Outcome, metrics, say};
+use crate::digest::{Digest, of_state};
 use crate::journal::{IndexCheck, Manifest, SessionState, ShadowPrint, Store, import};
 use crate::market::VenueId;
 use crate::run::{import as drive, prepare};
@@ -21,17 +22,22 @@ pub enum SessionsVerb {
     List(ListArgs),
     /// One session's manifest and counts
     #[command(
-        after_help = "Examples:\n  papermaker sessions show monday --json\n  papermaker sessions show monday --metrics"
+        after_help = "Examples:\n  papermaker sessions show monday --json\n  papermaker sessions show monday --metrics\n  \
+            papermaker sessions show monday --digest > kept-elsewhere.txt"
     )]
     Show(OneArgs),
     /// Check every byte of a session: frames, checksums, sequence, digests
-    #[command(after_help = "Example:\n  papermaker sessions verify monday --rebuild")]
+    ///
+    /// That nobody computed every digest anew is proved by a seal that was kept elsewhere: give it with --seal.
+    #[command(after_help = "Examples:\n  papermaker sessions verify monday --rebuild\n  \
+        papermaker sessions verify monday --seal \"$(cut -c-64 kept-elsewhere.txt)\"")]
     Verify(VerifyArgs),
     /// Write a session's events as csv, jsonl or parquet, or its market in hftbacktest's format
     #[command(
         after_help = "Examples:\n  papermaker sessions export monday --kind fills --format csv --out fills.csv\n  \
                             papermaker sessions export monday --kind book --at end --depth 20 --format csv --out book.csv\n  \
                             papermaker sessions export monday --kind trades --format parquet --out trades/\n  \
+                            papermaker sessions export monday --kind limits --every 10s --out limits.csv\n  \
                             papermaker sessions export monday --format hftbacktest-npz --symbol BTCUSDT --out btc.npz"
     )]
     Export(ExportArgs),
@@ -73,6 +79,10 @@ pub struct OneArgs {
     /// Also what it was worth: attribution, markouts, quoting, Sharpe ratio and how sure it is. Reads all of it
     #[arg(long)]
     pub metrics: bool,
+    /// Only the session's seal: one digest of the limits at its start, all inputs and all outputs. Kept elsewhere it
+    /// proves later that nothing was changed
+    #[arg(long, conflicts_with = "metrics")]
+    pub digest: bool,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -86,6 +96,9 @@ pub struct VerifyArgs {
     /// Build the index anew from the segments
     #[arg(long)]
     pub rebuild: bool,
+    /// What `sessions show --digest` said when the session ended; anything else is damage
+    #[arg(long, value_name = "HEX", value_parser = parse_seal)]
+    pub seal: Option<Digest>,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -196,6 +209,10 @@ fn show(args: &OneArgs, globals: &Globals) -> Outcome {
         let found = store.verify(&id, false).map_err(Failure::could_not_run)?;
         manifest.counts = found.counts;
         manifest.output_digest = Some(found.output_digest);
+        (manifest.seal, manifest.refusals) = (Some(found.seal), found.refusals);
+    }
+    if args.digest {
+        return digest(&manifest, args.json);
     }
     let mut shown = described(&manifest);
     if args.metrics {
@@ -218,6 +235,24 @@ fn show(args: &OneArgs, globals: &Globals) -> Outcome {
     metrics::print(&shown["metrics"])
 }
 
+fn parse_seal(text: &str) -> Result<Digest, String> {
+    Digest::parse(text).ok_or_else(|| "a seal is 64 hex digits".to_owned())
+}
+
+/// What to keep elsewhere.
+fn digest(manifest: &Manifest, as_json: bool) -> Outcome {
+    let Some(seal) = manifest.seal else {
+        let error = anyhow::anyhow!("{}: was recorded before there were seals", manifest.id);
+        return Err(Failure::could_not_run(error).hint("`papermaker sessions show SESSION` shows its output digest"));
+    };
+    let seal = seal.to_string();
+    if as_json {
+        let shown = json!({ "paper": true, "id": manifest.id, "state": manifest.state.word(), "seal": seal });
+        return say(format_args!("{shown:#}"));
+    }
+    say(format_args!("{seal}  {}", manifest.id))
+}
+
 fn verify(args: &VerifyArgs, globals: &Globals) -> Outcome {
     let (store, id) = named(&args.session, globals)?;
     let recovered = store.recover(&id).map_err(Failure::answer_is_no)?;
@@ -231,23 +266,28 @@ fn verify(args: &VerifyArgs, globals: &Globals) -> Outcome {
             format!("differs: {how}; `papermaker sessions verify {id} --rebuild` makes it anew")
         }
     };
-    let damage: Vec<String> = found.damage.iter().map(ToString::to_string).collect();
+    let mut damage: Vec<String> = found.damage.iter().map(ToString::to_string).collect();
+    if let Some(kept) = args.seal.filter(|kept| *kept != found.seal) {
+        damage.push(format!("{id}: its seal is {}, the one that was kept is {kept}", found.seal));
+    }
+    let is_clean = damage.is_empty();
     let mut notes = found.notes.clone();
     notes.extend(recovered.map(|r| r.note));
     if args.json {
         say(format_args!(
             "{:#}",
             json!({
-                "paper": true, "id": id, "ok": found.is_clean(), "state": found.manifest.state.word(), "live": found.live,
+                "paper": true, "id": id, "ok": is_clean, "state": found.manifest.state.word(), "live": found.live,
                 "segments": found.segments, "frames": found.frames, "bytes": found.bytes,
                 "inputs": found.counts.inputs, "outputs": found.counts.outputs,
                 "checkpoints": found.counts.checkpoints, "output_digest": found.output_digest.to_string(),
+                "seal": found.seal.to_string(),
                 "damage": damage, "notes": notes, "index": index,
             })
         ))?;
     } else {
         let state = if found.live { "live" } else { found.manifest.state.word() };
-        let verdict = if found.is_clean() { "clean" } else { "DAMAGED" };
+        let verdict = if is_clean { "clean" } else { "DAMAGED" };
         say(format_args!("PAPER session {id}: {verdict}, {state}"))?;
         say(format_args!(
             "  {} inputs, {} outputs, {} checkpoints in {} frames of {} segments, {} bytes",
@@ -258,10 +298,10 @@ fn verify(args: &VerifyArgs, globals: &Globals) -> Outcome {
             found.segments,
             found.bytes
         ))?;
-        say(format_args!("  outputs {}\n  index {index}", found.output_digest))?;
+        say(format_args!("  outputs {}\n  seal    {}\n  index {index}", found.output_digest, found.seal))?;
         notes.iter().try_for_each(|note| say(format_args!("  note: {note}")))?;
     }
-    if found.is_clean() {
+    if is_clean {
         return Ok(());
     }
     Err(Failure::answer_is_no(anyhow::anyhow!(damage.join("\n"))).context(format!("{id} is damaged")))
@@ -386,6 +426,10 @@ fn described(m: &Manifest) -> Value {
         "gaps": m.counts.gaps,
         "output_digest": text(&m.output_digest),
         "state_digest": text(&m.state_digest),
+        "input_digest": text(&m.input_digest),
+        "seal": text(&m.seal),
+        "limits_digest": of_state(&m.spec.risk).to_string(),
+        "refusals": m.refusals,
         "bracket": m.bracket.iter().map(band).collect::<Vec<_>>(),
         "code_version": m.code_version,
         "notes": m.notes,

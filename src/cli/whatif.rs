@@ -7,11 +7,15 @@ use serde_json::{Map, Value, json};
 
 use super::metrics::shown;
 use super::replay::ReplayArgs;
+use super::report::{make_sure_of_page, write_page};
 use super::{Failure, Globals, Outcome, say};
 use crate::config::ConfigErrors;
 use crate::config::recorded::{Given, paper_changed, risk_alone, shapes_fills};
 use crate::journal::Store;
+use crate::metrics::Conduct;
+use crate::metrics::conduct::States;
 use crate::run::prepare::{PrepareError, strategy_text};
+use crate::run::report::whatif_html;
 use crate::run::rerun::RerunError;
 use crate::run::whatif::{Ask, WhatIf, what_if};
 
@@ -38,8 +42,15 @@ pub(super) fn answer(args: &ReplayArgs, globals: &Globals) -> Outcome {
         risk: risk.as_ref(),
         paper: paper(args, &store, &sets_of_fills(globals))?,
         bracket: args.bracket,
+        lines: args.report.is_some(),
     };
+    if let Some(file) = &args.report {
+        make_sure_of_page(file, args.force)?;
+    }
     let found = what_if(&store, &args.session, &ask).map_err(cannot)?;
+    if let Some(file) = &args.report {
+        write_page(file, args.force, &whatif_html(&found))?;
+    }
     if args.json { say(format_args!("{:#}", as_json(&found)?)) } else { say(as_text(&found)?.trim_end()) }
 }
 
@@ -87,7 +98,7 @@ fn sets(globals: &Globals, wanted: impl Fn(&[String]) -> bool) -> Vec<String> {
     globals.set.iter().filter(|set| wanted(&path(set))).cloned().collect()
 }
 
-fn cannot(error: RerunError) -> Failure {
+pub(super) fn cannot(error: RerunError) -> Failure {
     match error {
         RerunError::Prepare(error) => cannot_prepare(error),
         RerunError::Journal(error) if error.is_damage() => Failure::answer_is_no(error)
@@ -131,7 +142,8 @@ fn as_json(found: &WhatIf) -> Result<Value, Failure> {
     for side in &found.sides {
         let metrics = serde_json::to_value(&side.metrics).map_err(Failure::could_not_run)?;
         let digest = side.output_digest.map(|digest| digest.to_string());
-        document.insert(side.name.to_owned(), json!({ "output_digest": digest, "metrics": metrics }));
+        let risk = serde_json::to_value(&side.risk).map_err(Failure::could_not_run)?;
+        document.insert(side.name.to_owned(), json!({ "output_digest": digest, "metrics": metrics, "risk": risk }));
     }
     let differences = serde_json::to_value(&found.differences).map_err(Failure::could_not_run)?;
     document.insert("differences".to_owned(), differences);
@@ -139,7 +151,7 @@ fn as_json(found: &WhatIf) -> Result<Value, Failure> {
 }
 
 /// What the table shows, and where it stands in the metrics of an instrument.
-const ROWS: [(&str, &str); 24] = [
+const ROWS: [(&str, &str); 26] = [
     ("pnl", "/attribution/pnl"),
     ("  spread", "/attribution/spread"),
     ("  inventory", "/attribution/inventory"),
@@ -157,6 +169,8 @@ const ROWS: [(&str, &str); 24] = [
     ("position at the end", "/inventory/position"),
     ("  mean |position|", "/inventory/mean_absolute_position"),
     ("  most |position|", "/inventory/max_absolute_position"),
+    ("  most long", "/inventory/max_long"),
+    ("  most short", "/inventory/max_short"),
     ("max drawdown", "/risk/max_drawdown"),
     ("  longest, s", "/risk/longest_drawdown_s"),
     ("sharpe per period", "/risk/sharpe/value"),
@@ -178,6 +192,7 @@ fn as_text(found: &WhatIf) -> Result<String, Failure> {
     if found.set_limits_left_out > 0 {
         text += &format!("  {} recorded changes of limits are left out\n", found.set_limits_left_out);
     }
+    text += &risk_table(found);
     let metrics = found.sides.iter().map(|side| serde_json::to_value(&side.metrics));
     let metrics = metrics.collect::<Result<Vec<_>, _>>().map_err(Failure::could_not_run)?;
     let names: Vec<&str> = found.sides.iter().map(|side| side.name).collect();
@@ -222,6 +237,70 @@ fn as_text(found: &WhatIf) -> Result<String, Failure> {
         }
     }
     Ok(text)
+}
+
+/// What limits did, a column per side; then the trips and the first refusals of each.
+fn risk_table(found: &WhatIf) -> String {
+    let sides: Vec<&Conduct> = found.sides.iter().map(|side| &side.risk).collect();
+    let mut text = "\nWhat limits did\n".to_owned();
+    let headings = found.sides.iter().map(|side| side.name.to_owned());
+    text += &row("", headings, format!("{} less recorded", found.sides[1].name));
+    let mut line = |label: &str, values: Vec<f64>| {
+        let difference = shown(&json!(values[1] - values[0]));
+        text += &row(label, values.iter().map(|value| shown(&json!(value))), difference);
+    };
+    line("refusals", sides.iter().map(|side| side.refusals.values().sum::<u64>() as f64).collect());
+    let codes: BTreeSet<&str> = sides.iter().flat_map(|side| side.refusals.keys().copied()).collect();
+    for code in codes {
+        let count = |side: &&Conduct| side.refusals.get(code).copied().unwrap_or(0) as f64;
+        line(&format!("  {code}"), sides.iter().map(count).collect());
+    }
+    line("trips", sides.iter().map(|side| (side.trips.len() as u64 + side.trips_left_out) as f64).collect());
+    let codes: BTreeSet<(&str, bool)> =
+        sides.iter().flat_map(|side| side.trips.iter().map(|trip| (trip.code, trip.is_soft))).collect();
+    for (code, is_soft) in codes {
+        let of = |side: &Conduct| -> Vec<f64> {
+            let it = side.trips.iter().filter(|trip| (trip.code, trip.is_soft) == (code, is_soft));
+            it.map(|trip| trip.seconds).collect()
+        };
+        let name = if is_soft { format!("{code} soft") } else { code.to_owned() };
+        line(&format!("  {name}"), sides.iter().map(|side| of(side).len() as f64).collect());
+        // No trips add up to minus zero.
+        line("    in force, s", sides.iter().map(|side| of(side).iter().sum::<f64>() + 0.0).collect());
+    }
+    for scope in 0..sides[0].states.len() {
+        let whose = sides[0].states[scope].instrument.as_deref().unwrap_or("the book");
+        let times: [(&str, fn(&States) -> f64); 3] =
+            [("Active", |s| s.active_s), ("Reducing", |s| s.reducing_s), ("Halted", |s| s.halted_s)];
+        for (state, time) in times {
+            line(&format!("{whose} {state}, s"), sides.iter().map(|side| time(&side.states[scope])).collect());
+        }
+    }
+    for side in &found.sides {
+        for trip in side.risk.trips.iter().take(FIRST) {
+            let whose = trip.of.as_deref().unwrap_or("the book");
+            let lasted = match trip.ended {
+                Some(how) => format!("{how} after {} s", shown(&json!(trip.seconds))),
+                None => format!("still so at the end, {} s later", shown(&json!(trip.seconds))),
+            };
+            let (name, seq, at, reason) = (side.name, trip.seq, clock(trip.at_ns), &trip.reason);
+            text += &format!("  {name}: tripped at input {seq}, {at}, {whose}: {reason}; {lasted}\n");
+        }
+        for refused in side.risk.refused.iter().take(FIRST) {
+            let (name, seq, at) = (side.name, refused.seq, clock(refused.at_ns));
+            let (whose, what, reason) = (&refused.instrument, &refused.request, &refused.reason);
+            text += &format!("  {name}: refused at input {seq}, {at}, {whose} {what}: {reason}\n");
+        }
+    }
+    text
+}
+
+/// Trips and refusals listed one by one, of each side; `--json` has a thousand.
+const FIRST: usize = 5;
+
+/// UTC to the millisecond.
+fn clock(ns: i64) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(ns)).map_or_else(|_| ns.to_string(), |t| format!("{t:.3}"))
 }
 
 fn row(label: &str, values: impl Iterator<Item = String>, difference: String) -> String {

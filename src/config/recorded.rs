@@ -115,6 +115,7 @@ fn in_words(paper: &PaperSpec, rules: &Instrument, without_tiers: bool) -> Optio
         QueueModel::Log2 => ("log2", None),
         QueueModel::Optimistic => ("optimistic", None),
         QueueModel::Fifo => ("fifo", None),
+        QueueModel::WrongSide => return None,
     };
     text += &format!("queue_model = {word:?}\n");
     if let Some(n) = power {

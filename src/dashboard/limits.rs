@@ -39,7 +39,7 @@ pub struct LimitsWish {
 }
 
 /// What became of a wish.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct LimitsAnswer {
     /// Always true.
     pub paper: bool,
@@ -49,6 +49,15 @@ pub struct LimitsAnswer {
     pub seq: Option<u64>,
     /// What changed, or would.
     pub changes: Vec<LimitChange>,
+    /// Of all limits in force together, as the `digest` of `sessions export --kind risk`.
+    #[serde(default)]
+    pub digest: Option<String>,
+    /// What limits and operators let the whole book do: `active`, `reducing`, `halted`.
+    #[serde(default)]
+    pub state: String,
+    /// What is beyond its limit now, a line each: whose, what it led to, why.
+    #[serde(default)]
+    pub trips: Vec<String>,
     /// Every limit in force.
     pub limits: Vec<LimitValue>,
     /// Why nothing was changed, if something should have been.
@@ -58,7 +67,7 @@ pub struct LimitsAnswer {
 }
 
 /// One limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LimitValue {
     /// Key in `[risk]`.
     pub key: String,
@@ -66,6 +75,18 @@ pub struct LimitValue {
     pub of: String,
     /// As in the file.
     pub value: String,
+    /// What it is in: base, quote, bps, ms, …
+    #[serde(default)]
+    pub unit: String,
+    /// Whether it limits anything; `0` often does not.
+    #[serde(default)]
+    pub is_set: bool,
+    /// Where it stands; `None` of limits that judge one order at a time, and of what is not known yet.
+    #[serde(default)]
+    pub now: Option<String>,
+    /// `now / value`.
+    #[serde(default)]
+    pub share: Option<f64>,
 }
 
 /// One limit before and after.

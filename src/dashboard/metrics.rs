@@ -17,6 +17,10 @@ pub(super) fn page(all: &StatusSnapshot) -> String {
     page.lone("inputs_total", "counter", "Inputs taken in.", all.seq);
     page.lone("fills_total", "counter", "Fills so far.", all.fills);
     page.lone("refusals_total", "counter", "Requests the risk gate refused.", all.refusals);
+    page.family("refused_total", "counter", "The same by reason code.");
+    for (code, count) in &all.refusals_by_code {
+        page.sample("refused_total", &[("code", code)], count);
+    }
     page.lone("journal_lag_seconds", "gauge", "From the last input to the last on disk.", seconds(all.journal.lag_ms));
     page.lone("journal_waiting", "gauge", "Records waiting for the writer.", all.journal.waiting);
     page.lone("journal_bytes", "gauge", "Bytes of the session on disk.", all.journal.bytes);
@@ -155,8 +159,11 @@ mod tests {
 
     #[test]
     fn the_numbers_of_the_picture_are_the_samples() {
-        let text = page(&a_snapshot());
+        let mut all = a_snapshot();
+        all.refusals_by_code.insert("STATE_REDUCING".to_owned(), 3);
+        let text = page(&all);
         for line in [
+            "papermaker_refused_total{code=\"STATE_REDUCING\"} 3",
             "papermaker_state{phase=\"quoting\"} 1",
             "papermaker_inputs_total 48213",
             "papermaker_position{instrument=\"binance-spot:BTCUSDT\"} 0.00300",

@@ -40,7 +40,10 @@ impl Observer {
                 Output::Heard(report) => {
                     self.picture.fills += u64::from(matches!(report.kind, ReportKind::Filled(_)));
                 }
-                Output::Refused { .. } => self.picture.refusals += 1,
+                Output::Refused { refusal, .. } => {
+                    self.picture.refusals += 1;
+                    *self.picture.refusals_by_code.entry(refusal.code.word().to_owned()).or_default() += 1;
+                }
                 // What trips limits is looked up; what operators and accounts want is known from their words only.
                 Output::Risk { whose: Whose::Book, reason, by, .. } if by != "risk" => {
                     self.asked_because = format!("{reason}, by {by}");

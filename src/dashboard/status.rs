@@ -4,7 +4,8 @@
 //! Prices, quantities and money are plain decimal text in the venue's precision, so nobody downstream rounds them.
 //! It is a picture, not a part of the session: nothing here ever flows back.
 
-use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{self, BookState, EquityMark, Session};
@@ -13,7 +14,7 @@ use crate::order::{Order, OrderState};
 use crate::risk::Whose;
 use crate::signal::Top;
 use crate::strategy::{Estimator, Idle, Wanted, Why};
-use crate::units::{Lots, Money};
+use crate::units::Lots;
 
 /// The whole picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct StatusSnapshot {
     pub fills: u64,
     /// Requests the risk gate refused so far.
     pub refusals: u64,
+    /// The same by reason code; one that stands counts once.
+    #[serde(default)]
+    pub refusals_by_code: BTreeMap<String, u64>,
     /// The chain over all outputs so far.
     pub output_digest: String,
     /// Digest of the session's state, from its last checkpoint; empty before the first.
@@ -340,6 +344,7 @@ impl StatusSnapshot {
             seq: 0,
             fills: 0,
             refusals: 0,
+            refusals_by_code: BTreeMap::new(),
             output_digest: String::new(),
             state_digest: String::new(),
             instruments: rules.iter().map(InstrumentStatus::new).collect(),
@@ -434,20 +439,11 @@ impl QuoteStatus {
 impl LimitUse {
     /// A limit by its name in the file, in the units of the file; of instruments, with their rules.
     pub fn of(used: &engine::LimitUse, rules: Option<&Instrument>) -> Self {
-        let rule = used.limit.rule();
-        let unit = rules.map_or("base", Instrument::quantity_unit);
         let name = match used.whose {
-            Whose::Venue(venue) => format!("{} {venue}", rule.key),
-            Whose::Instrument(_) | Whose::Book => rule.key.replace("_base", &format!("_{unit}")),
+            Whose::Venue(venue) => format!("{} {venue}", used.key(rules)),
+            Whose::Instrument(_) | Whose::Book => used.key(rules),
         };
-        let text = |value: i128| match (rule.unit, rules) {
-            _ if used.is_money => Money(value).to_string(),
-            ("lots", Some(rules)) => rules.qty_text(Lots(value as i64)),
-            ("0.01bps" | "0.01bps/√s" | "0.01x", _) => {
-                Decimal::from_i128_with_scale(value, 2).normalize().to_string()
-            }
-            _ => value.to_string(),
-        };
+        let text = |value: i128| used.in_file_units(value, rules);
         let value = used.value.map_or_else(|| "unknown".to_owned(), text);
         Self { limit: name, value, max: text(used.max), share: used.share() }
     }
@@ -473,7 +469,7 @@ pub(super) mod testing {
     use super::*;
     use crate::market::VenueId;
     use crate::risk::Limit;
-    use crate::units::{Step, Ticks};
+    use crate::units::{Money, Step, Ticks};
 
     /// A picture with something in every field: one instrument, two quotes, a bought 0.003 BTC.
     pub(in crate::dashboard) fn a_snapshot() -> StatusSnapshot {

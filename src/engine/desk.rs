@@ -11,7 +11,7 @@ use super::orders::Orders;
 use super::output::{BookState, EquityMark, FundingPayment, Output};
 use super::spec::DeskSpec;
 use crate::exchange::Visible;
-use crate::exchange::paper::Paper;
+use crate::exchange::place::Place;
 use crate::market::{
     Book, FeedEvent, FeedEventKind, Instrument, InstrumentId, Kind, Level, Mark, MarketEvent, MarketEventKind,
 };
@@ -52,7 +52,7 @@ pub(super) struct Desk {
     meter: Meter,
     /// What has accrued since it was last said, with the rate and price of the last of it.
     accrued: Option<FundingPayment>,
-    pub venue: Paper,
+    pub venue: Place,
     /// Twice the last mid there was: what is at stake is valued at it while the book is lost.
     pub last_twice_mid: Option<i64>,
     /// Those that may still trade.
@@ -97,7 +97,7 @@ impl Desk {
             ledger: Ledger::default(),
             meter: Meter::default(),
             accrued: None,
-            venue: Paper::new(id, spec.paper.clone(), latency),
+            venue: Place::new(spec.answers, id, spec.paper.clone(), latency),
             last_twice_mid: None,
             orders: Orders::default(),
             last_news: LocalTime::default(),
@@ -281,8 +281,9 @@ impl Desk {
     }
 
     /// What the paper venue may see: the state before the event at hand.
-    pub fn venue_and_market(&mut self) -> (&mut Paper, Visible<'_>) {
+    pub fn venue_and_market(&mut self) -> (&mut Place, Visible<'_>) {
         let visible = Visible { rules: &self.rules, book: &self.book, top: self.top, trusted: self.distrust.is_none() };
+        self.venue.holds(self.ledger.position());
         (&mut self.venue, visible)
     }
 

@@ -28,6 +28,7 @@ impl Session {
         }
         let concerned = match input {
             Input::Market(event) => event.instrument.index()..event.instrument.index() + 1,
+            Input::Report(report) => report.instrument.index()..report.instrument.index() + 1,
             Input::Tick | Input::Command { .. } => 0..self.desks.len(),
             Input::Feed(_) => 0..0,
         };
@@ -76,7 +77,7 @@ impl Session {
                     }
                 }
             }
-            Input::Tick | Input::Command { .. } => {}
+            Input::Report(_) | Input::Tick | Input::Command { .. } => {}
         }
     }
 

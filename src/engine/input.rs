@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::market::{FeedEvent, MarketEvent};
+use crate::order::Report;
 use crate::risk::{RiskLimits, RiskState, Score, Trip};
 use crate::units::{LocalTime, Lots, Money};
 
@@ -33,6 +34,9 @@ pub enum Input {
         /// What.
         command: Command,
     },
+    /// A market that answers our orders itself ([`Answers::Told`](crate::exchange::place::Answers)) on one of them; to others it
+    /// is nothing but time.
+    Report(Report),
 }
 
 /// What an operator may ask.

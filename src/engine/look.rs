@@ -4,7 +4,7 @@ use super::input::Carried;
 use super::output::{BookState, EquityMark};
 use super::session::{Mode, Session};
 use crate::digest::{Chain, Digest, of_state};
-use crate::exchange::paper::Paper;
+use crate::exchange::place::Place;
 use crate::market::{Book, Instrument, InstrumentId};
 use crate::order::Order;
 use crate::portfolio::Balance;
@@ -120,8 +120,8 @@ impl Session {
         desk.wanted.as_ref().map(|_| self.now.since(desk.decide_at - desk.spec.quoting.decide_every))
     }
 
-    /// An instrument's paper venue.
-    pub fn venue(&self, id: InstrumentId) -> &Paper {
+    /// Where an instrument's orders go.
+    pub fn venue(&self, id: InstrumentId) -> &Place {
         &self.desks[id.index()].venue
     }
 

@@ -140,6 +140,11 @@ impl Session {
                 let concerned = |d: &&mut Desk| event.instrument.map_or(d.rules.venue == event.venue, |i| i == d.id);
                 self.desks.iter_mut().filter(concerned).for_each(|d| d.apply_feed(event));
             }
+            Input::Report(report) => {
+                let desk = &mut self.desks[report.instrument.index()];
+                desk.venue.tell(report, &desk.rules);
+                self.hear_venues(out);
+            }
             Input::Tick => {
                 self.hear_venues(out);
                 for (desk, limits) in self.desks.iter_mut().zip(&self.gate.limits().instruments) {
@@ -347,7 +352,7 @@ impl Session {
         for i in 0..self.desks.len() {
             let now = self.now;
             // Most of the time nobody has anything to say.
-            if self.desks[i].venue.next_due().is_none_or(|due| due > now) {
+            if !self.desks[i].venue.is_due(now) {
                 continue;
             }
             let (venue, market) = self.desks[i].venue_and_market();

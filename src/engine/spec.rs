@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::PaperSpec;
+use crate::exchange::place::Answers;
 use crate::market::Instrument;
 use crate::risk::RiskLimits;
 use crate::signal::SignalSpec;
@@ -28,6 +29,9 @@ pub struct DeskSpec {
     pub rules: Instrument,
     /// The paper exchange.
     pub paper: PaperSpec,
+    /// Whether it answers our orders, or the market itself does; fees are the paper exchange's either way.
+    #[serde(default)]
+    pub answers: Answers,
     /// The estimators.
     pub signals: SignalSpec,
     /// How decisions become orders.

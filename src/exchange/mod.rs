@@ -1,7 +1,7 @@
 //! Where orders meet the market.
 //!
-//! [`Venue`] is the one trait; [`paper`] is the venue on recorded or live market data, [`matching`] a real
-//! matching engine for simulated markets.
+//! [`Venue`] is the one trait; [`paper`] is the venue on recorded or live market data, [`linked`] a market elsewhere that
+//! answers our orders itself, [`place`] one of the two; [`matching`] is a real matching engine for simulated markets.
 //!
 //! **One clock, shifted.** The paper venue keeps time on our clock. A market event received at `at` happened at
 //! the venue at `at - feed`; a request sent at `t` arrives there at `t + entry`, so it meets exactly the events
@@ -11,8 +11,10 @@ pub mod fee;
 pub mod habit;
 pub mod latency;
 pub mod line;
+pub mod linked;
 pub mod matching;
 pub mod paper;
+pub mod place;
 pub mod queue;
 
 use serde::{Deserialize, Serialize};

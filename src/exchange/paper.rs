@@ -46,6 +46,7 @@ mod selves;
 mod storm;
 #[cfg(test)]
 mod tests;
+mod wrong;
 
 use std::collections::VecDeque;
 
@@ -90,6 +91,9 @@ pub struct Paper {
     depth_time: Option<VenueTime>,
     #[serde(skip)]
     near: Near,
+    /// What its owner knows to hold, for the queue model that asks; told anew with everything that is heard.
+    #[serde(skip)]
+    held: Lots,
 }
 
 /// Levels of a message that may concern us, bids and asks: memory that is used again, never part of the state.
@@ -150,6 +154,7 @@ impl Paper {
             bbo_seq: 0,
             depth_time: None,
             near: Near::default(),
+            held: Lots::ZERO,
         }
     }
 
@@ -168,6 +173,11 @@ impl Paper {
     /// venue's present, which reports tell us `response` later.
     pub fn queue_ahead(&self, id: OrderId) -> Option<Lots> {
         self.own.get(id).map(own::Resting::ahead)
+    }
+
+    /// Its owner knows to hold so much.
+    pub fn holds(&mut self, position: Lots) {
+        self.held = position;
     }
 
     /// Every report there is, heard before its time: they are in ticks and lots that are about to change.

@@ -50,6 +50,10 @@ pub enum QueueModel {
     /// No guess: the place among the orders of others, where a recording tells them ([`line`](super::line)); where it
     /// does not, as risk-averse.
     Fifo,
+    /// No guess either, but the worst that can happen: an order that would make our position larger trades in full as soon
+    /// as a print or the other side comes to its price, wherever in line; one that would make it smaller never does. For
+    /// stress only, no setting names it; who takes is served as ever.
+    WrongSide,
 }
 
 impl QueueModel {
@@ -57,7 +61,7 @@ impl QueueModel {
     fn behind(self, front: f64, back: f64) -> f64 {
         let (ln, pow) = (numeric::ln_1p, numeric::pow);
         match self {
-            QueueModel::RiskAverse | QueueModel::Fifo => 1.0,
+            QueueModel::RiskAverse | QueueModel::Fifo | QueueModel::WrongSide => 1.0,
             QueueModel::Power { n } => pow(back, n) / (pow(back, n) + pow(front, n)),
             QueueModel::Log => ln(back) / (ln(back) + ln(front)),
             QueueModel::Power2 { n } => pow(back, n) / pow(back + front, n),

@@ -184,7 +184,7 @@ impl InputBlock {
                     self.put_rare(elapsed, &stamped.input);
                 }
             },
-            Input::Feed(_) | Input::Command { .. } => self.put_rare(elapsed, &stamped.input),
+            Input::Feed(_) | Input::Command { .. } | Input::Report(_) => self.put_rare(elapsed, &stamped.input),
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! An export is a fold over what was recorded: inputs with the outputs they led to, in order, one pass, memory
 //! bounded by the books and the living orders. Nothing is recomputed that the session has already said; only the
-//! book and the best bid and offer are added up again, from the same market events.
+//! book and the best bid and offer are added up again, from the same market events. Use of limits is not said: its rows
+//! come from [`crate::engine::LimitUse`] of a session that runs again.
 //!
 //! csv and jsonl are text, parquet has typed columns; [`Hftbacktest`] is another fold, of one instrument's market
 //! into hftbacktest's rows.
@@ -20,6 +21,7 @@ mod book;
 mod columns;
 mod funding;
 mod hftbacktest;
+mod limits;
 mod parquet;
 mod rows;
 
@@ -33,6 +35,7 @@ use crate::units::LocalTime;
 use table::Table;
 
 pub use hftbacktest::Hftbacktest;
+pub use limits::{LimitRow, Peak};
 pub use parquet::Folder;
 pub use table::Format;
 
@@ -59,11 +62,14 @@ pub enum Kind {
     Risk,
     /// Marks of contracts, and the funding paid on them.
     Funding,
+    /// How much of each limit was used. The recording does not say it: whoever runs its inputs again hands over the rows
+    /// ([`Exporter::limit`]).
+    Limits,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Trades,
         Kind::Book,
         Kind::Bbo,
@@ -74,6 +80,7 @@ impl Kind {
         Kind::Equity,
         Kind::Risk,
         Kind::Funding,
+        Kind::Limits,
     ];
 
     /// The word on the command line.
@@ -89,6 +96,7 @@ impl Kind {
             Kind::Equity => "equity",
             Kind::Risk => "risk",
             Kind::Funding => "funding",
+            Kind::Limits => "limits",
         }
     }
 
@@ -258,6 +266,7 @@ impl<W: Write + Send> Exporter<W> {
             Kind::Equity => self.equity(input, outputs)?,
             Kind::Risk => self.risk(input, outputs)?,
             Kind::Funding => self.funding(input, outputs)?,
+            Kind::Limits => {}
         }
         // Prices after a change of rules are in new ticks; what was said before stays as it was written.
         if let Some((id, rules)) = rows::new_rules(&input.input) {

@@ -1,6 +1,7 @@
 //! `manifest.toml`: what a recording is of, and how it ended. For people first, yet complete: with the inputs it
 //! is enough to make the session again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use super::disk::Disk;
 use super::error::JournalError;
 use super::frame::SCHEMA;
 use crate::digest::{Digest, of_state};
-use crate::engine::{Input, SessionSpec};
+use crate::engine::{Input, Output, SessionSpec};
 use crate::exchange::queue::Bound;
 use crate::market::MarketEventKind;
 use crate::units::LocalTime;
@@ -80,6 +81,13 @@ impl Counts {
     }
 }
 
+/// Counts what the gate refused.
+pub(super) fn note_refusal(refusals: &mut BTreeMap<&'static str, u64>, output: &Output) {
+    if let Output::Refused { refusal, .. } = output {
+        *refusals.entry(refusal.code.word()).or_default() += 1;
+    }
+}
+
 /// One instrument's strategy, by fingerprint; its text is in the spec.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StrategyPrint {
@@ -145,6 +153,12 @@ pub struct Manifest {
     /// Of the session's state at the end.
     #[serde(default, with = "digest_text", skip_serializing_if = "Option::is_none")]
     pub state_digest: Option<Digest>,
+    /// Last link of the chain of inputs.
+    #[serde(default, with = "digest_text", skip_serializing_if = "Option::is_none")]
+    pub input_digest: Option<Digest>,
+    /// Of spec, inputs and outputs together: [`super::seal()`].
+    #[serde(default, with = "digest_text", skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Digest>,
     /// What people should know of it: how it was recovered, where it was imported from.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -153,6 +167,9 @@ pub struct Manifest {
     pub spec_digest: Option<Digest>,
     /// How much of what.
     pub counts: Counts,
+    /// Requests that the gate refused, by reason code; one that stands is counted once.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub refusals: BTreeMap<String, u64>,
     /// One per instrument.
     pub strategies: Vec<StrategyPrint>,
     /// Shadows that ran beside it; empty without a bracket.
@@ -184,9 +201,12 @@ impl Manifest {
             policy_digest: None,
             output_digest: None,
             state_digest: None,
+            input_digest: None,
+            seal: None,
             notes: Vec::new(),
             spec_digest: Some(of_state(&spec)),
             counts: Counts::default(),
+            refusals: BTreeMap::new(),
             strategies: spec
                 .desks
                 .iter()

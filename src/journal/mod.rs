@@ -8,7 +8,8 @@
 //! What is believed of the disk stands in [`disk`]; from it follows the promise: an input is appended before it is
 //! obeyed, a block is on the platter before it counts as acknowledged, so a power cut loses at most the last
 //! unacknowledged tenth of a second and never leaves a hole. A torn end is dropped with a note; a byte that
-//! changed anywhere else is an error that names segment, offset and sequence.
+//! changed anywhere else is an error that names segment, offset and sequence; one that somebody changed on purpose, with
+//! its checksum, is told by the chains of inputs and outputs, which [`seal()`] joins into one digest.
 //!
 //! ```text
 //! <store>/<session>/manifest.toml  00000001.seg  00000002.seg …  index.sled/  lock
@@ -31,6 +32,7 @@ mod npz;
 mod reader;
 mod records;
 mod recovery;
+mod seal;
 mod segment;
 mod store;
 mod varint;
@@ -45,6 +47,7 @@ pub use index::{Index, Tree};
 pub use manifest::{Counts, MANIFEST_FILE, Manifest, SessionState, ShadowPrint, StrategyPrint};
 pub use reader::{Encoded, RawFrame, Reader};
 pub use recovery::Recovery;
+pub use seal::seal;
 pub use segment::Place;
 pub use store::{SessionSummary, Store};
 pub use verify::{IndexCheck, VerifyReport};

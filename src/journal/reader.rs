@@ -294,6 +294,11 @@ impl Reader {
         self.block
     }
 
+    /// The rows of the block in hand.
+    pub(super) fn input_rows(&self) -> &[u8] {
+        &self.inputs
+    }
+
     fn jumped(&mut self) {
         (self.block, self.rows_left, self.expected, self.ahead) = (None, 0, None, None);
         self.whole = self.segments.place();

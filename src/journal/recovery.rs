@@ -9,6 +9,7 @@ use super::index::Index;
 use super::lock::Lock;
 use super::manifest::{Counts, Manifest, SessionState};
 use super::reader::Reader;
+use super::seal::seal;
 use super::segment::{segment_numbers, segment_path};
 use super::verify::read_all;
 
@@ -45,6 +46,9 @@ pub(super) fn recover(folder: &Path, lock: &Path, disk: &dyn Disk) -> Result<Opt
     let dropped_bytes = cut(folder, &reader, disk)?;
     manifest.counts = tally.counts;
     manifest.output_digest = Some(tally.chain.digest());
+    manifest.input_digest = Some(tally.inputs.digest());
+    manifest.seal = Some(seal(&manifest.spec, tally.inputs.digest(), tally.chain.digest()));
+    manifest.refusals = tally.refusals();
     manifest.ended_ns = Some(tally.last_at.max(manifest.started_ns));
     let note = match reader.ending() {
         Some(ending) => {

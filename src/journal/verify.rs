@@ -3,28 +3,37 @@
 //! Two passes: every frame's checksum, so that all damage is named and not only the first; then the recording read
 //! as a session, its counts and its chain of outputs compared with checkpoints, end mark and manifest.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::error::JournalError;
 use super::frame::FrameHeader;
 use super::index::{Entries, Index, Tree};
-use super::manifest::{Counts, Manifest, SessionState};
+use super::manifest::{Counts, Manifest, SessionState, note_refusal};
 use super::reader::{Encoded, Reader};
+use super::seal::{InputChain, seal};
 use super::segment::{Found, Place, Segments, segment_numbers};
 use super::writer::is_fill;
 use crate::digest::{Chain, Digest};
-use crate::engine::{Output, Stamped};
+use crate::engine::{Input, Output, Stamped};
 
 /// What a session adds up to when all of it is read.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub counts: Counts,
     pub chain: Chain,
+    pub inputs: InputChain,
+    refused: BTreeMap<&'static str, u64>,
     pub first_seq: u64,
     pub last_at: i64,
 }
 
 impl Tally {
+    /// What the gate refused, by reason code.
+    pub fn refusals(&self) -> BTreeMap<String, u64> {
+        self.refused.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect()
+    }
+
     fn add(&mut self, step: &Stamped, outputs: &Encoded) {
         if self.counts.inputs == 0 {
             self.first_seq = step.seq;
@@ -50,12 +59,20 @@ pub(super) fn read_all(
         {
             each(std::mem::take(&mut entries))?;
             entries.add_block(place, &header);
+            tally.inputs.extend(header.first_seq, reader.input_rows());
         }
         tally.add(&step, &outputs);
         for bytes in outputs.iter() {
             let output: Output = postcard::from_bytes(bytes)
                 .map_err(|_| reader.damaged(format!("an output to input {} that is not one", step.seq)))?;
             tally.counts.fills += u64::from(is_fill(&output));
+            note_refusal(&mut tally.refused, &output);
+            if let Output::Commanded { by, command } = &output
+                && !matches!(&step.input, Input::Command { by: b, command: c } if (b, c) == (by, command))
+            {
+                let what = format!("input {} is not the command of {by} that was obeyed there", step.seq);
+                return Err(reader.damaged(what));
+            }
             entries.add_output(step.seq, &output);
         }
         while let Some((place, checkpoint)) = reader.placed_checkpoint_here()? {
@@ -112,6 +129,10 @@ pub struct VerifyReport {
     pub counts: Counts,
     /// Chained anew.
     pub output_digest: Digest,
+    /// Of spec, inputs and outputs: [`super::seal()`].
+    pub seal: Digest,
+    /// Requests that the gate refused, by reason code.
+    pub refusals: BTreeMap<String, u64>,
     /// Every byte that is not what was written, named. Empty is good.
     pub damage: Vec<JournalError>,
     /// What is worth knowing and no damage: a torn end, removed segments.
@@ -137,6 +158,8 @@ pub(super) fn verify(folder: &Path, live: bool, rebuild: bool) -> Result<VerifyR
         bytes: 0,
         counts: Counts::default(),
         output_digest: Digest::default(),
+        seal: Digest::default(),
+        refusals: BTreeMap::new(),
         damage: Vec::new(),
         notes: manifest.notes.clone(),
         index: IndexCheck::Missing,
@@ -228,6 +251,8 @@ fn read_and_compare(
         Ok(())
     })?;
     (report.counts, report.output_digest) = (tally.counts, tally.chain.digest());
+    report.seal = seal(&report.manifest.spec, tally.inputs.digest(), report.output_digest);
+    report.refusals = tally.refusals();
     report.index = match index {
         Err(check) => check,
         Ok(index) if rebuild => {
@@ -271,6 +296,21 @@ fn compare_with_manifest(reader: &Reader, tally: &Tally, report: &mut VerifyRepo
         }
     }
     let path: PathBuf = reader.path();
+    // Sessions of before there were seals have none.
+    let found = (tally.inputs.digest(), seal(&manifest.spec, tally.inputs.digest(), report.output_digest));
+    let sealed = [
+        ("input digest", manifest.input_digest, found.0),
+        ("seal of limits at the start, inputs and outputs", manifest.seal, found.1),
+    ];
+    for (what, said, found) in sealed {
+        if let Some(said) = said.filter(|said| *said != found) {
+            wrong.push(format!("the manifest says {what} {said}, the recording has {found}"));
+        }
+    }
+    if manifest.seal.is_some() && manifest.refusals != tally.refusals() {
+        let (said, found) = (&manifest.refusals, tally.refusals());
+        wrong.push(format!("the manifest counts refusals {said:?}, the recording has {found:?}"));
+    }
     report.damage.extend(wrong.into_iter().map(|what| JournalError::Manifest { path: path.clone(), what }));
 }
 

@@ -7,6 +7,7 @@
 //! A block closes between two inputs, never between an input and what the session said to it, so a block on disk
 //! is always a whole number of steps.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
@@ -21,8 +22,9 @@ use super::error::JournalError;
 use super::frame::{FrameHeader, FrameKind, SEGMENT_MAGIC};
 use super::index::Index;
 use super::lock::Lock;
-use super::manifest::{Counts, Manifest, SessionState, ShadowPrint};
+use super::manifest::{Counts, Manifest, SessionState, ShadowPrint, note_refusal};
 use super::records::{RecordBlock, Records};
+use super::seal::{InputChain, seal};
 use super::segment::{Place, segment_path};
 use crate::digest::{Digest, canonical_bytes};
 use crate::engine::{Output, Stamped};
@@ -118,6 +120,14 @@ struct Shared {
     bytes: AtomicU64,
     failed: AtomicBool,
     failure: Mutex<Option<JournalError>>,
+    ended: Mutex<Ended>,
+}
+
+/// What only the thread knows, once it has written all.
+#[derive(Clone, Debug, Default)]
+struct Ended {
+    input_digest: Digest,
+    refusals: BTreeMap<String, u64>,
 }
 
 impl Shared {
@@ -296,6 +306,10 @@ impl Writer {
         manifest.ended_ns = Some(ending.at.0);
         manifest.output_digest = Some(ending.output_digest);
         manifest.state_digest = Some(ending.state_digest);
+        let ended = self.shared.ended.lock().unwrap_or_else(|e| e.into_inner()).clone();
+        manifest.input_digest = Some(ended.input_digest);
+        manifest.seal = Some(seal(&manifest.spec, ended.input_digest, ending.output_digest));
+        manifest.refusals = ended.refusals;
         manifest.write(&*self.disk, &self.folder)?;
         Ok(manifest)
     }
@@ -369,6 +383,8 @@ struct Roll {
     frames: Vec<u8>,
     packed: Vec<u8>,
     index: Option<Index>,
+    inputs: InputChain,
+    refusals: BTreeMap<&'static str, u64>,
 }
 
 impl Roll {
@@ -391,6 +407,8 @@ impl Roll {
             packer,
             frames: Vec::new(),
             packed: Vec::new(),
+            inputs: InputChain::default(),
+            refusals: BTreeMap::new(),
         })
     }
 
@@ -424,6 +442,9 @@ impl Roll {
                     Job::End(ending) => {
                         self.write_single(FrameKind::End, &canonical_bytes(&ending))?;
                         self.sync()?;
+                        let refusals = self.refusals.iter().map(|(code, n)| ((*code).to_owned(), *n)).collect();
+                        let ended = Ended { input_digest: self.inputs.digest(), refusals };
+                        *self.shared.ended.lock().unwrap_or_else(|e| e.into_inner()) = ended;
                     }
                 }
             }
@@ -466,6 +487,7 @@ impl Roll {
         }
         self.pack(header, inputs.bytes())?;
         self.append()?;
+        self.inputs.extend(header.first_seq, inputs.bytes());
         (self.written_seq, self.last_at) = (header.last_seq, header.last_at);
         self.index_block(place, &header, &block.outputs);
         Ok(())
@@ -541,6 +563,7 @@ impl Roll {
         while let Ok(Some((seq, range))) = said.next(outputs.bytes()) {
             if let Ok(output) = postcard::from_bytes::<Output>(&outputs.bytes()[range]) {
                 fills += u64::from(is_fill(&output));
+                note_refusal(&mut self.refusals, &output);
                 batch.add_output(seq, &output);
             }
         }

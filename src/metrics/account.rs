@@ -76,7 +76,7 @@ impl Account {
                     desk.restore(carried, InstrumentId(id));
                 }
             }
-            Input::Command { .. } | Input::Tick => {}
+            Input::Report(_) | Input::Command { .. } | Input::Tick => {}
         }
     }
 

@@ -193,6 +193,8 @@ impl Desk {
                 distribution: held.quantiles(),
                 mean_absolute_position,
                 max_absolute_position: held.max_abs(),
+                max_long: held.high(),
+                max_short: 0.0 - held.low(),
                 pnl_to_map: pnl_to_map(pnl, mean_absolute_position),
             },
             market: Market {

@@ -10,6 +10,7 @@
 pub mod account;
 pub mod block_length;
 pub mod bootstrap;
+pub mod conduct;
 pub mod cross_validation;
 mod curve;
 mod desk;
@@ -26,5 +27,6 @@ pub mod summary;
 
 pub use account::Account;
 pub use bootstrap::Plan;
+pub use conduct::{Conduct, Conducts};
 pub use story::{Story, Told};
 pub use summary::Summary;

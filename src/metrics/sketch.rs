@@ -22,6 +22,8 @@ pub struct Sketch {
     bins: BTreeMap<(i8, i32), Bin>,
     all: Bin,
     max_abs: f64,
+    low: f64,
+    high: f64,
 }
 
 /// Weight, and weighted sum of the values.
@@ -75,6 +77,7 @@ impl Sketch {
         self.bins.entry(bin).or_default().add(value, weight);
         self.all.add(value, weight);
         self.max_abs = self.max_abs.max(value.abs());
+        (self.low, self.high) = (self.low.min(value), self.high.max(value));
     }
 
     /// The value that a share `p` of the weight is at or below; `None` of nothing.
@@ -101,6 +104,16 @@ impl Sketch {
     /// Largest value without its sign, exact; 0 of nothing.
     pub fn max_abs(&self) -> f64 {
         self.max_abs
+    }
+
+    /// Largest value above zero, exact; 0 of none.
+    pub fn high(&self) -> f64 {
+        self.high
+    }
+
+    /// Smallest value below zero, exact; 0 of none.
+    pub fn low(&self) -> f64 {
+        self.low
     }
 
     /// In a few numbers; `None` of nothing.

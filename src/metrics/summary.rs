@@ -179,6 +179,10 @@ pub struct Inventory {
     pub mean_absolute_position: f64,
     /// Largest, without its sign.
     pub max_absolute_position: f64,
+    /// Largest long position.
+    pub max_long: f64,
+    /// Largest short position, positive.
+    pub max_short: f64,
     /// Profit over MAP, currency per quantity.
     pub pnl_to_map: Option<f64>,
 }

@@ -277,6 +277,17 @@ impl Gate {
             || book.leverage_max_centi.is_some()
     }
 
+    /// Tokens of the rates that are used up at `now`, with how many there are; a rate without a limit is left out.
+    pub fn rate_uses(&self, now: LocalTime) -> impl Iterator<Item = (Limit, i64, u32)> + '_ {
+        let book = &self.limits.book;
+        let rates = [
+            (Limit::OrderRate, &self.orders, Some(book.order_rate_max_per_s)),
+            (Limit::CancelRate, &self.cancels, book.cancel_rate_max_per_s),
+        ];
+        let used = move |bucket: &Bucket, rate: u32| i64::from(rate) - bucket.left(rate, now);
+        rates.into_iter().filter_map(move |(limit, bucket, rate)| rate.map(|rate| (limit, used(bucket, rate), rate)))
+    }
+
     /// How much more may be bought or sold before the position limit, if nothing rested; what would bring the
     /// position to zero while reducing, and nothing while halted.
     pub fn room(&self, instrument: InstrumentId, venue: VenueId, position: Lots, side: Side) -> Lots {

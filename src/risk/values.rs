@@ -148,6 +148,34 @@ impl InstrumentLimits {
 }
 
 impl Value {
+    /// What the number is in, by the name's last word; of quantities and amounts, base or quote.
+    pub fn unit(&self) -> &'static str {
+        match self.key.as_str() {
+            "order_rate_max_per_s" | "cancel_rate_max_per_s" => "1/s",
+            "volatility_max_bps" => "bps/√s",
+            "open_orders_max" => "orders",
+            "leverage_max" => "x",
+            "markout_fills" => "fills",
+            key => match key.rsplit('_').next().unwrap_or_default() {
+                "base" => "base",
+                "quote" => "quote",
+                "bps" => "bps",
+                "ms" => "ms",
+                "s" => "s",
+                "percent" => "%",
+                _ => "",
+            },
+        }
+    }
+
+    /// Whether it limits anything: `0` is no limit where the table says so.
+    pub fn is_set(&self) -> bool {
+        match self.looser {
+            Some(Looser::LargerOrZero | Looser::Smaller) => !self.number.is_zero(),
+            Some(Looser::Larger) | None => true,
+        }
+    }
+
     fn is_looser_than(&self, old: &Value) -> bool {
         match self.looser {
             Some(Looser::Larger) => self.number > old.number,

@@ -19,11 +19,15 @@ use tracing::{info, warn};
 use super::core::Core;
 use crate::config::{Loaded, Sources, load};
 use crate::dashboard::limits::{LimitValue, LimitsAnswer, LimitsAsk, LimitsWish};
-use crate::digest::Digest;
-use crate::engine::{Command, Input};
+use crate::dashboard::status::LimitUse;
+use crate::digest::{Digest, of_state};
+use crate::engine::{Command, Input, Session};
 use crate::feed::wall_clock;
 use crate::journal::JournalError;
-use crate::market::Instrument;
+use crate::market::{Instrument, InstrumentId};
+use crate::risk::values::Value;
+use crate::risk::{Trip, Whose};
+use crate::units::LocalTime;
 
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -63,11 +67,59 @@ pub fn take_up(core: &mut Core, proposal: Proposal) -> Result<(), JournalError> 
             }
         }
     }
-    let in_force = core.session().limits().values(&rules);
-    answer.limits = in_force.into_iter().map(|v| LimitValue { key: v.key, of: v.of, value: v.text }).collect();
+    describe(core.session(), &rules, &mut answer);
     // Whoever asked may have gone.
     let _ = proposal.answer.send(answer);
     Ok(())
+}
+
+/// What is in force, and how much of it is used.
+fn describe(session: &Session, rules: &[Instrument], answer: &mut LimitsAnswer) {
+    let label = |id: InstrumentId| rules[id.index()].label();
+    answer.digest = Some(of_state(session.limits()).to_string());
+    answer.state = session.risk_state().word().to_owned();
+    let told = |trip: &Trip| {
+        let whose = match trip.whose {
+            Whose::Book => "the book".to_owned(),
+            Whose::Venue(_) | Whose::Instrument(_) => trip.whose.label(rules),
+        };
+        format!("{whose} is {} since {}: {}", trip.state.word(), moment(trip.since), trip.reason)
+    };
+    answer.trips = session.breakers().trips().iter().map(told).collect();
+    let mut uses = Vec::new();
+    for used in session.limit_uses() {
+        let (of, own) = match used.whose {
+            Whose::Instrument(id) => (label(id), Some(session.rules(id))),
+            Whose::Venue(venue) => (venue.name().to_owned(), None),
+            Whose::Book => (String::new(), None),
+        };
+        let unit = own.map_or("base", Instrument::quantity_unit);
+        uses.push((
+            used.limit.rule().key.replace("_base", &format!("_{unit}")),
+            of,
+            used.value,
+            LimitUse::of(&used, own),
+        ));
+    }
+    let one = |value: Value| {
+        let used = uses.iter().find(|(key, of, ..)| (key, of) == (&value.key, &value.of));
+        let known = used.filter(|(.., now, _)| now.is_some()).map(|(.., shown)| shown);
+        LimitValue {
+            unit: value.unit().to_owned(),
+            is_set: value.is_set(),
+            now: known.map(|shown| shown.value.clone()),
+            share: known.map(|shown| shown.share),
+            key: value.key,
+            of: value.of,
+            value: value.text,
+        }
+    };
+    answer.limits = session.limits().values(rules).into_iter().map(one).collect();
+}
+
+/// UTC to the second.
+fn moment(at: LocalTime) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(at.0)).map_or_else(|_| at.0.to_string(), |t| format!("{t:.0}"))
 }
 
 /// Watches and loads.

@@ -461,6 +461,9 @@ impl Keeper {
         }
         let picture = self.draw(self.core.session().now());
         let (session, manifest) = self.core.finish()?;
+        if let Some(seal) = manifest.seal {
+            info!("{}: ended, seal {seal}", manifest.id);
+        }
         Ok((session, manifest, picture))
     }
 

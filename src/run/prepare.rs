@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::Loaded;
 use crate::engine::{DeskSpec, SessionSpec};
+use crate::exchange::place::Answers;
 use crate::feed;
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::strategy::{self, Strategies, StrategyError};
@@ -89,6 +90,7 @@ pub fn session_spec(
     };
     let desk = |rules: Instrument| DeskSpec {
         paper: loaded.paper_spec(rules.venue),
+        answers: Answers::Modelled,
         signals: loaded.signal_spec(),
         quoting: loaded.quoting_spec(),
         strategy: strategy.map(str::to_owned),

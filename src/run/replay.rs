@@ -303,7 +303,7 @@ fn levels(input: &Stamped) -> u64 {
             | MarketEventKind::Mark(_)
             | MarketEventKind::Order(_) => 0,
         },
-        Input::Feed(_) | Input::Tick | Input::Command { .. } => 0,
+        Input::Feed(_) | Input::Report(_) | Input::Tick | Input::Command { .. } => 0,
     }
 }
 

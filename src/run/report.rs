@@ -5,7 +5,8 @@
 //! charts of the same data. What comes from outside (names, notes, the text of a strategy) reaches the page through
 //! `page::Html::text` only, which escapes it.
 //!
-//! Reading order: [`tell`] reads a recording, [`session_html`] writes its report, [`backtest_html`] that of a backtest.
+//! Reading order: [`tell`] reads a recording, [`session_html`] writes its report, [`backtest_html`] that of a backtest,
+//! [`whatif_html`] that of a what-if.
 
 mod backtest;
 mod columns;
@@ -13,6 +14,8 @@ mod figures;
 mod page;
 mod session;
 mod sweep;
+mod whatif;
 
 pub use backtest::backtest_html;
 pub use session::{session_html, tell};
+pub use whatif::whatif_html;

@@ -15,13 +15,13 @@ use super::prepare::{self, PrepareError};
 use super::rerun::{Changes, Inputs, RerunError, rerun, spec_for};
 use crate::config::Loaded;
 use crate::digest::Digest;
-use crate::engine::{Command, Input, SessionSpec, Stamped};
+use crate::engine::{Command, Input, Output, SessionSpec, Stamped};
 use crate::exchange::PaperSpec;
 use crate::exchange::queue::Bound;
 use crate::journal::{JournalError, Manifest, Reader, Store};
 use crate::metrics::bootstrap::{Comparison, compare};
 use crate::metrics::returns::returns;
-use crate::metrics::{Account, Plan, Summary};
+use crate::metrics::{Account, Conduct, Conducts, Plan, Story, Summary, Told};
 use crate::units::{Money, Nanos};
 
 /// What is to be different.
@@ -35,6 +35,8 @@ pub struct Ask<'a> {
     pub paper: Option<Vec<PaperSpec>>,
     /// Both bounds of the queue model too.
     pub bracket: bool,
+    /// Keep lines over time too, for a report.
+    pub lines: bool,
 }
 
 /// One way it could have been.
@@ -46,6 +48,11 @@ pub struct Side {
     pub output_digest: Option<Digest>,
     /// What it was worth.
     pub metrics: Summary,
+    /// What limits did.
+    pub risk: Conduct,
+    /// Lines over time, where they were asked for.
+    #[serde(skip)]
+    pub told: Option<Box<Told>>,
 }
 
 /// How much more (negative: less) a side made of an instrument than the recorded one.
@@ -114,11 +121,11 @@ pub fn what_if(store: &Store, named: &str, ask: &Ask<'_>) -> Result<WhatIf, Reru
     let (recorded, found) = std::thread::scope(|scope| {
         let run = |(name, spec): &(&'static str, SessionSpec)| {
             let (reader, spec, other_limits) = (store.reader(&id), spec.clone(), ask.risk.is_some());
-            let name = *name;
-            scope.spawn(move || again(reader?, name, &spec, other_limits))
+            let (name, lines) = (*name, ask.lines);
+            scope.spawn(move || again(reader?, name, &spec, other_limits, lines))
         };
         let threads: Vec<_> = others.iter().map(run).collect();
-        let recorded = store.reader(&id).and_then(|reader| as_recorded(reader, &manifest));
+        let recorded = store.reader(&id).and_then(|reader| as_recorded(reader, &manifest, ask.lines));
         let join =
             |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join().expect("a side panics as its session does");
         (recorded, threads.into_iter().map(join).collect::<Result<Vec<_>, RerunError>>())
@@ -143,18 +150,57 @@ fn spec_of(manifest: &Manifest, ask: &Ask<'_>) -> Result<SessionSpec, PrepareErr
     Ok(spec)
 }
 
-fn account(spec: &SessionSpec) -> Account {
-    Account::new(spec.desks.iter().map(|desk| desk.rules.clone()), Nanos::from_s(1))
+/// What is measured of a side.
+enum Measure {
+    Numbers(Box<Account>),
+    /// And lines over time.
+    Lines(Box<Story>),
 }
 
-fn as_recorded(mut reader: Reader, manifest: &Manifest) -> Result<Side, JournalError> {
-    let mut account = account(&manifest.spec);
+struct Measured {
+    worth: Measure,
+    risk: Conducts,
+}
+
+impl Measured {
+    fn new(spec: &SessionSpec, lines: bool) -> Self {
+        let instruments = || spec.desks.iter().map(|desk| desk.rules.clone());
+        let every = Nanos::from_s(1);
+        let worth = match lines {
+            true => Measure::Lines(Box::new(Story::new(instruments(), every))),
+            false => Measure::Numbers(Box::new(Account::new(instruments(), every))),
+        };
+        Self { worth, risk: Conducts::new(instruments()) }
+    }
+
+    fn step(&mut self, input: &Stamped, said: &[Output]) {
+        match &mut self.worth {
+            Measure::Numbers(account) => account.step(input, said),
+            Measure::Lines(story) => story.step(input, said),
+        }
+        self.risk.step(input, said);
+    }
+
+    fn side(self, name: &'static str, output_digest: Option<Digest>, seed: u64) -> Side {
+        let plan = Plan { seed, ..Plan::default() };
+        let (metrics, told) = match self.worth {
+            Measure::Numbers(account) => (account.finish(&plan), None),
+            Measure::Lines(story) => {
+                let told = story.finish(&plan);
+                (told.summary.clone(), Some(Box::new(told)))
+            }
+        };
+        Side { name, output_digest, metrics, risk: self.risk.finish(), told }
+    }
+}
+
+fn as_recorded(mut reader: Reader, manifest: &Manifest, lines: bool) -> Result<Side, JournalError> {
+    let mut measured = Measured::new(&manifest.spec, lines);
     let (mut input, mut said) = (Reader::blank(), Vec::new());
     while reader.next_step(&mut input, &mut said)? {
-        account.step(&input, &said);
+        measured.step(&input, &said);
     }
-    let plan = Plan { seed: manifest.spec.seed, ..Plan::default() };
-    Ok(Side { name: "recorded", output_digest: manifest.output_digest, metrics: account.finish(&plan) })
+    Ok(measured.side("recorded", manifest.output_digest, manifest.spec.seed))
 }
 
 /// A side, and how many commands were left out.
@@ -163,11 +209,12 @@ fn again(
     name: &'static str,
     spec: &SessionSpec,
     other_limits: bool,
+    lines: bool,
 ) -> Result<(Side, u64), RerunError> {
-    let mut account = account(spec);
+    let mut measured = Measured::new(spec, lines);
     let mut without = UnderOtherLimits { inputs: &mut reader, left_out: 0 };
     let mut each = |_: &_, input: &Stamped, said: &[_]| {
-        account.step(input, said);
+        measured.step(input, said);
         true
     };
     let ended = match other_limits {
@@ -175,9 +222,7 @@ fn again(
         false => rerun(without.inputs, spec, &mut each)?,
     };
     let left_out = without.left_out;
-    let plan = Plan { seed: spec.seed, ..Plan::default() };
-    let side = Side { name, output_digest: Some(ended.output_digest()), metrics: account.finish(&plan) };
-    Ok((side, left_out))
+    Ok((measured.side(name, Some(ended.output_digest()), spec.seed), left_out))
 }
 
 fn differences(recorded: &Side, other: &Side, seed: u64) -> Vec<Difference> {
@@ -232,8 +277,11 @@ fn changed(was: &SessionSpec, is: &SessionSpec) -> Vec<String> {
             lines.push(format!("{label}: latency {}, was {}", ways(now), ways(before)));
         }
     }
-    if was.risk != is.risk {
-        lines.push(format!("limits {:?}, was {:?}", is.risk, was.risk));
+    let instruments: Vec<_> = is.desks.iter().map(|desk| desk.rules.clone()).collect();
+    for change in was.risk.differences(&is.risk, &instruments) {
+        let of = if change.of.is_empty() { "the book" } else { change.of.as_str() };
+        let word = if change.loosens { "looser" } else { "tighter" };
+        lines.push(format!("{of}: {} {}, was {} ({word})", change.key, change.new, change.old));
     }
     lines
 }

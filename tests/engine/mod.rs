@@ -4,5 +4,6 @@ pub mod contracts;
 pub mod invariants;
 pub mod story;
 
+mod linked;
 mod memory;
 mod stories;

@@ -61,6 +61,7 @@ pub fn spec(position_max: i64) -> SessionSpec {
                 habits: Habits::of(VenueId::BinanceSpot),
             },
             signals: signals(),
+            answers: Default::default(),
             quoting: QuotingSpec {
                 decide_every: Nanos::ZERO,
                 refresh_tolerance_centibps: 0,

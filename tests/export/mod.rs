@@ -7,7 +7,7 @@ pub mod imports;
 mod kept;
 mod lobster;
 mod orders;
-mod parquet;
+pub mod parquet;
 mod story;
 mod tables;
 mod tardis;

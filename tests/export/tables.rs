@@ -1,5 +1,6 @@
 //! Tables of a session told by hand, row by row.
 
+use papermaker::digest::of_state;
 use papermaker::engine::{Command, EquityMark, FundingPayment, Input, Output, Stamped};
 use papermaker::journal::export::{At, Cast, Exported, Exporter, Kind, Wish, export, table::Format};
 use papermaker::market::{
@@ -442,18 +443,23 @@ fn the_risk_audit_names_old_and_new_and_who() {
         Output::Risk { whose: Whose::Book, state: RiskState::Halted, reason: "loss".to_owned(), by: "risk".to_owned() };
     let refusal = Refusal { code: RefusalCode::Limit(Limit::OpenOrders), value: 21, limit: 20 };
     let records = [
-        said(1, Input::Tick, vec![command(Command::SetLimits(Box::new(tighter)))]),
+        said(1, Input::Tick, vec![command(Command::SetLimits(Box::new(tighter.clone())))]),
         said(2, Input::Tick, vec![Output::Refused { request: place(1, Side::Bid, 1, 1), refusal }, halted]),
         said(3, Input::Tick, vec![command(Command::Resume)]),
     ];
+    let digest = of_state(&tighter);
     assert_eq!(
         csv(Kind::Risk, &records),
         [
-            "1,1000000,limit,position_max_base binance-spot:BTCUSDT,0.05,0.01,,operator",
-            "1,1000000,limit,collar_bps binance-spot:BTCUSDT,200,1.5,,operator",
-            "2,2000000,refused,OPEN_ORDERS_EXCEEDED,20,,21,gate",
-            "2,2000000,state,,active,halted,loss,risk",
-            "3,3000000,resume,,,,,operator",
+            &*format!(
+                "1,1000000,limit,position_max_base binance-spot:BTCUSDT,0.05,0.01,,operator,binance-spot:BTCUSDT,{digest}"
+            ),
+            &*format!(
+                "1,1000000,limit,collar_bps binance-spot:BTCUSDT,200,1.5,,operator,binance-spot:BTCUSDT,{digest}"
+            ),
+            "2,2000000,refused,OPEN_ORDERS_EXCEEDED,20,,21,gate,binance-spot:BTCUSDT,",
+            "2,2000000,state,,active,halted,loss,risk,,",
+            "3,3000000,resume,,,,,operator,,",
         ]
     );
 }

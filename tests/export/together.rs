@@ -58,7 +58,7 @@ fn story(from: Together) -> Vec<String> {
                 let whom = event.instrument.map_or("all".to_owned(), |id| id.0.to_string());
                 format!("{ms} {whom} {} on {} of {}", event.kind.word(), event.connection, event.venue)
             }
-            Input::Command { .. } => panic!("nobody commands a recording"),
+            Input::Report(_) | Input::Command { .. } => panic!("nobody commands a recording, or answers it"),
         };
         story.push(line);
     }
@@ -153,7 +153,7 @@ fn recordings_of_futures_keep_every_trade_and_their_book_is_in_step_once() {
                     _ => assert_eq!(event.instrument, InstrumentId(0)),
                 },
                 Input::Feed(event) => told.push(event.kind),
-                Input::Tick | Input::Command { .. } => {}
+                Input::Report(_) | Input::Tick | Input::Command { .. } => {}
             }
         }
         assert_eq!(trades, trades_in(&files), "{venue}");

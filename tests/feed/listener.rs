@@ -85,7 +85,7 @@ impl Listener {
     pub fn feed_events(&self) -> Vec<FeedEventKind> {
         let kind = |h: Heard| match h.input {
             Input::Feed(event) => Some(event.kind),
-            Input::Market(_) | Input::Tick | Input::Command { .. } => None,
+            Input::Market(_) | Input::Report(_) | Input::Tick | Input::Command { .. } => None,
         };
         self.heard().into_iter().filter_map(kind).collect()
     }
@@ -94,7 +94,7 @@ impl Listener {
     pub fn market_events(&self) -> Vec<MarketEvent> {
         let event = |h: Heard| match h.input {
             Input::Market(event) => Some(event),
-            Input::Feed(_) | Input::Tick | Input::Command { .. } => None,
+            Input::Feed(_) | Input::Report(_) | Input::Tick | Input::Command { .. } => None,
         };
         self.heard().into_iter().filter_map(event).collect()
     }

@@ -57,6 +57,7 @@ pub fn spec() -> SessionSpec {
                 intensity_k_min: 5e-324,
                 intensity_k_max: 1.797e308,
             },
+            answers: Default::default(),
             quoting: QuotingSpec {
                 decide_every: Nanos(0),
                 refresh_tolerance_centibps: 5,

@@ -8,3 +8,4 @@ mod fixture;
 mod golden;
 mod index;
 mod recording;
+mod tamper;

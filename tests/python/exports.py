@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet
 
-KINDS = "trades book bbo feed orders fills decisions equity risk funding".split()
+KINDS = "trades book bbo feed orders fills decisions equity risk funding limits".split()
 
 
 def plain(value):

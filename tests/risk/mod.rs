@@ -2,7 +2,9 @@
 
 mod scope;
 mod storm;
+mod stress;
 mod table;
+mod uses;
 
 use papermaker::engine::{Command, Input, Output, Session, SessionSpec, Stamped};
 use papermaker::market::{MarketEvent, MarketEventKind, VenueId};

@@ -46,7 +46,7 @@ fn tell(spec: &SessionSpec, lines: Vec<Line<'_>>) -> Told {
             match &mut input.input {
                 Input::Market(event) => event.instrument = id,
                 Input::Feed(FeedEvent { instrument, .. }) => *instrument = Some(id),
-                Input::Tick | Input::Command { .. } => {}
+                Input::Report(_) | Input::Tick | Input::Command { .. } => {}
             }
             input
         }

@@ -65,6 +65,6 @@ fn beginning(store: &Path, session: &str) -> (bool, Option<Vec<Lots>>) {
     let empty = !reader.next_input(&mut first).expect("readable");
     match first.input {
         Input::Command { command: Command::Restore(carried), .. } => (empty, Some(carried.positions)),
-        Input::Command { .. } | Input::Market(_) | Input::Feed(_) | Input::Tick => (empty, None),
+        Input::Command { .. } | Input::Market(_) | Input::Feed(_) | Input::Report(_) | Input::Tick => (empty, None),
     }
 }

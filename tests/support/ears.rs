@@ -73,7 +73,7 @@ impl Ears {
                 }
                 self.feed.push((event.connection, event.instrument, event.kind));
             }
-            Input::Tick | Input::Command { .. } => {}
+            Input::Report(_) | Input::Tick | Input::Command { .. } => {}
         }
     }
 

@@ -88,7 +88,7 @@ fn limits_change_under_a_running_bot_and_the_record_says_who_and_where() {
         .rows("risk", &[])
         .into_iter()
         .filter(|row| row[3].starts_with("collar_bps"))
-        .map(|row| format!("{} → {} by {}", row[4], row[5], row[7..].join(",")))
+        .map(|row| format!("{} → {} by {}", row[4], row[5], row[7..row.len() - 2].join(",")))
         .collect();
     let expected = [
         "100 → 50 by anna",

@@ -2,6 +2,7 @@
 
 mod bracket;
 mod decisions;
+mod limits;
 mod long;
 mod models;
 mod sides;

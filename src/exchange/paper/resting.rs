@@ -23,6 +23,9 @@ impl Paper {
         let is_before = |depth: Option<VenueTime>| matches!((stamped, depth), (Some(t), Some(depth)) if t < depth);
         let is_in_depth = is_before(self.depth_time);
         let side = taker.opposite();
+        if self.is_against_us() {
+            return self.met(side, price, FillWhy::QueueFront, market.rules, happened);
+        }
         let mut passing = qty;
         for order in self.own.side_mut(side) {
             if side.is_better(price, order.price) {
@@ -199,6 +202,11 @@ impl Paper {
         if !levels.iter().any(|level| self.own.is_met(side, level.price)) {
             return;
         }
+        if self.is_against_us() {
+            let there = levels.iter().filter(|level| level.qty > Lots::ZERO).map(|level| level.price);
+            let met = there.min_by_key(|price| price.0 * side.sign());
+            return met.into_iter().for_each(|price| self.met(side, price, FillWhy::Crossed, rules, happened));
+        }
         let Self { own, eaten, said, fees, .. } = self;
         for order in own.side_mut(side) {
             let price = order.price;
@@ -234,7 +242,7 @@ fn final_qty(levels: &[Level], price: Ticks) -> Option<Lots> {
 
 /// A resting order trades, at its own price.
 #[expect(clippy::too_many_arguments, reason = "a fill is put together here and nowhere else")]
-fn make(
+pub(super) fn make(
     order: &mut Resting,
     qty: Lots,
     why: FillWhy,

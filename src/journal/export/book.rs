@@ -64,7 +64,7 @@ impl Books {
                     }
                 }
             }
-            Input::Tick | Input::Command { .. } => {}
+            Input::Report(_) | Input::Tick | Input::Command { .. } => {}
         }
     }
 }

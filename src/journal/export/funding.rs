@@ -52,7 +52,7 @@ impl<W: Write + Send> Exporter<W> {
         let rules = self.rules(id);
         let venue_time = match &input.input {
             Input::Market(event) => event.venue_time,
-            Input::Feed(_) | Input::Tick | Input::Command { .. } => None,
+            Input::Feed(_) | Input::Report(_) | Input::Tick | Input::Command { .. } => None,
         };
         let settle = if row.amount == Cell::Nothing { Cell::Nothing } else { Cell::text(rules.settle()) };
         let cells = [

@@ -7,6 +7,7 @@ use rust_decimal::Decimal;
 
 use super::table::{Cell, Whose};
 use super::{ExportError, Exporter};
+use crate::digest::of_state;
 use crate::engine::{Command, Input, Output, Stamped};
 use crate::market::{Extent, FeedEventKind, Instrument, InstrumentId, MarketEvent, MarketEventKind};
 use crate::order::{OrderId, OrderKind, Report, ReportKind, Request};
@@ -20,7 +21,7 @@ pub fn new_rules(input: &Input) -> Option<(InstrumentId, &Instrument)> {
         Input::Market(MarketEvent { instrument, kind: MarketEventKind::Rules(rules), .. }) => {
             Some((*instrument, rules))
         }
-        Input::Market(_) | Input::Feed(_) | Input::Tick | Input::Command { .. } => None,
+        Input::Market(_) | Input::Feed(_) | Input::Report(_) | Input::Tick | Input::Command { .. } => None,
     }
 }
 
@@ -80,7 +81,7 @@ impl<W: Write + Send> Exporter<W> {
                 let rules = self.rules(event.instrument);
                 (Whose::Instrument(event.instrument), rules.venue, Cell::text(&rules.symbol), word, detail)
             }
-            Input::Tick | Input::Command { .. } => return Ok(()),
+            Input::Report(_) | Input::Tick | Input::Command { .. } => return Ok(()),
         };
         let (venue, event, detail) = (Cell::text(venue.name()), Cell::text(event), Cell::text(detail));
         let row = [input.seq.into(), input.at.0.into(), venue, symbol, event, detail];
@@ -295,17 +296,16 @@ impl<W: Write + Send> Exporter<W> {
             match output {
                 Output::Risk { whose, state, reason, by } => {
                     let old = self.risk.states.insert(*whose, *state).unwrap_or_default();
-                    let of = match whose.label(&self.cast.instruments).as_str() {
-                        "" => Cell::Nothing,
-                        label => Cell::text(label),
-                    };
-                    let words = [of, Cell::text(old.word()), Cell::text(state.word()), Cell::text(reason)];
-                    self.risk_row(input, "state", words, by)?;
+                    let of = whose.label(&self.cast.instruments);
+                    let cell = if of.is_empty() { Cell::Nothing } else { Cell::text(&of) };
+                    let words = [cell, Cell::text(old.word()), Cell::text(state.word()), Cell::text(reason)];
+                    self.risk_row(input, "state", words, by, [of, String::new()])?;
                 }
-                Output::Refused { refusal, .. } => {
+                Output::Refused { request, refusal } => {
                     let code = Cell::text(refusal.code.word());
                     let words = [code, refusal.limit.into(), Cell::Nothing, refusal.value.into()];
-                    self.risk_row(input, "refused", words, "gate")?;
+                    let of = self.rules(request.instrument()).label();
+                    self.risk_row(input, "refused", words, "gate", [of, String::new()])?;
                 }
                 Output::Commanded { by, command } => self.commanded(input, by, command)?,
                 Output::Book { .. }
@@ -331,20 +331,33 @@ impl<W: Write + Send> Exporter<W> {
             Command::Stop => ("stop", Cell::Nothing),
             Command::SetLimits(limits) => {
                 let old = std::mem::replace(&mut self.risk.limits, (**limits).clone());
+                // Of all limits together: the rows of one change share it.
+                let digest = of_state(&**limits).to_string();
                 for change in old.differences(limits, &self.cast.instruments) {
                     let name = [change.key.as_str(), change.of.as_str()].join(" ").trim_end().to_owned();
-                    let words = [Cell::Text(name), Cell::Decimal(change.old), Cell::Decimal(change.new), Cell::Nothing];
-                    self.risk_row(input, "limit", words, by)?;
+                    let value = Cell::text(if change.loosens { "looser" } else { "" });
+                    let words = [Cell::Text(name), Cell::Decimal(change.old), Cell::Decimal(change.new), value];
+                    self.risk_row(input, "limit", words, by, [change.of, digest.clone()])?;
                 }
                 return Ok(());
             }
         };
-        self.risk_row(input, word, [Cell::Nothing, Cell::Nothing, Cell::Nothing, value], by)
+        self.risk_row(input, word, [Cell::Nothing, Cell::Nothing, Cell::Nothing, value], by, Default::default())
     }
 
-    fn risk_row(&mut self, input: &Stamped, event: &str, words: [Cell; 4], by: &str) -> Result<(), ExportError> {
+    /// * `words` — limit, old, new, value · `more` — whose, digest
+    fn risk_row(
+        &mut self,
+        input: &Stamped,
+        event: &str,
+        words: [Cell; 4],
+        by: &str,
+        more: [String; 2],
+    ) -> Result<(), ExportError> {
         let [limit, old, new, value] = words;
-        let row = [input.seq.into(), input.at.0.into(), Cell::text(event), limit, old, new, value, Cell::text(by)];
+        let [of, digest] = more.map(|text| if text.is_empty() { Cell::Nothing } else { Cell::Text(text) });
+        let event = Cell::text(event);
+        let row = [input.seq.into(), input.at.0.into(), event, limit, old, new, value, Cell::text(by), of, digest];
         Ok(self.table.row(Whose::Nobody, input.at, row)?)
     }
 }

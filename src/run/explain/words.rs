@@ -12,6 +12,7 @@ pub(super) fn input(session: &Session, told: &Stamped) -> String {
     let event = match &told.input {
         Input::Market(event) => event,
         Input::Feed(event) => return format!("feed {} connection {}: {:?}", event.venue, event.connection, event.kind),
+        Input::Report(report) => return format!("the market answers {:?}: {:?}", report.id, report.kind),
         Input::Tick => return "tick of time".to_owned(),
         Input::Command { by, command } => return format!("{by} commands {command:?}"),
     };

@@ -85,7 +85,7 @@ impl Market {
         let rules = play.instrument().clone();
         let heard = play.map(|input| input.expect("a whole recording")).filter_map(|(at, input)| match input {
             Input::Market(event) => Some((at, event)),
-            Input::Feed(_) | Input::Tick | Input::Command { .. } => None,
+            Input::Feed(_) | Input::Report(_) | Input::Tick | Input::Command { .. } => None,
         });
         let kept = |event: &MarketEvent| match &event.kind {
             MarketEventKind::Snapshot { .. } | MarketEventKind::Delta { .. } => true,

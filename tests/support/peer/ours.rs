@@ -46,6 +46,7 @@ impl Market {
                 intensity_k_min: 0.00001,
                 intensity_k_max: 10.0,
             },
+            answers: Default::default(),
             quoting: QuotingSpec {
                 decide_every: Nanos::ZERO,
                 refresh_tolerance_centibps: 0,

@@ -290,9 +290,31 @@ const kinds = {
     chart(box, { ...more, height: 320, x, lines: drawn.map((d, k) => plain(d.name, d.equity, k)) });
     chart(below(box, "Drawdown of each strategy"), { ...more, height: 180, x, lines: drawn.map((d, k) => plain(d.name, fallen(d.equity), k)) });
   },
+  sides(box, i) {
+    const { unit, drawn } = data.sides[i], x = [...new Set(drawn.flatMap(d => d.x))].sort((a, b) => a - b);
+    if (x.length < 2) return empty(box, "Nothing was held, and nothing traded.");
+    chart(box, { height: 280, x: x.map(t => data.started_s + t), lines: drawn.map((d, k) => plain(d.name, along(x, d), k)),
+      axes: [timeAxis(), side(unit)], hooks: { drawAxes: [bands(drawn)], ...follow } });
+  },
   markouts(box) { markout(box, data.markouts.map((m, i) => ({ name: m.name + look(i).also, rows: m.rows, colour: look(i).tint, dash: look(i).dash }))); },
   markout(box, i) { markout(box, [{ name: "mean", rows: data.metrics.instruments[i].markouts, colour: "--main" }]); },
 };
+// Values at other moments than their own: the last one before.
+function along(x, d) { let k = -1; return x.map(t => { while (d.x[k + 1] <= t) k++; return k < 0 ? null : d.values[k]; }); }
+// A strip per side along the upper edge, while it was not Active.
+function bands(drawn) {
+  return u => {
+    const { ctx, bbox } = u, px = devicePixelRatio;
+    ctx.save();
+    ctx.beginPath(); ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height); ctx.clip();
+    drawn.forEach((d, k) => d.states.forEach(([from, to, state]) => {
+      const [a, b] = [from, to].map(t => u.valToPos(data.started_s + t / MICRO, "x", true));
+      ctx.fillStyle = css(look(k).tint); ctx.globalAlpha = state === "halted" ? .9 : .4;
+      ctx.fillRect(a, bbox.top + 9 * k * px, Math.max(px, b - a), 7 * px);
+    }));
+    ctx.restore();
+  };
+}
 const minus = l => { const not = list => list.map(v => v == null ? v : -v); return { last: not(l.last), high: not(l.low), low: not(l.high), any: l.any }; };
 function below(box, label) {
   const under = el("div", "chart");
