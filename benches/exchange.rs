@@ -11,7 +11,7 @@ use papermaker::exchange::queue::QueueModel;
 use papermaker::exchange::{PaperSpec, Venue, Visible};
 use papermaker::market::{Book, Extent, Instrument, Level, MarketEvent, MarketEventKind, VenueId};
 use papermaker::order::{OrderId, OrderKind, Request};
-use papermaker::risk::{BookLimits, Exposure, Gate, InstrumentLimits, Others, RiskLimits};
+use papermaker::risk::{BookLimits, Elsewhere, Exposure, Gate, InstrumentLimits, RiskLimits};
 use papermaker::rng::Stream;
 use papermaker::signal::Top;
 use papermaker::units::{LocalTime, Lots, Money, Nanos, Rate, Side, Step, Ticks};
@@ -96,7 +96,7 @@ fn rest(paper: &mut Paper, market: &Visible<'_>, side: Side, price: i64) {
         top: market.top,
         news_age: Nanos(0),
         flattening: false,
-        others: Others::default(),
+        elsewhere: Elsewhere::Nothing,
     };
     let (price, qty, kind) = (Ticks(price), Lots(5), OrderKind::PostOnly);
     let order = Request::Place { id: OrderId(1 + side as u64), instrument: BTC, side, price, qty, kind };

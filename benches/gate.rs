@@ -159,6 +159,8 @@ fn spec(count: u16, every_limit: bool) -> SessionSpec {
     };
     let strategy = prepare::strategy_text("avellaneda_stoikov", None).expect("the built-in strategy");
     let mut spec = prepare::session_spec(&loaded, (0..count).map(rules).collect(), Some(&strategy)).expect("a session");
+    // All instruments begin within the same second.
+    spec.risk.book.order_rate_max_per_s = u32::MAX / 2;
     if !every_limit {
         return spec;
     }

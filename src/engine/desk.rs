@@ -15,9 +15,9 @@ use crate::exchange::place::Place;
 use crate::market::{
     Book, FeedEvent, FeedEventKind, Instrument, InstrumentId, Kind, Level, Mark, MarketEvent, MarketEventKind,
 };
-use crate::order::{Order, OrderId, OrderState, Request};
+use crate::order::{Order, OrderState, Request};
 use crate::portfolio::Ledger;
-use crate::risk::{Exposure, Others, RefusalCode};
+use crate::risk::{Elsewhere, Exposure, RefusalCode};
 use crate::rng::Stream;
 use crate::signal::{Signals, Top};
 use crate::strategy::{Wanted, Why};
@@ -291,17 +291,26 @@ impl Desk {
     ///
     /// * `beside` — what is at stake elsewhere, and whether our best prices are asked for
     #[inline]
-    pub fn exposure(
-        &self,
+    pub fn exposure<'a>(
+        &'a self,
         now: LocalTime,
         orders: &Orders,
         request: &Request,
-        (others, asks_best): (Others, bool),
-    ) -> Exposure<'_> {
+        (elsewhere, asks_best): (Elsewhere<'a>, bool),
+    ) -> Exposure<'a> {
         let replaced = match request {
             Request::Replace { old, .. } => orders.iter().find(|o| o.id == *old),
             Request::Place { .. } | Request::Cancel { .. } => None,
         };
+        let side = match request {
+            Request::Place { side, .. } => Some(*side),
+            Request::Replace { .. } => replaced.map(|o| o.side),
+            Request::Cancel { .. } => None,
+        };
+        let mut own_best = [None; 2];
+        if let (Some(side), true) = (side, asks_best) {
+            own_best[side.opposite() as usize] = best_of(orders, side.opposite());
+        }
         Exposure {
             now,
             instrument: self.id,
@@ -312,11 +321,11 @@ impl Desk {
             // A replacement ends the order it replaces, so it does not add to their number.
             alive: orders.len() as u32 - u32::from(replaced.is_some()),
             replaced_side: replaced.map(|o| o.side),
-            own_best: if asks_best { own_best(orders, replaced.map(|o| o.id)) } else { [None; 2] },
+            own_best,
             top: if self.state == BookState::Live { self.top } else { None },
             news_age: now.since(self.last_news),
             flattening: false,
-            others,
+            elsewhere,
         }
     }
 
@@ -416,15 +425,13 @@ impl Desk {
     }
 }
 
-/// The highest bid and lowest ask of these that may rest, leaving one order out.
-fn own_best(orders: &Orders, except: Option<OrderId>) -> [Option<Ticks>; 2] {
-    let mut best = [None; 2];
-    for order in orders.iter().filter(|o| o.kind.may_rest() && Some(o.id) != except) {
-        let best: &mut Option<Ticks> = &mut best[order.side as usize];
-        let is_better = best.is_none_or(|best| (order.price.0 - best.0) * order.side.sign() > 0);
-        if is_better {
-            *best = Some(order.price);
-        }
+/// The best price of a side of these that may rest. Of the side opposite to a replacement, so that the order it replaces
+/// cannot be among them.
+#[inline]
+fn best_of(orders: &Orders, side: Side) -> Option<Ticks> {
+    let prices = orders.iter().filter(|o| o.side == side && o.kind.may_rest()).map(|o| o.price);
+    match side {
+        Side::Bid => prices.max(),
+        Side::Ask => prices.min(),
     }
-    best
 }

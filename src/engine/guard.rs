@@ -7,12 +7,15 @@ use super::desk::Desk;
 use super::input::{Carried, Input};
 use super::output::Output;
 use super::session::{Mode, Session};
+use super::stakes::Stakes;
 use crate::market::{FeedEventKind, InstrumentId, Kind};
 use crate::order::{Fill, Request};
 use crate::risk::gate::leverage;
 use crate::risk::rule::{Effect, Ends};
 use crate::risk::standing::forbidden;
-use crate::risk::{BookReading, Change, InstrumentReading, Limit, Others, RiskLimits, RiskState, Score, Stake, Whose};
+use crate::risk::{
+    BookReading, Change, Elsewhere, Gate, InstrumentReading, Limit, RiskLimits, RiskState, Score, Stake, Whose,
+};
 use crate::units::{Lots, Money, Side, Ticks};
 
 impl Session {
@@ -109,38 +112,12 @@ impl Session {
         reading
     }
 
-    /// What the gate is told of a request besides its own instrument: what is at stake in the others, and whether our best
-    /// prices are asked for. A cancellation is held against nothing.
-    #[inline]
-    pub(super) fn beside(&self, request: &Request) -> (Others, bool) {
-        match request {
-            Request::Place { instrument: id, .. } | Request::Replace { instrument: id, .. } => {
-                (self.others(*id), self.gate.limits().instruments[id.index()].spread_min_centibps > 0)
-            }
-            Request::Cancel { .. } => (Others::default(), false),
-        }
-    }
-
-    /// What is at stake in the instruments other than this one; nothing where no limit asks. As of the last time anything was
-    /// weighed, and of every order sent since.
-    fn others(&self, id: InstrumentId) -> Others {
-        if !self.gate.watches_exposure() {
-            return Others::default();
-        }
-        debug_assert!(
-            self.desks.iter().all(|desk| self.stakes.is_current(desk)),
-            "every change is followed by restake"
-        );
-        let (venue, book) = self.stakes.without(id);
-        Others { venue, book, worth: self.worth() }
-    }
-
     /// Keeps what is at stake in step with an instrument's market, position and orders.
     pub(super) fn restake(&mut self, index: usize) {
         if !self.gate.watches_exposure() {
             return;
         }
-        self.stakes.fit(&self.desks);
+        self.stakes.fit(&self.desks, &self.gate.limits().instruments);
         if !self.stakes.is_current(&self.desks[index]) {
             let stake = self.stake(&self.desks[index]);
             self.stakes.set(&self.desks[index], stake);
@@ -152,12 +129,15 @@ impl Session {
     pub(super) fn stake(&self, desk: &Desk) -> Stake {
         let limits = &self.gate.limits().instruments[desk.id.index()];
         let position = desk.ledger.position();
+        let unit = self.stakes.unit(desk.id);
         let worth = |lots: Lots| {
-            let worth = match desk.last_twice_mid {
-                None if desk.rules.contract.kind != Kind::Inverse => desk.ledger.cost().abs(),
-                mid => desk.rules.notional_quote(Ticks(mid.unwrap_or(0) / 2), lots),
-            };
-            limits.in_account(worth)
+            let mid = Ticks(desk.last_twice_mid.unwrap_or(0) / 2);
+            match desk.last_twice_mid {
+                None if desk.rules.contract.kind != Kind::Inverse => limits.in_account(desk.ledger.cost().abs()),
+                _ => unit
+                    .and_then(|unit| unit.worth(mid, lots))
+                    .unwrap_or_else(|| limits.in_account(desk.rules.notional_quote(mid, lots))),
+            }
         };
         let signed = if position.0 < 0 { -worth(position) } else { worth(position) };
         let [buying, selling] = Side::BOTH.map(|side| match desk.orders.resting(side) {
@@ -169,13 +149,12 @@ impl Session {
 
     /// Capital and profit.
     pub(super) fn worth(&self) -> Option<Money> {
-        let capital = self.gate.limits().book.capital?;
-        Some(capital + self.weighed.map_or(Money::ZERO, |reading| reading.equity))
+        worth(&self.gate, self.weighed)
     }
 
     /// Prices may have carried positions beyond what may be at stake. Each venue is weighed by itself.
     fn weigh_exposures(&mut self, changes: &mut Vec<Change>) {
-        self.stakes.fit(&self.desks);
+        self.stakes.fit(&self.desks, &self.gate.limits().instruments);
         for index in 0..self.desks.len() {
             self.restake(index);
         }
@@ -307,4 +286,35 @@ impl Session {
         let settled = settled.map(|(desk, limits)| limits.in_account(desk.settled_in_quote())).sum();
         self.gate.breakers().score(settled)
     }
+}
+
+/// Capital and profit.
+fn worth(gate: &Gate, weighed: Option<BookReading>) -> Option<Money> {
+    let capital = gate.limits().book.capital?;
+    Some(capital + weighed.map_or(Money::ZERO, |reading| reading.equity))
+}
+
+/// What the gate is told of a request besides its own instrument: what is at stake in the others, and whether our best
+/// price is asked for. A cancellation is held against nothing. As of the last time anything was weighed, and of every order
+/// sent since; nothing where no limit asks.
+///
+/// Borrows of a session only the stakes: the gate is about to change its buckets.
+#[inline]
+pub(super) fn beside<'a>(
+    desks: &[Desk],
+    gate: &Gate,
+    stakes: &'a Stakes,
+    weighed: Option<BookReading>,
+    request: &Request,
+) -> (Elsewhere<'a>, bool) {
+    let id = match request {
+        Request::Place { instrument, .. } | Request::Replace { instrument, .. } => *instrument,
+        Request::Cancel { .. } => return (Elsewhere::Nothing, false),
+    };
+    let asks_best = gate.limits().instruments[id.index()].spread_min_centibps > 0;
+    if !gate.watches_exposure() {
+        return (Elsewhere::Nothing, asks_best);
+    }
+    debug_assert!(desks.iter().all(|desk| stakes.is_current(desk)), "every change is followed by restake");
+    (stakes.elsewhere(id, worth(gate, weighed)), asks_best)
 }

@@ -1,5 +1,6 @@
 //! The gate's judgement of one decision, gone through again limit by limit. Nothing here changes a session.
 
+use super::guard::beside;
 use super::orders::Orders;
 use super::session::Session;
 use crate::market::InstrumentId;
@@ -41,6 +42,7 @@ impl<'a> Rehearsal<'a> {
     fn exposure(&self, request: &Request) -> Exposure<'a> {
         let session = self.session;
         let desk = &session.desks[request.instrument().index()];
-        desk.exposure(session.now, &self.orders, request, session.beside(request))
+        let beside = beside(&session.desks, &session.gate, &session.stakes, session.weighed, request);
+        desk.exposure(session.now, &self.orders, request, beside)
     }
 }

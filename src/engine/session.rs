@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
+use super::guard::beside;
 use super::input::{Carried, Command, ITSELF, Input, Stamped};
 use super::output::{BookState, Output};
 use super::spec::SessionSpec;
@@ -21,7 +22,7 @@ use crate::exchange::Venue;
 use crate::market::{Instrument, InstrumentId, MarketEvent, MarketEventKind};
 use crate::order::{OrderId, OrderKind, OrderState, Report, ReportKind, Request};
 use crate::portfolio::Ledger;
-use crate::risk::{BookReading, Change, Exposure, Gate, RiskState};
+use crate::risk::{BookReading, Change, Gate, RiskState};
 use crate::signal::Top;
 use crate::strategy::{Decision, Idle, Quote, Strategies, View, Wanted};
 use crate::units::{LocalTime, Lots, Nanos, Side, Ticks};
@@ -263,8 +264,9 @@ impl Session {
     pub(super) fn send(&mut self, request: Request, flattening: bool, out: &mut Vec<Output>) {
         let id = request.instrument();
         let desk = &self.desks[id.index()];
-        let told = desk.exposure(self.now, &desk.orders, &request, self.beside(&request));
-        let exposure = Exposure { flattening, ..told };
+        let beside = beside(&self.desks, &self.gate, &self.stakes, self.weighed, &request);
+        let mut exposure = desk.exposure(self.now, &desk.orders, &request, beside);
+        exposure.flattening = flattening;
         let side = match &request {
             Request::Place { side, .. } => Some(*side),
             Request::Replace { .. } => exposure.replaced_side,

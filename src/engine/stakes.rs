@@ -6,8 +6,8 @@
 
 use super::desk::Desk;
 use crate::market::{InstrumentId, VenueId};
-use crate::risk::Stake;
-use crate::units::{Lots, Side};
+use crate::risk::{Basis, Elsewhere, InstrumentLimits, Kept, Others, Own, Stake, Unit};
+use crate::units::{Money, Side};
 
 /// Sums over all instruments of a session.
 #[derive(Clone, Debug, Default)]
@@ -21,34 +21,22 @@ pub(super) struct Stakes {
 
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    /// What it was worked out from; `None` before.
-    basis: Option<Basis>,
-    stake: Stake,
+    own: Own,
     /// Place of its venue.
     venue: usize,
 }
 
-/// What changes what is at stake, besides rules and limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Basis {
-    twice_mid: Option<i64>,
-    position: Lots,
-    resting: [Lots; 2],
-}
-
-impl Basis {
-    fn of(desk: &Desk) -> Self {
-        Self {
-            twice_mid: desk.last_twice_mid,
-            position: desk.ledger.position(),
-            resting: Side::BOTH.map(|side| desk.orders.resting(side)),
-        }
+fn basis(desk: &Desk) -> Basis {
+    Basis {
+        twice_mid: desk.last_twice_mid,
+        position: desk.ledger.position(),
+        resting: Side::BOTH.map(|side| desk.orders.resting(side)),
     }
 }
 
 impl Stakes {
     /// Makes room for these instruments, all of them to be worked out; nothing if there is already.
-    pub fn fit(&mut self, desks: &[Desk]) {
+    pub fn fit(&mut self, desks: &[Desk], limits: &[InstrumentLimits]) {
         if self.known.len() == desks.len() {
             return;
         }
@@ -56,8 +44,11 @@ impl Stakes {
         venues.sort_unstable();
         venues.dedup();
         let place = |venue| venues.iter().position(|v| *v == venue).expect("every desk's venue is listed");
-        let known = |desk: &Desk| Known { basis: None, stake: Stake::default(), venue: place(desk.rules.venue) };
-        self.known = desks.iter().map(known).collect();
+        let known = |(desk, limits): (&Desk, &InstrumentLimits)| {
+            let own = Own { basis: None, stake: Stake::default(), unit: Unit::of(&desk.rules, limits) };
+            Known { own, venue: place(desk.rules.venue) }
+        };
+        self.known = desks.iter().zip(limits).map(known).collect();
         self.venues = venues.iter().map(|venue| (*venue, Stake::default())).collect();
         self.book = Stake::default();
     }
@@ -69,15 +60,15 @@ impl Stakes {
 
     /// Whether an instrument is as it was when it was worked out.
     pub fn is_current(&self, desk: &Desk) -> bool {
-        self.known.get(desk.id.index()).is_some_and(|known| known.basis == Some(Basis::of(desk)))
+        self.known.get(desk.id.index()).is_some_and(|known| known.own.basis == Some(basis(desk)))
     }
 
     /// An instrument's stake of now.
     pub fn set(&mut self, desk: &Desk, stake: Stake) {
         let known = &mut self.known[desk.id.index()];
-        let (before, venue) = (known.stake, known.venue);
-        (known.basis, known.stake) = (Some(Basis::of(desk)), stake);
-        let exact = [self.book, before, stake].into_iter().all(is_exact);
+        let (before, venue) = (known.own.stake, known.venue);
+        (known.own.basis, known.own.stake) = (Some(basis(desk)), stake);
+        let exact = [self.book, before, stake].iter().all(Stake::is_exact);
         self.venues[venue].1 = match exact {
             true => self.venues[venue].1.less(before).and(stake),
             false => self.sum(|known| known.venue == venue),
@@ -87,17 +78,31 @@ impl Stakes {
 
     fn sum(&self, counts: impl Fn(&Known) -> bool) -> Stake {
         let counted = self.known.iter().filter(|known| counts(known));
-        counted.fold(Stake::default(), |sum, known| sum.and(known.stake))
+        counted.fold(Stake::default(), |sum, known| sum.and(known.own.stake))
     }
 
     /// What is at stake besides an instrument: at its venue, and in all.
-    pub fn without(&self, id: InstrumentId) -> (Stake, Stake) {
+    ///
+    /// * `worth` — see [`Others::worth`]
+    #[inline]
+    pub fn elsewhere(&self, id: InstrumentId, worth: Option<Money>) -> Elsewhere<'_> {
         let known = &self.known[id.index()];
-        if is_exact(self.book) {
-            return (self.venues[known.venue].1.less(known.stake), self.book.less(known.stake));
+        match Kept::new(&known.own, &self.venues[known.venue].1, &self.book, worth) {
+            Some(kept) => Elsewhere::Kept(kept),
+            None => self.added_up(known, worth),
         }
+    }
+
+    #[cold]
+    fn added_up(&self, known: &Known, worth: Option<Money>) -> Elsewhere<'_> {
         let is_other = |other: &Known| !std::ptr::eq(other, known);
-        (self.sum(|other| is_other(other) && other.venue == known.venue), self.sum(is_other))
+        let venue = self.sum(|other| is_other(other) && other.venue == known.venue);
+        Elsewhere::Sums(Others { venue, book: self.sum(is_other), worth })
+    }
+
+    /// What a tick times a lot of an instrument is worth, once there is room for it.
+    pub fn unit(&self, id: InstrumentId) -> Option<Unit> {
+        self.known.get(id.index()).map(|known| known.own.unit)
     }
 
     /// Venues of the session with what is at stake there.
@@ -109,10 +114,4 @@ impl Stakes {
     pub fn book(&self) -> Stake {
         self.book
     }
-}
-
-/// Whether nothing in it has been cut to what an amount can hold, so that its parts can be taken out again. No part is
-/// larger than twice the gross worth.
-fn is_exact(stake: Stake) -> bool {
-    stake.gross.0 < i128::MAX / 16
 }

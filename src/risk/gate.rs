@@ -14,6 +14,7 @@ use super::breakers::Breakers;
 use super::bucket::Bucket;
 use super::limits::{ExposureLimits, RiskLimits};
 use super::rule::Limit;
+use super::stake::{Basis, Elsewhere, Growth, Others, Stake};
 use super::state::RiskState;
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::order::{OrderKind, Request};
@@ -56,7 +57,8 @@ pub struct Exposure<'a> {
     pub alive: u32,
     /// Side of the order a replacement ends.
     pub replaced_side: Option<Side>,
-    /// Our highest bid and our lowest ask that may rest, leaving out one that the request replaces.
+    /// Our highest bid and our lowest ask that may rest, leaving out one that the request replaces; only the one on the
+    /// side opposite to the request is looked at.
     pub own_best: [Option<Ticks>; 2],
     /// Best bid and ask while the book is trusted, else `None`: nothing may be placed then.
     pub top: Option<Top>,
@@ -65,68 +67,7 @@ pub struct Exposure<'a> {
     /// Whether it shall bring the position to zero: the one order a halt lets through, and limits on exposure too.
     pub flattening: bool,
     /// The other instruments; looked at only where [`Gate::watches_exposure`].
-    pub others: Others,
-}
-
-/// What is at stake in all other instruments, in account currency.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Others {
-    /// Of the same venue.
-    pub venue: Stake,
-    /// Of the whole book.
-    pub book: Stake,
-    /// Capital and this session's profit; `None` without a capital.
-    pub worth: Option<Money>,
-}
-
-/// Positions and open orders as money.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stake {
-    /// Sum over instruments of the larger of long and short, if every open order of one side were filled.
-    pub gross: Money,
-    /// Longs less shorts.
-    pub net: Money,
-    /// All bids that may still trade.
-    pub buying: Money,
-    /// All asks that may still trade.
-    pub selling: Money,
-}
-
-impl Stake {
-    /// One instrument's, from the worth of its position (signed), its bids and its asks.
-    pub fn of(position: Money, buying: Money, selling: Money) -> Self {
-        let gross = size(plus(position, buying)).max(size(plus(position, -selling)));
-        Self { gross, net: position, buying, selling }
-    }
-
-    /// Both together.
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            gross: plus(self.gross, other.gross),
-            net: plus(self.net, other.net),
-            buying: plus(self.buying, other.buying),
-            selling: plus(self.selling, other.selling),
-        }
-    }
-
-    /// Without a part of it.
-    pub fn less(self, part: Self) -> Self {
-        Self {
-            gross: self.gross - part.gross,
-            net: self.net - part.net,
-            buying: self.buying - part.buying,
-            selling: self.selling - part.selling,
-        }
-    }
-
-    /// Net exposure if the orders of the worse side were filled.
-    pub fn net_worst(self) -> Money {
-        size(plus(self.net, self.buying)).max(size(plus(self.net, -self.selling)))
-    }
-}
-
-fn size(amount: Money) -> Money {
-    Money(amount.0.saturating_abs())
+    pub elsewhere: Elsewhere<'a>,
 }
 
 /// Why the gate said no. `Display` gives the reason code with its numbers.
@@ -305,7 +246,7 @@ impl Gate {
     /// Judges a request; the first broken rule refuses it.
     pub fn approve(&mut self, request: Request, exposure: &Exposure<'_>) -> Result<Approved<Request>, Refusal> {
         if let Some(order) = Asked::by(&request, exposure) {
-            self.hold(&order, exposure, |held| if held.is_broken { Err(held.refusal()) } else { Ok(()) })?;
+            self.hold(&order, exposure, &mut UntilBroken)?;
         }
         let (order_rate, cancel_rate) = rates(&self.limits);
         if !matches!(request, Request::Cancel { .. }) {
@@ -324,10 +265,7 @@ impl Gate {
         let mut all = Vec::new();
         if let (Some(order), Some(_)) = (Asked::by(request, exposure), exposure.top) {
             // What forbids it outright weighs nothing.
-            let _ = self.hold(&order, exposure, |held| {
-                all.push(held.weighed());
-                Ok(())
-            });
+            let _ = self.hold(&order, exposure, &mut Every(&mut all));
         }
         all
     }
@@ -335,12 +273,7 @@ impl Gate {
     /// Holds an order against every limit in turn and tells of each. An error ends it: the caller's, or that of what
     /// forbids the order outright.
     #[inline]
-    fn hold(
-        &self,
-        order: &Asked,
-        exposure: &Exposure<'_>,
-        mut told: impl FnMut(Held) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+    fn hold(&self, order: &Asked, exposure: &Exposure<'_>, told: &mut impl Told) -> Result<(), Refusal> {
         let &Asked { side, price, qty, kind } = order;
         let forbidden = |code| Err(Refusal { code, value: 0, limit: 0 });
         let limits = &self.limits.instruments[exposure.instrument.index()];
@@ -356,40 +289,38 @@ impl Gate {
             RiskState::Halted if exposure.flattening && !kind.may_rest() && qty.0 <= reducible => {}
             RiskState::Halted => return forbidden(RefusalCode::StateHalted),
             RiskState::Reducing => {
-                let amount = Amount::Count(qty.0, reducible);
-                told(Held { code: RefusalCode::StateReducing, amount, is_broken: qty.0 > reducible })?;
+                told.hear(RefusalCode::StateReducing, qty.0 > reducible, || Amount::Count(qty.0, reducible))?;
             }
         }
         let Some(top) = exposure.top else { return forbidden(RefusalCode::BookNotLive) };
-        let mut at_most = |limit, amount, is_broken| told(Held { code: RefusalCode::Limit(limit), amount, is_broken });
         let stale = Nanos::from_ms(i64::from(limits.stale_book_ms));
-        at_most(Limit::StaleBook, Amount::Milliseconds(exposure.news_age, stale), exposure.news_age > stale)?;
-        at_most(Limit::OrderQty, Amount::Count(qty.0, limits.order_qty_max.0), qty > limits.order_qty_max)?;
+        told.limit(Limit::StaleBook, exposure.news_age > stale, || Amount::Milliseconds(exposure.news_age, stale))?;
+        told.limit(Limit::OrderQty, qty > limits.order_qty_max, || Amount::Count(qty.0, limits.order_qty_max.0))?;
         let (notional, most) = (exposure.rules.notional_quote(price, qty), limits.order_notional_max);
-        at_most(Limit::OrderNotional, Amount::Quote(notional, most), notional > most)?;
+        told.limit(Limit::OrderNotional, notional > most, || Amount::Quote(notional, most))?;
         let worst = held.saturating_add(resting.0).saturating_add(qty.0);
         let (limit, most) = match side {
             Side::Bid => (Limit::PositionLong, limits.long_max.0),
             Side::Ask => (Limit::PositionShort, limits.short_max.0),
         };
-        at_most(limit, Amount::Count(worst, most), worst > most)?;
+        told.limit(limit, worst > most, || Amount::Count(worst, most))?;
         let (alive, most) = (i64::from(exposure.alive) + 1, i64::from(limits.open_orders_max));
-        at_most(Limit::OpenOrders, Amount::Count(alive, most), alive > most)?;
+        told.limit(Limit::OpenOrders, alive > most, || Amount::Count(alive, most))?;
         // Shares of the mid are compared by multiplying: what they come to is worked out only when it is asked for.
         let mid = i128::from(top.twice_mid().max(1));
         let (distance, collar) = (2 * i128::from(price.0) - mid, i128::from(limits.collar_centibps));
         let is_broken = distance.abs() * CENTIBPS >= (collar + 1) * mid;
-        at_most(Limit::Collar, Amount::Distance(distance.abs(), mid, limits.collar_centibps), is_broken)?;
+        told.limit(Limit::Collar, is_broken, || Amount::Distance(distance.abs(), mid, limits.collar_centibps))?;
         let least = limits.spread_min_centibps;
         if let (Some(other), true, 1..) = (exposure.own_best[side.opposite() as usize], kind.may_rest(), least) {
             let apart = 2 * i128::from(side.sign()) * (i128::from(other.0) - i128::from(price.0));
             let is_broken = apart * CENTIBPS < i128::from(least) * mid;
-            at_most(Limit::SpreadMin, Amount::Distance(apart, mid, least), is_broken)?;
+            told.limit(Limit::SpreadMin, is_broken, || Amount::Distance(apart, mid, least))?;
         }
         // Of a hedged book no leg could ever be closed if each had to keep the net within its limit.
         let closes = exposure.flattening && !kind.may_rest() && qty.0 <= reducible;
         if self.watches_exposure() && !closes {
-            self.hold_exposure(order, top, exposure, &mut at_most)?;
+            self.hold_exposure(order, top, exposure, told)?;
         }
         let (order_rate, cancel_rate) = rates(&self.limits);
         for (limit, bucket, rate) in
@@ -400,7 +331,7 @@ impl Gate {
             }
             let left = bucket.left(rate, exposure.now);
             let rate = i64::from(rate);
-            at_most(limit, Amount::Count(rate - left.max(0) + 1, rate), left < 1)?;
+            told.limit(limit, left < 1, || Amount::Count(rate - left.max(0) + 1, rate))?;
         }
         Ok(())
     }
@@ -412,10 +343,25 @@ impl Gate {
         order: &Asked,
         top: Top,
         exposure: &Exposure<'_>,
-        at_most: &mut impl FnMut(Limit, Amount, bool) -> Result<(), Refusal>,
+        told: &mut impl Told,
     ) -> Result<(), Refusal> {
+        let resting = [exposure.buying, exposure.selling];
+        let basis = Basis { twice_mid: Some(top.twice_mid()), position: exposure.position, resting };
+        let mid = Ticks(top.twice_mid() / 2);
+        if let Elsewhere::Kept(kept) = &exposure.elsewhere
+            && let Some(growths) = kept.grown(&basis, order.side, mid, order.qty)
+        {
+            return self.hold_growth(&growths, kept.worth(), exposure, told);
+        }
+        let (growths, worth) = self.grown(order, mid, exposure);
+        self.hold_growth(&growths, worth, exposure, told)
+    }
+
+    /// Growth of venue and book by an order, and what the account is worth: worked out in full.
+    #[cold]
+    fn grown(&self, order: &Asked, mid: Ticks, exposure: &Exposure<'_>) -> ([Growth; 2], Option<Money>) {
         let limits = &self.limits.instruments[exposure.instrument.index()];
-        let worth = |lots: Lots| limits.in_account(exposure.rules.notional_quote(Ticks(top.twice_mid() / 2), lots));
+        let worth = |lots: Lots| limits.in_account(exposure.rules.notional_quote(mid, lots));
         let position = if exposure.position.0 < 0 { -worth(exposure.position) } else { worth(exposure.position) };
         let (buying, selling) = (worth(exposure.buying), worth(exposure.selling));
         let before = Stake::of(position, buying, selling);
@@ -425,28 +371,84 @@ impl Gate {
             Side::Bid => Stake::of(position, worth(with(exposure.buying)), selling),
             Side::Ask => Stake::of(position, buying, worth(with(exposure.selling))),
         };
-        let mut hold = |limit, before: Money, after: Money, max: Option<Money>| match max {
-            Some(max) => at_most(limit, Amount::Quote(after, max), after > max && after > before),
+        let Others { venue, book, worth } = exposure.elsewhere.sums();
+        ([venue, book].map(|others| Growth::between(others.and(before), others.and(after))), worth)
+    }
+
+    #[inline]
+    fn hold_growth(
+        &self,
+        [of_venue, of_book]: &[Growth; 2],
+        worth: Option<Money>,
+        exposure: &Exposure<'_>,
+        told: &mut impl Told,
+    ) -> Result<(), Refusal> {
+        let mut hold = |limit, (was, is): (Money, Money), max: Option<Money>| match max {
+            Some(max) => told.limit(limit, is > max && is > was, || Amount::Quote(is, max)),
             None => Ok(()),
         };
-        let others = &exposure.others;
-        if let Some(of_venue) = self.limits.venues.get(&exposure.rules.venue) {
-            let (was, is) = (others.venue.and(before), others.venue.and(after));
-            hold(Limit::VenueGross, was.gross, is.gross, of_venue.gross_max)?;
-            hold(Limit::VenueNet, was.net_worst(), is.net_worst(), of_venue.net_max)?;
+        if let Some(limits) = self.limits.venues.get(&exposure.rules.venue) {
+            hold(Limit::VenueGross, of_venue.gross, limits.gross_max)?;
+            hold(Limit::VenueNet, of_venue.net, limits.net_max)?;
         }
-        let (was, is) = (others.book.and(before), others.book.and(after));
-        let of_book = &self.limits.book;
-        hold(Limit::BookGross, was.gross, is.gross, of_book.exposure.gross_max)?;
-        hold(Limit::BookNet, was.net_worst(), is.net_worst(), of_book.exposure.net_max)?;
-        if let (Some(worth), Some(max)) = (others.worth, of_book.leverage_max_centi) {
-            // As `leverage(is.gross, worth) > max`, without dividing.
-            let is_beyond = match worth.0 {
-                ..=0 => is.gross > Money::ZERO,
-                worth => is.gross.0.saturating_mul(100) >= worth.saturating_mul(i128::from(max) + 1),
-            };
-            at_most(Limit::Leverage, Amount::Leverage(is.gross, worth, max), is_beyond && is.gross > was.gross)?;
+        let limits = &self.limits.book;
+        hold(Limit::BookGross, of_book.gross, limits.exposure.gross_max)?;
+        hold(Limit::BookNet, of_book.net, limits.exposure.net_max)?;
+        if let (Some(worth), Some(max)) = (worth, limits.leverage_max_centi) {
+            let (was, is) = of_book.gross;
+            told.limit(Limit::Leverage, is > was && leverage_is_beyond(is, worth, max), || {
+                Amount::Leverage(is, worth, max)
+            })?;
         }
+        Ok(())
+    }
+}
+
+/// As `leverage(gross, worth) > max`, without dividing.
+#[inline]
+fn leverage_is_beyond(gross: Money, worth: Money, max: u32) -> bool {
+    let above = i128::from(max) + 1;
+    match (gross.0, worth.0) {
+        (gross, ..=0) => gross > 0,
+        // Products that cannot overflow.
+        (gross @ 0..SMALL, worth @ 1..SMALL) if above < 1 << 20 => gross * 100 >= worth * above,
+        (gross, worth) => gross.saturating_mul(100) >= worth.saturating_mul(above),
+    }
+}
+
+/// 81 million units of money.
+const SMALL: i128 = 1 << 106;
+
+/// Who is told of limits an order is held against.
+trait Told {
+    /// What it would come to is asked for only where it is said. An error ends the holding.
+    fn hear(&mut self, code: RefusalCode, is_broken: bool, amount: impl FnOnce() -> Amount) -> Result<(), Refusal>;
+
+    #[inline]
+    fn limit(&mut self, limit: Limit, is_broken: bool, amount: impl FnOnce() -> Amount) -> Result<(), Refusal> {
+        self.hear(RefusalCode::Limit(limit), is_broken, amount)
+    }
+}
+
+/// The first broken limit refuses.
+struct UntilBroken;
+
+impl Told for UntilBroken {
+    #[inline]
+    fn hear(&mut self, code: RefusalCode, is_broken: bool, amount: impl FnOnce() -> Amount) -> Result<(), Refusal> {
+        match is_broken {
+            true => Err(Held { code, amount: amount(), is_broken }.refusal()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Every limit is noted.
+struct Every<'a>(&'a mut Vec<Weighed>);
+
+impl Told for Every<'_> {
+    fn hear(&mut self, code: RefusalCode, is_broken: bool, amount: impl FnOnce() -> Amount) -> Result<(), Refusal> {
+        self.0.push(Held { code, amount: amount(), is_broken }.weighed());
         Ok(())
     }
 }
@@ -536,11 +538,6 @@ fn whole(amount: Money) -> i64 {
 
 fn saturated(count: i128) -> i64 {
     i64::try_from(count).unwrap_or(if count < 0 { i64::MIN } else { i64::MAX })
-}
-
-/// Sums of worth: an absurd price of a venue is more than any limit, and no reason to die.
-fn plus(a: Money, b: Money) -> Money {
-    Money(a.0.saturating_add(b.0))
 }
 
 /// Orders and cancellations a second.

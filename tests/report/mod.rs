@@ -179,8 +179,8 @@ fn a_backtests_report_tells_of_every_strategy_fold_and_trial() {
     {
         assert!(page.contains(&format!("<h2>{title}</h2>")), "no {title}");
     }
-    // Two keys, two values each: a map of four cells for the profit and one for the ratio.
+    // Two keys, two values each: a map of four cells for the profit and one for the ratio, which who never traded has not.
     assert_eq!(page.matches("class=\"heat\"").count(), 2);
-    assert!(page.matches("color-mix(").count() >= 8);
+    assert!(page.matches("color-mix(").count() >= 4);
     drop(here);
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::market::{Level, VenueId};
 use crate::order::OrderId;
-use crate::risk::{BookLimits, InstrumentLimits};
+use crate::risk::{BookLimits, InstrumentLimits, Kept, Own, Unit};
 use crate::units::Step;
 
 const ID: InstrumentId = InstrumentId(0);
@@ -49,7 +49,7 @@ fn exposure(rules: &Instrument) -> Exposure<'_> {
         top: Some(Top { bid: level(999), ask: level(1_001) }),
         news_age: Nanos::ZERO,
         flattening: false,
-        others: Others::default(),
+        elsewhere: Elsewhere::Nothing,
     }
 }
 
@@ -166,4 +166,117 @@ fn the_first_limit_that_is_broken_when_weighed_is_the_one_that_refuses() {
         refused += usize::from(judged.is_some());
     }
     assert!((1_000..4_900).contains(&refused), "{refused} of 5000 refused");
+}
+
+/// Steps of real instruments and of absurd ones; rates that leave nothing to cut and rates that do.
+fn any_instrument(draws: &mut crate::rng::Stream) -> (Instrument, u64) {
+    let step = |text| Step::parse(text).expect("a step");
+    let steps = [("1", "1"), ("0.01", "0.00001"), ("0.1", "0.001"), ("0.0000001", "0.0000000001"), ("1000", "1000000")];
+    let (tick, lot) = steps[draws.below(5) as usize];
+    let rules = Instrument::new(VenueId::Kraken, "AB", "A", "B", step(tick), step(lot)).expect("rules");
+    (rules, [1_000_000, 1_080_000, 7, 1_000_000_000_000_000][draws.below(4) as usize])
+}
+
+#[test]
+fn kept_sums_come_to_the_same_as_sums_worked_out_in_full() {
+    let mut draws = crate::rng::Stream::new(11, "kept");
+    let (mut refused, mut kept_used, mut kept_left) = (0, 0, 0);
+    for n in 0..20_000 {
+        let (rules, rate) = any_instrument(&mut draws);
+        // Every length in bits is as likely as any other.
+        let mut long = |bits: u64| (draws.below(1 << bits) >> draws.below(bits)) as i64;
+        let mid = 1 + long(54);
+        let (position, buying, selling, qty) = (long(62) - long(62), long(62), long(62), 1 + long(62));
+        let level = |price| Level { price: Ticks(price), qty: Lots(1) };
+        let top = Top { bid: level(mid), ask: level(mid + 1) };
+        let mut limits = limits();
+        let own_limits = &mut limits.instruments[0];
+        (own_limits.long_max, own_limits.short_max) = (Lots(i64::MAX), Lots(i64::MAX));
+        (own_limits.order_qty_max, own_limits.order_notional_max) = (Lots(i64::MAX), Money(i128::MAX));
+        (own_limits.collar_centibps, own_limits.account_rate_ppm) = (u32::MAX, rate);
+        let worth = |lots| own_limits.in_account(rules.notional_quote(Ticks(mid), Lots(lots)));
+        let signed = Money(worth(position).0 * i128::from(position.signum()));
+        let own = Own {
+            basis: Some(Basis {
+                twice_mid: Some(top.twice_mid()),
+                position: Lots(position),
+                resting: [Lots(buying), Lots(selling)],
+            }),
+            stake: Stake::of(signed, worth(buying), worth(selling)),
+            unit: Unit::of(&rules, own_limits),
+        };
+        let mut stake = || {
+            let mut amount = || Money(i128::from(long(62)) << (long(6).min(60)));
+            let (position, buying, selling) = (amount() - amount(), amount(), amount());
+            Stake::of(position, buying, selling)
+        };
+        let of_venue = stake();
+        let others =
+            Others { venue: of_venue, book: of_venue.and(stake()), worth: Some(Money(i128::from(long(62)) << 40)) };
+        let (venue, book) = (others.venue.and(own.stake), others.book.and(own.stake));
+        let mut near = |amount: Money| Some(Money((amount.0 / 100).saturating_mul(60 + i128::from(long(7)))));
+        limits.book.exposure = ExposureLimits { gross_max: near(book.gross), net_max: near(book.net_worst()) };
+        let of_venue = ExposureLimits { gross_max: near(venue.gross), net_max: near(venue.net_worst()) };
+        limits.venues = [(VenueId::Kraken, of_venue)].into_iter().collect();
+        limits.book.leverage_max_centi = Some(long(32) as u32);
+        let Some(kept) = Kept::new(&own, &venue, &book, others.worth) else {
+            kept_left += 1;
+            continue;
+        };
+        let side = if long(1) == 0 { Side::Bid } else { Side::Ask };
+        let in_full = Exposure {
+            rules: &rules,
+            position: Lots(position),
+            buying: Lots(buying),
+            selling: Lots(selling),
+            top: Some(top),
+            elsewhere: Elsewhere::Sums(others),
+            ..exposure(&rules)
+        };
+        let by_kept = Exposure { elsewhere: Elsewhere::Kept(kept), ..in_full };
+        let request = order(side, mid, qty, OrderKind::PostOnly);
+        let gate = Gate::new(limits);
+        assert_eq!(gate.weigh(&request, &in_full), gate.weigh(&request, &by_kept), "case {n}");
+        let judged = [in_full, by_kept].map(|exposure| gate.clone().approve(request.clone(), &exposure));
+        assert_eq!(judged[0], judged[1], "case {n}");
+        refused += usize::from(judged[0].is_err());
+        kept_used += usize::from(kept.grown(&own.basis.unwrap(), side, Ticks(mid), Lots(qty)).is_some());
+        // Sums of before an order that rests by now are not used.
+        let moved = Exposure { buying: Lots(buying + 1), ..by_kept };
+        let anew = Exposure { buying: Lots(buying + 1), ..in_full };
+        assert_eq!(gate.weigh(&request, &anew), gate.weigh(&request, &moved), "case {n}");
+    }
+    assert!(refused > 2_000 && kept_used > 2_000 && kept_left > 100, "{refused} {kept_used} {kept_left}");
+}
+
+#[test]
+fn a_unit_of_worth_is_what_the_conversion_says_or_nothing() {
+    let mut draws = crate::rng::Stream::new(12, "unit");
+    let mut said = 0;
+    for n in 0..20_000 {
+        let (rules, rate) = any_instrument(&mut draws);
+        let limits = InstrumentLimits { account_rate_ppm: rate, ..InstrumentLimits::nothing() };
+        let mut long = || (draws.below(1 << 63) >> draws.below(63)) as i64;
+        let (price, qty) = (Ticks(long()), Lots(if n % 2 == 0 { long() } else { -long() }));
+        if let Some(worth) = Unit::of(&rules, &limits).worth(price, qty) {
+            said += 1;
+            assert_eq!(worth, limits.in_account(rules.notional_quote(price, qty)), "case {n}");
+        }
+    }
+    assert!(said > 2_000, "{said}");
+}
+
+#[test]
+fn leverage_is_compared_as_it_is_said() {
+    let mut draws = crate::rng::Stream::new(13, "leverage");
+    let mut beyond = 0;
+    for n in 0..20_000 {
+        let mut long = || i128::from(draws.below(1 << 63) >> draws.below(63)) << draws.below(48);
+        let (gross, worth) = (Money(long()), Money(long() - long() / 3 * 4));
+        let max = draws.below(1 << 32) as u32 >> draws.below(32);
+        let is_beyond = leverage(gross, worth) > i64::from(max);
+        assert_eq!(leverage_is_beyond(gross, worth, max), is_beyond, "case {n}: {gross:?} {worth:?} {max}");
+        beyond += usize::from(is_beyond);
+    }
+    assert!((2_000..18_000).contains(&beyond), "{beyond}");
 }
