@@ -163,7 +163,7 @@ impl Session {
         let conduct = limits.conduct;
         let money = |max: Option<Money>| max.map(|max| max.0);
         let mut weigh = |limit, whose, value: i128, max| {
-            breakers.weigh_exposure(limit, whose, value, max, &conduct, now, changes);
+            breakers.weigh_exposure(limit, whose, (value, max), &conduct, now, changes);
         };
         for (venue, stake) in stakes.venues() {
             let (own, whose) = (limits.venues.get(venue).copied().unwrap_or_default(), Whose::Venue(*venue));

@@ -201,13 +201,13 @@ impl Breakers {
         }
     }
 
-    /// Weighs exposure, where prices may have carried it: worth against its limit, of a venue or of the book.
+    /// Weighs exposure, where prices may have carried it: worth against its limit, if there is one, of a venue or of the
+    /// book.
     pub fn weigh_exposure(
         &mut self,
         limit: Limit,
         whose: Whose,
-        value: i128,
-        max: Option<i128>,
+        (value, max): (i128, Option<i128>),
         conduct: &Conduct,
         now: LocalTime,
         changes: &mut Vec<Change>,

@@ -33,7 +33,7 @@ fn under(
 ) -> Stress {
     let source = Source {
         spec: spec.clone(),
-        inputs: &|| Ok(Box::new(Given(inputs.to_vec().into_iter()))),
+        inputs: &|| Ok(Box::new(Given(Vec::from(inputs).into_iter()))),
         strategies: &|_| Ok(strategies()),
     };
     source.under(&Ask { shocks: shocks.to_vec(), when }).expect("inputs in memory")

@@ -40,14 +40,14 @@ fn of_a_silent_market_nothing_is_said() {
 #[test]
 fn a_market_of_one_tick_is_judged_by_its_share_and_another_by_its_skew() {
     // Seconds at each spread: 98 of 100 at one tick. Then 50 at 2, 44 at 4, 6 at 6: median 2, 95 % 6, quotient 3. Then 6 at 7.
-    let cases: [(&[(i64, i64)], f64, bool); 4] = [
-        (&[(1, 98), (2, 2)], 0.98, true),
-        (&[(1, 96), (2, 4)], 0.96, false),
-        (&[(2, 50), (4, 44), (6, 6)], 3.0, true),
-        (&[(2, 50), (4, 44), (7, 6)], 3.5, false),
+    let cases = [
+        (vec![(1, 98), (2, 2)], 0.98, true),
+        (vec![(1, 96), (2, 4)], 0.96, false),
+        (vec![(2, 50), (4, 44), (6, 6)], 3.0, true),
+        (vec![(2, 50), (4, 44), (7, 6)], 3.5, false),
     ];
     for (spreads, value, inside) in cases {
-        let spreads = BTreeMap::from_iter(spreads.iter().map(|(ticks, s)| (*ticks, s * 1_000_000_000)));
+        let spreads = BTreeMap::from_iter(spreads.into_iter().map(|(ticks, s)| (ticks, s * 1_000_000_000)));
         let found = band(&Material { has_book: true, spreads, spread_changes: 100, ..silent() }, "spread");
         assert_eq!((found.value, found.inside), (Some(value), Some(inside)), "{found:?}");
     }
