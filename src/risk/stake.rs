@@ -167,8 +167,10 @@ impl<'a> Kept<'a> {
         if self.own.basis.as_ref() != Some(basis) {
             return None;
         }
-        // Below 2¹²⁶; every other amount is below 2¹²⁴.
+        // Below 2¹²⁶; every other amount is below 2¹²⁴. What would rest in all has to be as small, or it would be cut when it
+        // is worked out in full.
         let more = self.own.unit.worth(mid, qty)?.0;
+        self.own.unit.worth(mid, Lots(basis.resting[side as usize].0.checked_add(qty.0)?))?;
         let with = |stake: &Stake, more: i128| {
             let (net, buying, selling) = (stake.net.0, stake.buying.0, stake.selling.0);
             match side {
