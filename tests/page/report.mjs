@@ -61,8 +61,7 @@ async function story() {
   papermaker("report", "told", "--out", file("session.html"));
   papermaker("backtest", "told", "--strategy", "fixed-spread", "--strategy", "avellaneda-stoikov", "--resamples", "200",
     "--report", file("backtest.html"));
-  fs.writeFileSync(file("market.toml"), "[simulator]\nmarket_rate_per_s = 6.0\n");
-  papermaker("realism", "--sim", file("market.toml"), "--for", "2h", "--out", file("realism.html"));
+  papermaker("realism", "--sim", "demo", "--for", "2h", "--out", file("realism.html"));
   browser = await chromium.launch({ executablePath: browserPath, headless: true, args: quiet });
   let shown;
 
