@@ -38,7 +38,7 @@ store=(--set "store.path=$folder/store")
 # SESSION SYMBOL TICK LOT
 check() {
     mkdir "$1"
-    for kind in trades book bbo feed orders fills decisions equity risk funding; do
+    for kind in trades book bbo feed orders fills decisions equity risk funding limits; do
         for format in csv parquet; do
             "$papermaker" sessions export "$1" --kind "$kind" --format "$format" --out "$1/$kind.$format" "${store[@]}" >/dev/null
         done
