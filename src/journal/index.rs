@@ -310,9 +310,9 @@ pub(super) fn open_sled<T>(
         let rest = then(&db)?;
         Ok::<_, sled::Error>((db, rest))
     };
-    // sled lets go of its lock on a thread of its own, a moment after the last handle is dropped: ask for half a
-    // second before believing that somebody else has it.
-    for _ in 0..50 {
+    // sled lets go of its lock on a thread of its own, a moment after the last handle is dropped, and a program that is
+    // just being started may hold a copy (see `Lock`): ask for three seconds before believing that somebody else has it.
+    for _ in 0..300 {
         match catch_unwind(AssertUnwindSafe(open)) {
             Ok(Ok(opened)) => return Ok(opened),
             Ok(Err(e)) if e.to_string().contains("could not acquire lock") => {
