@@ -27,6 +27,7 @@ pub mod engine;
 pub mod sim;
 
 // Floor 6: what is kept, and what it was worth.
+pub mod env;
 pub mod journal;
 pub mod metrics;
 

@@ -8,7 +8,7 @@ pub const FLOORS: [&[&str]; 10] = [
     &["risk", "strategy"],
     &["exchange"],
     &["engine", "sim"],
-    &["journal", "metrics"],
+    &["env", "journal", "metrics"],
     &["config", "dashboard", "feed", "learn"],
     &["run"],
     &["cli", "main"],
