@@ -10,6 +10,7 @@ mod market_data;
 mod policy;
 mod tape;
 mod venues;
+mod worlds;
 
 criterion::criterion_group!(
     all,
@@ -20,6 +21,7 @@ criterion::criterion_group!(
     exchange::paper,
     engine::order,
     engine::session,
-    policy::forward
+    policy::forward,
+    worlds::step
 );
 criterion::criterion_main!(all);

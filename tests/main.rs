@@ -23,3 +23,4 @@ mod venues;
 mod verbs;
 mod whatif;
 mod wire;
+mod worlds;

@@ -3,6 +3,8 @@
 //! Observations are whatever the world says of itself; actions are in [-1, 1], and the world says what they mean. A world
 //! whose episode ends begins the next one by itself, so that a learner never waits.
 
+pub mod model;
+
 /// How a step left an episode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ended {

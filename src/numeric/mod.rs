@@ -54,6 +54,34 @@ pub fn tanh_f32(x: f32) -> f32 {
     (2.0 * p * q / (p * p + q * q)).clamp(-1.0, 1.0)
 }
 
+/// `e^x` in single precision, for worlds that take millions of steps a second: off by at most 1.2e-7 of itself where the
+/// answer is a normal number (-87 to 88; beyond, it stays at the answer for the bound).
+///
+/// `e^x = 2^n·e^r` with `n` the integer nearest to `x/ln 2` and `|r| ≤ ½·ln 2`, found with ln 2 in two parts, the first so
+/// short that `n` times it is exact (Cody & Waite, *Software Manual for the Elementary Functions*, 1980, chapter 6); `e^r` by
+/// its Taylor polynomial of degree 7, whose rest is 5e-9. Nothing but additions and multiplications: the compiler does
+/// several at once, and the bits are the same everywhere. NaN for NaN.
+#[inline]
+pub fn exp_f32(x: f32) -> f32 {
+    // Adding 1.5·2²³ leaves the integer in the lowest bits, rounded to nearest.
+    const ROUND: f32 = 12_582_912.0;
+    const LN_2_SHORT: f32 = 0.693_359_375;
+    const LN_2_REST: f32 = -2.121_944_4e-4;
+    let x = x.clamp(-87.0, 88.0);
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = (x - n * LN_2_SHORT) - n * LN_2_REST;
+    let p = 1.0 / 5040.0;
+    let p = p * r + 1.0 / 720.0;
+    let p = p * r + 1.0 / 120.0;
+    let p = p * r + 1.0 / 24.0;
+    let p = p * r + 1.0 / 6.0;
+    let p = p * r + 0.5;
+    let p = p * r + 1.0;
+    let p = p * r + 1.0;
+    p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
+}
+
 /// `1 - erf(x)`, accurate where it is tiny.
 pub fn erfc(x: f64) -> f64 {
     libm::erfc(x)
@@ -84,6 +112,21 @@ mod tests {
             assert!(fast <= 1.0, "tanh {x} = {fast}");
             assert_eq!(tanh_f32(-x).to_bits(), (-fast).to_bits(), "odd");
         }
+    }
+
+    #[test]
+    fn the_fast_exponential_is_the_exponential_to_single_precision() {
+        // Every 997th float from 1e-10 to 87, either sign, against the double one.
+        for bits in (1e-10f32.to_bits()..87f32.to_bits()).step_by(997) {
+            for x in [f32::from_bits(bits), -f32::from_bits(bits)] {
+                let (fast, exact) = (f64::from(exp_f32(x)), exp(f64::from(x)));
+                assert!((fast - exact).abs() < 1.2e-7 * exact, "exp {x} = {exact}, not {fast}");
+            }
+        }
+        assert_eq!(exp_f32(0.0), 1.0);
+        assert_eq!(exp_f32(f32::INFINITY), exp_f32(88.0));
+        assert_eq!(exp_f32(f32::MIN), exp_f32(-87.0));
+        assert!(exp_f32(f32::NAN).is_nan());
     }
 
     #[test]
