@@ -306,11 +306,11 @@ impl Block {
             let draws = lanes.uniform();
             for i in 0..LANES {
                 let (u, sign) = (draws[i], self.sign[i]);
-                // From no drift: down below `begins`, up above 1 - `begins`. From a drift: none below `ends`, the other above 1 - `turns`.
-                let begun = if u < rules.begins { -1.0 } else { f32::from(u8::from(u >= 1.0 - rules.begins)) };
-                let kept = if u >= 1.0 - rules.turns { -sign } else { sign };
-                let ended = if u < rules.ends { 0.0 } else { kept };
-                self.sign[i] = if sign == 0.0 { begun } else { ended };
+                let holds = |is: bool| f32::from(u8::from(is));
+                // From none: down below `begins`, up from 1 - `begins`. From a drift: none below `ends`, the other from 1 - `turns`.
+                let begun = holds(u >= 1.0 - rules.begins) - holds(u < rules.begins);
+                let kept = sign * (1.0 - holds(u < rules.ends) - 2.0 * holds(u >= 1.0 - rules.turns));
+                self.sign[i] = kept + (1.0 - sign * sign) * begun;
             }
         }
         self.step += 1;
