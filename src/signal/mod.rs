@@ -7,6 +7,7 @@
 //! Time not seen is not time without news: after [`HOLE`] of silence, or a gap, no return is measured across and no
 //! second counts as observed.
 
+pub mod drift;
 mod exposure;
 mod flow;
 mod intensity;
