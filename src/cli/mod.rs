@@ -25,6 +25,7 @@ pub mod risk;
 pub mod run;
 pub mod sessions;
 pub mod span;
+pub mod train;
 mod whatif;
 
 use std::path::PathBuf;
@@ -91,6 +92,7 @@ enum Verb {
     Report(report::ReportArgs),
     Realism(realism::RealismArgs),
     Backtest(backtest::BacktestArgs),
+    Train(train::TrainArgs),
     #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
     Status(operate::StatusArgs),
@@ -139,6 +141,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Report(args) => report::report(&args, globals),
         Verb::Realism(args) => realism::realism(&args, globals),
         Verb::Backtest(args) => backtest::backtest(&args, globals),
+        Verb::Train(args) => train::train(&args),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),
         Verb::Stop(args) => operate::command("stop", &args, globals),

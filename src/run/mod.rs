@@ -4,7 +4,7 @@
 //! them. [`live`] feeds it from sockets, [`replay`] from a recording (and compares), [`import`] from other programs'
 //! files; [`rerun`] runs recorded inputs under other settings, [`backtest`] many of them at once, [`whatif`] compares what
 //! comes of them with the recording, [`stress`] runs them with shocks, [`usage`] says how much of each limit they use. [`bracket`] runs shadows beside a session, [`explain`] tells one decision, [`referee`]
-//! judges queue models, [`realism`] listens to markets. What time it is they learn from [`crate::feed::wall_clock`].
+//! judges queue models, [`realism`] listens to markets, `train` makes policies. What time it is they learn from [`crate::feed::wall_clock`].
 
 pub mod backtest;
 pub mod bracket;
@@ -22,5 +22,7 @@ pub mod report;
 pub mod rerun;
 pub mod simulated;
 pub mod stress;
+#[cfg(feature = "learn")]
+pub mod train;
 pub mod usage;
 pub mod whatif;

@@ -37,7 +37,7 @@ pub const CRATES: &[(&str, &[&str])] = &[
     ("burn", &["learn"]),
     ("sled", &["journal"]),
     ("zstd", &["journal"]),
-    ("crc32c", &["journal"]),
+    ("crc32c", &["journal", "run::train"]),
     ("crc32fast", &["wire"]),
     ("libm", &["numeric"]),
     ("rand_chacha", &["rng"]),

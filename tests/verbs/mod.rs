@@ -14,6 +14,8 @@ mod recordings;
 mod refusals;
 mod reloads;
 mod restarts;
+#[cfg(feature = "learn")]
+mod train;
 mod usage;
 mod venues;
 

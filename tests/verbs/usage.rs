@@ -2,9 +2,9 @@
 
 use super::papermaker;
 
-/// CONTRACT's verbs of this part, and ours. `train` and `evaluate` come in later parts.
-const VERBS: [&str; 19] = [
-    "run", "replay", "referee", "report", "realism", "backtest", "sessions", "status", "stop", "pause", "resume",
+/// CONTRACT's verbs of this part, and ours. `evaluate` comes in a later part.
+const VERBS: [&str; 20] = [
+    "run", "replay", "referee", "report", "realism", "backtest", "train", "sessions", "status", "stop", "pause", "resume",
     "halt", "flatten", "limits", "risk", "config", "doctor", "exchange", "help",
 ];
 

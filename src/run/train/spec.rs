@@ -1,0 +1,244 @@
+//! What to train: a TOML file to checked values.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::env::model::{Fills, Knowledge, Model, Quoting, Seat, Start, Worlds};
+use crate::learn::{ppo, sac};
+
+/// A training, as its file says it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainSpec {
+    /// Seeds 1 to this are trained, each a training of its own.
+    #[serde(default = "ten")]
+    pub seeds: u64,
+    /// Copies of the world stepped side by side.
+    pub copies: usize,
+    /// Updates between two exact evaluations (and checkpoints).
+    #[serde(default = "ten")]
+    pub evaluate_every: u64,
+    /// Ends a training after so many evaluations without a better one, and keeps the best; without it, all steps are
+    /// taken and the last policy is kept.
+    pub patience: Option<u32>,
+    /// Where.
+    pub world: ModelWorld,
+    /// By proximal policy optimisation. One of `ppo` and `sac` is required.
+    pub ppo: Option<ppo::Config>,
+    /// By soft actor-critic.
+    pub sac: Option<sac::Config>,
+    /// What it must come to.
+    pub goal: Option<Goal>,
+}
+
+fn ten() -> u64 {
+    10
+}
+
+/// Percent of the optimum over the seeds; missed is exit code 1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Goal {
+    /// The median, at least.
+    pub median: f64,
+    /// The worst, at least.
+    pub worst: f64,
+}
+
+/// The three markets of `quant/TARGETS.md` §2.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// Avellaneda & Stoikov's.
+    P1,
+    /// mbt_gym's.
+    P2,
+    /// Where inventory hurts.
+    P3,
+}
+
+/// A closed-form world: a preset, and what is different in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelWorld {
+    /// Which market.
+    pub preset: Preset,
+    /// Steps of an episode, if not the preset's.
+    pub steps: Option<u32>,
+    /// ξ: how far the mid moves against each fill, price.
+    #[serde(default)]
+    pub impact: f64,
+    /// Speed of a drift that begins 10 times and ends 20 times a unit of time, price per time.
+    pub drift: Option<f64>,
+    /// With what probability a quote fills.
+    #[serde(default)]
+    pub fills: Fills,
+    /// What an action means.
+    #[serde(default)]
+    pub quoting: Quoting,
+    /// What is known of A and k.
+    #[serde(default)]
+    pub knowledge: Knowledge,
+    /// Which A and k there are.
+    #[serde(default)]
+    pub worlds: Worlds,
+    /// How episodes begin.
+    #[serde(default)]
+    pub start: Start,
+    /// Whether first episodes of the copies begin at different times, so that every update sees all of the day.
+    #[serde(default)]
+    pub spread: bool,
+}
+
+impl ModelWorld {
+    /// The agent's place in it.
+    pub fn seat(&self) -> Seat {
+        let mut model = match self.preset {
+            Preset::P1 => Model::P1,
+            Preset::P2 => Model::P2,
+            Preset::P3 => Model::P3,
+        };
+        if let Some(drift) = self.drift {
+            model.regimes = Model::drifting(drift).regimes;
+        }
+        model = model.in_steps(self.steps.unwrap_or(model.steps)).filled(self.fills).with_impact(self.impact);
+        let ModelWorld { quoting, knowledge, worlds, start, .. } = *self;
+        Seat { model, quoting, knowledge, worlds, start }
+    }
+
+    /// Where policies are judged, multiples of A and k: the world itself, or a grid over those it is drawn from.
+    pub fn corners(&self) -> Vec<[f64; 2]> {
+        match self.worlds {
+            Worlds::One => vec![[1.0, 1.0]],
+            Worlds::Between { a, k } => {
+                let five = |[low, high]: [f64; 2]| (0..5).map(move |i| low + (high - low) * f64::from(i) / 4.0);
+                five(a).flat_map(|a| five(k).map(move |k| [a, k])).collect()
+            }
+        }
+    }
+}
+
+/// How a training goes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Algorithm {
+    /// Proximal policy optimisation.
+    Ppo(ppo::Config),
+    /// Soft actor-critic.
+    Sac(sac::Config),
+}
+
+impl Algorithm {
+    /// Its name in files.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Algorithm::Ppo(_) => "ppo",
+            Algorithm::Sac(_) => "sac",
+        }
+    }
+}
+
+impl TrainSpec {
+    /// Reads a file. Errors name the file and what is wrong in it.
+    pub fn read(path: &Path) -> Result<Self, TrainError> {
+        let text = std::fs::read_to_string(path).map_err(|e| TrainError::Io { path: path.display().to_string(), why: e })?;
+        Self::parse(&text).map_err(|why| TrainError::Spec { path: path.display().to_string(), why })
+    }
+
+    /// Reads a text. Errors say which key.
+    pub fn parse(toml_text: &str) -> Result<Self, String> {
+        let spec: Self = toml::from_str(toml_text).map_err(|e| e.to_string())?;
+        if spec.seeds == 0 || spec.copies == 0 || spec.evaluate_every == 0 {
+            return Err("seeds, copies and evaluate_every must be at least 1".to_owned());
+        }
+        spec.world.seat().check().map_err(|e| e.to_string())?;
+        match spec.algorithm()? {
+            Algorithm::Ppo(config) => config.check()?,
+            Algorithm::Sac(config) => config.check()?,
+        }
+        Ok(spec)
+    }
+
+    /// Which of the two. Errors unless exactly one is there.
+    pub fn algorithm(&self) -> Result<Algorithm, String> {
+        match (&self.ppo, &self.sac) {
+            (Some(config), None) => Ok(Algorithm::Ppo(config.clone())),
+            (None, Some(config)) => Ok(Algorithm::Sac(config.clone())),
+            (None, None) => Err("neither [ppo] nor [sac]: write one of them, keys are optional".to_owned()),
+            (Some(_), Some(_)) => Err("both [ppo] and [sac]: leave one of them out".to_owned()),
+        }
+    }
+}
+
+/// Why a training could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A file could not be read or written.
+    #[error("{path}: {why}")]
+    Io {
+        /// Which.
+        path: String,
+        /// What the system says.
+        why: std::io::Error,
+    },
+    /// The file of the training is none.
+    #[error("{path}: {why}")]
+    Spec {
+        /// Which.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// There is a training here already.
+    #[error("{path} holds a training already: --resume goes on with it, --force begins it anew")]
+    Taken {
+        /// Where.
+        path: String,
+    },
+    /// A checkpoint that belongs to another training.
+    #[error("{path}: {why}; --force begins anew")]
+    Checkpoint {
+        /// Which.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// Weights that are no longer numbers.
+    #[error("seed {seed}: training has failed after {steps} steps: {why}; try a smaller learning rate")]
+    Diverged {
+        /// Whose.
+        seed: u64,
+        /// After so many steps.
+        steps: u64,
+        /// What was found.
+        why: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_says_what_is_wrong_with_it() {
+        let say = |text: &str| TrainSpec::parse(text).expect_err("refused");
+        let world = "copies = 8\n[world]\npreset = \"p1\"\n";
+        assert!(say(world).contains("neither [ppo] nor [sac]"));
+        assert!(say(&format!("{world}[ppo]\n[sac]\n")).contains("both"));
+        assert!(say(&format!("{world}[ppo]\nepoch = 3\n")).contains("epoch"), "an unknown key is named");
+        assert!(say(&format!("{world}[ppo]\nclip = 0\n")).contains("ppo.clip must be above 0"));
+        assert!(say(&format!("{world}impact = -1\n[ppo]\n")).contains("impact"));
+        assert!(say(&format!("seeds = 0\n{world}[ppo]\n")).contains("at least 1"));
+    }
+
+    #[test]
+    fn a_grid_has_twenty_five_corners_and_one_world_has_one() {
+        let text = "copies = 8\n[world]\npreset = \"p1\"\nworlds = { between = { a = [0.5, 2.0], k = [0.5, 2.0] } }\n[sac]\n";
+        let spec = TrainSpec::parse(text).expect("a training");
+        let corners = spec.world.corners();
+        assert_eq!((corners.len(), corners[0], corners[24]), (25, [0.5, 0.5], [2.0, 2.0]));
+        let spec = TrainSpec::parse("copies = 8\n[world]\npreset = \"p3\"\ndrift = 3\nsteps = 50\n[ppo]\n").expect("one");
+        let model = spec.world.seat().model;
+        assert_eq!((spec.world.corners().len(), model.steps, model.regimes.map(|r| r.drift)), (1, 50, Some(3.0)));
+    }
+}

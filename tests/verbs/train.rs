@@ -1,0 +1,80 @@
+//! `train`: what it leaves behind, that it can be gone on with, and what it refuses.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::papermaker;
+
+/// A few updates in a short P2, so that it takes a moment.
+const SPEC: &str = "seeds = 2\ncopies = 64\nevaluate_every = 2\n[world]\npreset = \"p2\"\nsteps = 20\n\
+                    [ppo]\nhidden = [8]\ntotal_steps = 7680\nrollout = 20\nminibatch = 320\nepochs = 2\ngamma = 1.0\n";
+
+fn trained(here: &Path, more: &[&str]) -> Value {
+    let line = [&["train", "p2.toml", "--json"], more].concat();
+    serde_json::from_str(&papermaker(here, &line).exits(0).stdout()).expect("json")
+}
+
+fn weights(told: &Value) -> Vec<&str> {
+    told["seeds"].as_array().expect("seeds").iter().map(|seed| seed["weights"].as_str().expect("a digest")).collect()
+}
+
+#[test]
+fn a_training_leaves_policies_curves_and_a_card_the_same_on_one_thread_and_on_two() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    fs::write(here.join("p2.toml"), SPEC).expect("written");
+    let told = trained(here, &["--threads", "1"]);
+    let again = trained(here, &["--threads", "2", "--out", "again"]);
+    assert_eq!(weights(&told), weights(&again));
+    assert_ne!(weights(&told)[0], weights(&told)[1], "another seed is another policy");
+    let (median, worst) = (told["median"].as_f64().unwrap(), told["worst"].as_f64().unwrap());
+    assert!(told["paper"] == true && 80.0 < worst && worst <= median && median < 100.0, "{told}");
+
+    let seed = here.join("train/p2/seed-2");
+    let curve = fs::read_to_string(seed.join("curve.csv")).expect("a curve");
+    let mut lines = curve.lines();
+    assert!(lines.next().is_some_and(|head| head.starts_with("steps,unix_s,") && head.contains("loss/policy")));
+    assert_eq!(lines.map(|line| line.split(',').next().unwrap()).collect::<Vec<_>>(), ["1280", "2560", "3840", "5120", "6400", "7680"]);
+    let policy = fs::read(seed.join("policy.safetensors")).expect("a policy");
+    let network = papermaker::strategy::mlp::Mlp::from_safetensors(&policy).expect("one that runs live");
+    assert_eq!((network.inputs(), network.outputs()), (told["observation"].as_array().unwrap().len(), 2));
+    assert!(fs::metadata(seed.join("events.out.tfevents.papermaker")).is_ok_and(|file| file.len() > 500));
+    let card: toml::Table = fs::read_to_string(here.join("train/p2/card.toml")).expect("a card").parse().expect("toml");
+    assert_eq!(card["training"]["ppo"]["minibatch"].as_integer(), Some(320));
+    assert_eq!(card["worst"].as_float(), Some(worst));
+}
+
+#[test]
+fn a_training_that_was_stopped_goes_on_to_the_same_bits() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    fs::write(here.join("p2.toml"), SPEC).expect("written");
+    let whole = trained(here, &["--seeds", "1"]);
+    // A training is stopped by taking its end away: patience ends it after the first evaluation that is no better.
+    let mut stopped = here.join("train/p2/seed-1/checkpoint");
+    let bytes = fs::read(&stopped).expect("a checkpoint");
+    papermaker(here, &["train", "p2.toml", "--seeds", "1"]).exits(2).complains_of(&["--resume", "--force"]);
+    let resumed = trained(here, &["--seeds", "1", "--resume"]);
+    assert_eq!(weights(&whole), weights(&resumed), "nothing was left to do");
+
+    fs::write(&stopped, &bytes[..bytes.len() / 2]).expect("written");
+    papermaker(here, &["train", "p2.toml", "--seeds", "1", "--resume"]).exits(2).complains_of(&["checkpoint", "--force"]);
+    let anew = trained(here, &["--seeds", "1", "--force"]);
+    assert_eq!(weights(&whole), weights(&anew));
+    stopped.pop();
+    assert!(stopped.join("policy.safetensors").exists());
+}
+
+#[test]
+fn a_missed_goal_is_an_answer_and_a_wrong_file_is_none() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    fs::write(here.join("p2.toml"), format!("{SPEC}[goal]\nmedian = 99.999\nworst = 10\n")).expect("written");
+    papermaker(here, &["train", "p2.toml", "--seeds", "1"]).exits(1).complains_of(&["wanted were 99.999 and 10"]);
+    assert!(here.join("train/p2/card.toml").exists(), "what was trained is there all the same");
+    fs::write(here.join("bad.toml"), SPEC.replace("minibatch", "minibach")).expect("written");
+    papermaker(here, &["train", "bad.toml"]).exits(2).complains_of(&["bad.toml", "minibach", "minibatch"]);
+    papermaker(here, &["train", "none.toml"]).exits(2).complains_of(&["none.toml", "No such file"]);
+}
