@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use papermaker::run::train::{Found, Progress, TrainSpec, train};
 use serde_json::Value;
 
 use super::papermaker;
@@ -49,22 +51,39 @@ fn a_training_leaves_policies_curves_and_a_card_the_same_on_one_thread_and_on_tw
 #[test]
 fn a_training_that_was_stopped_goes_on_to_the_same_bits() {
     let here = tempfile::tempdir().expect("a folder");
+    let (whole, stopped) = (here.path().join("whole"), here.path().join("stopped"));
+    let mut spec = TrainSpec::parse(SPEC).expect("a training");
+    spec.seeds = 1;
+    // As a power cut at step 5,120 would leave it: with the checkpoint of before.
+    let told = |at: &Progress<'_>| {
+        if at.steps.0 == 5120 {
+            fs::create_dir_all(stopped.join("seed-1")).expect("a folder");
+            fs::copy(whole.join("seed-1/checkpoint"), stopped.join("seed-1/checkpoint")).expect("a checkpoint");
+        }
+    };
+    let uninterrupted = train(&spec, &whole, Found::Refuse, 1, &told).expect("trained");
+    let first = AtomicU64::new(u64::MAX);
+    let told = |at: &Progress<'_>| _ = first.fetch_min(at.steps.0, Ordering::Relaxed);
+    let resumed = train(&spec, &stopped, Found::Resume, 1, &told).expect("resumed");
+    assert_eq!(first.into_inner(), 3840, "it went on after the checkpoint at 2,560");
+    assert_eq!((&uninterrupted.seeds[0].weights, uninterrupted.worst), (&resumed.seeds[0].weights, resumed.worst));
+}
+
+#[test]
+fn a_folder_with_a_training_is_gone_on_with_or_begun_anew_but_never_by_accident() {
+    let here = tempfile::tempdir().expect("a folder");
     let here = here.path();
     fs::write(here.join("p2.toml"), SPEC).expect("written");
-    let whole = trained(here, &["--seeds", "1"]);
-    // A training is stopped by taking its end away: patience ends it after the first evaluation that is no better.
-    let mut stopped = here.join("train/p2/seed-1/checkpoint");
-    let bytes = fs::read(&stopped).expect("a checkpoint");
+    let once = trained(here, &["--seeds", "1"]);
     papermaker(here, &["train", "p2.toml", "--seeds", "1"]).exits(2).complains_of(&["--resume", "--force"]);
     let resumed = trained(here, &["--seeds", "1", "--resume"]);
-    assert_eq!(weights(&whole), weights(&resumed), "nothing was left to do");
-
-    fs::write(&stopped, &bytes[..bytes.len() / 2]).expect("written");
-    papermaker(here, &["train", "p2.toml", "--seeds", "1", "--resume"]).exits(2).complains_of(&["checkpoint", "--force"]);
-    let anew = trained(here, &["--seeds", "1", "--force"]);
-    assert_eq!(weights(&whole), weights(&anew));
-    stopped.pop();
-    assert!(stopped.join("policy.safetensors").exists());
+    assert_eq!(weights(&once), weights(&resumed), "nothing was left to do");
+    let checkpoint = here.join("train/p2/seed-1/checkpoint");
+    let bytes = fs::read(&checkpoint).expect("a checkpoint");
+    fs::write(&checkpoint, &bytes[..bytes.len() / 2]).expect("written");
+    let line = ["train", "p2.toml", "--seeds", "1", "--resume"];
+    papermaker(here, &line).exits(2).complains_of(&["checkpoint", "--force"]);
+    assert_eq!(weights(&once), weights(&trained(here, &["--seeds", "1", "--force"])));
 }
 
 #[test]
