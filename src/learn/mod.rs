@@ -4,5 +4,15 @@
 //! [`strategy::mlp`](crate::strategy::mlp) decides, the same everywhere. This module holds the network that is trained
 //! ([`net`]) and the way out ([`export`]).
 
+pub mod apprentice;
+pub mod buffer;
 pub mod export;
+pub mod flat;
+pub mod fused;
+pub mod kernel;
 pub mod net;
+pub mod ppo;
+pub mod sac;
+
+#[cfg(test)]
+mod trials;

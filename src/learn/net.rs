@@ -14,6 +14,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::numeric;
 use crate::rng::Stream;
+use crate::strategy::mlp::Layer;
 
 /// How much a hidden layer stretches lengths at the start.
 pub const HIDDEN_GAIN: f64 = SQRT_2;
@@ -47,6 +48,15 @@ impl Actor {
         Self { layers: widths.windows(2).enumerate().map(layer).collect() }
     }
 
+    /// The network of these layers, first to last.
+    pub fn of(layers: &[Layer], device: &Device) -> Self {
+        let layer = |Layer { inputs, weight, bias }: &Layer| Linear {
+            weight: Param::from_data(TensorData::new(weight.clone(), [*inputs, bias.len()]), device),
+            bias: Some(Param::from_data(TensorData::new(bias.clone(), [bias.len()]), device)),
+        };
+        Self { layers: layers.iter().map(layer).collect() }
+    }
+
     /// The policy's numbers for a batch.
     ///
     /// * `observations`: `[batch, inputs]` · answer: `[batch, outputs]`
@@ -54,11 +64,26 @@ impl Actor {
         let (last, hidden) = self.layers.split_last().expect("a network has a layer");
         last.forward(hidden.iter().fold(observations, |seen, layer| layer.forward(seen).tanh()))
     }
+
+    /// What autodiff found for each layer, in the shape of a layer.
+    #[cfg(test)]
+    pub(super) fn slopes(&self, gradients: &burn::tensor::Gradients) -> Vec<Layer> {
+        let values = |slope: TensorData| slope.try_into_vec().expect("single precision");
+        let layer = |layer: &Linear| {
+            let bias = layer.bias.as_ref().expect("every layer has one");
+            Layer {
+                inputs: layer.weight.dims()[0],
+                weight: values(layer.weight.val().grad(gradients).expect("part of the graph").into_data()),
+                bias: values(bias.val().grad(gradients).expect("part of the graph").into_data()),
+            }
+        };
+        self.layers.iter().map(layer).collect()
+    }
 }
 
 /// A random `[inputs][outputs]` matrix whose columns (rows, if it is wider than tall) are at right angles and `gain`
 /// long: normal draws, made orthogonal one after the other by Gram and Schmidt, uniform over all such matrices.
-fn orthogonal(inputs: usize, outputs: usize, gain: f64, stream: &mut Stream) -> Vec<f32> {
+pub(super) fn orthogonal(inputs: usize, outputs: usize, gain: f64, stream: &mut Stream) -> Vec<f32> {
     let (long, few) = (inputs.max(outputs), inputs.min(outputs));
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let mut basis: Vec<Vec<f64>> = Vec::with_capacity(few);

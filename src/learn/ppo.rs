@@ -1,0 +1,620 @@
+//! Proximal policy optimisation, in one file.
+//!
+//! Schulman et al., *Proximal policy optimization algorithms* (2017). What makes it work is in the details (Huang et al.,
+//! *The 37 implementation details of proximal policy optimization*, ICLR blog track 2022, cited as \[H n\]; Andrychowicz et al., *What
+//! matters for on-policy deep actor-critic methods?*, ICLR 2021, as \[A\]); each is numbered here, and again at its line:
+//!
+//! 1. Many copies of the world are stepped side by side, for a fixed number of steps \[H 1\].
+//! 2. Orthogonal weights, biases of zero; the actor's last layer a hundred times smaller, the critic's of gain 1 \[H 2, A 3.2\].
+//! 3. Actor and critic are two networks \[H 13 of continuous control: separate\].
+//! 4. Actions are normal around the actor's answer; one log standard deviation per number, whatever is seen \[H\].
+//! 5. What leaves \[-1, 1\] is cut by the world; its probability is that of the uncut number \[H\].
+//! 6. Adam with epsilon 1e-5 \[H 3\].
+//! 7. The learning rate falls on a straight line \[H 4\].
+//! 8. Generalised advantages (Schulman et al., *High-dimensional continuous control using generalized advantage estimation*, ICLR
+//!    2016), returns are advantages plus values \[H 5\].
+//! 9. An episode that is over is worth nothing more; one that was cut is worth what the critic makes of its last observation
+//!    (Pardo et al., *Time limits in reinforcement learning*, ICML 2018).
+//! 10. Each epoch shuffles all steps and goes through them in minibatches \[H 6\].
+//! 11. Advantages are brought to mean 0 and deviation 1 per minibatch \[H 7\]; not, if `normalise_advantages` is off.
+//! 12. The clipped objective `min(r·Â, clip(r, 1 ± c)·Â)` \[H 8\].
+//! 13. The value's loss is half a squared error, clipped if `value_clip` is set \[H 9; A 3.6 finds that it does not help\].
+//! 14. A bonus for entropy, which falls on a straight line \[H 10\].
+//! 15. Slopes of both networks together are shortened to `gradient_max` \[H 11\].
+//! 16. An update ends early once `E[(r - 1) - ln r]` of a minibatch passes `kl_max` \[H 12; estimator: J. Schulman, *Approximating KL
+//!     divergence*, 2020\].
+//! 17. The deviation falls no lower than `deviation_min`, so that there is something to learn from to the end.
+
+use serde::{Deserialize, Serialize};
+
+use super::apprentice::{Apprentice, Pupil, Squash};
+use super::flat::{Mover, MoverRecord};
+use super::fused::{Bend, Pass};
+use super::kernel::{PAD, Vectors, padded};
+use super::net;
+use crate::env::{Came, Ended, Environments};
+use crate::numeric;
+use crate::rng::Stream;
+
+/// How many rows go through a network together: what stays in the fast caches.
+const TILE: usize = 64;
+
+/// How to train; every key has a default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Widths of hidden layers, actor and critic alike.
+    pub hidden: Vec<usize>,
+    /// Steps of all copies together until training ends; schedules run over them.
+    pub total_steps: u64,
+    /// Steps of each copy between updates.
+    pub rollout: usize,
+    /// Steps in a minibatch.
+    pub minibatch: usize,
+    /// How often each step is learned from.
+    pub epochs: usize,
+    /// Adam's learning rate at the start, 1 per unit of slope.
+    pub learning_rate: f64,
+    /// The same at the end.
+    pub learning_rate_end: f64,
+    /// What a reward is worth one step earlier.
+    pub gamma: f64,
+    /// How far advantages look: 0 one step, 1 to the end.
+    pub lambda: f64,
+    /// How far a probability may move, as a share of itself.
+    pub clip: f64,
+    /// How far a value may move, in units of return; unlimited if absent.
+    pub value_clip: Option<f64>,
+    /// What the value's loss counts against the policy's.
+    pub value_weight: f64,
+    /// What a nat of entropy is worth at the start, in units of advantage.
+    pub entropy: f64,
+    /// The same at the end.
+    pub entropy_end: f64,
+    /// How long a slope may be.
+    pub gradient_max: f64,
+    /// How far an update may move the policy, nats; unlimited if absent.
+    pub kl_max: Option<f64>,
+    /// Whether advantages are normalised per minibatch.
+    pub normalise_advantages: bool,
+    /// Standard deviation of actions at the start, where ±1 is the whole range.
+    pub deviation: f64,
+    /// Least deviation.
+    pub deviation_min: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            hidden: vec![64, 64],
+            total_steps: 1_000_000,
+            rollout: 512,
+            minibatch: 4096,
+            epochs: 10,
+            learning_rate: 3e-4,
+            learning_rate_end: 0.0,
+            gamma: 0.99,
+            lambda: 0.95,
+            clip: 0.2,
+            value_clip: None,
+            value_weight: 0.5,
+            entropy: 0.0,
+            entropy_end: 0.0,
+            gradient_max: 0.5,
+            kl_max: None,
+            normalise_advantages: true,
+            deviation: 0.5,
+            deviation_min: 0.01,
+        }
+    }
+}
+
+impl Config {
+    /// Errors, naming the key, if a number is none that can be trained with.
+    pub fn check(&self) -> Result<(), String> {
+        let share = |x: f64| (0.0..=1.0).contains(&x);
+        let rules = [
+            ("hidden", !self.hidden.is_empty() && !self.hidden.contains(&0), "one width or more, none of them 0"),
+            ("rollout", self.rollout > 0, "at least 1"),
+            ("minibatch", self.minibatch > 1, "at least 2"),
+            ("epochs", self.epochs > 0, "at least 1"),
+            ("learning_rate", self.learning_rate > 0.0, "above 0"),
+            ("learning_rate_end", self.learning_rate_end >= 0.0, "at least 0"),
+            ("gamma", share(self.gamma), "0 to 1"),
+            ("lambda", share(self.lambda), "0 to 1"),
+            ("clip", self.clip > 0.0, "above 0"),
+            ("gradient_max", self.gradient_max > 0.0, "above 0"),
+            ("deviation_min", self.deviation_min > 0.0, "above 0"),
+            ("deviation", self.deviation >= self.deviation_min, "at least deviation_min"),
+        ];
+        match rules.iter().find(|(_, holds, _)| !holds) {
+            Some((key, _, allowed)) => Err(format!("ppo.{key} must be {allowed}")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What an update came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Steps of all copies together, so far.
+    pub steps: u64,
+    /// Mean return of episodes that ended, as rewarded; `None` if none did.
+    pub episode_return: Option<f64>,
+    /// How many ended.
+    pub episodes: u64,
+    /// The policy's loss, mean over minibatches.
+    pub policy_loss: f64,
+    /// The value's.
+    pub value_loss: f64,
+    /// Entropy of actions, nats.
+    pub entropy: f64,
+    /// How far the policy moved, nats: mean over the last epoch's minibatches.
+    pub kl: f64,
+    /// Share of steps whose probability moved beyond the clip.
+    pub clipped: f64,
+    /// Share of the returns' variance that values explained before the update.
+    pub explained: f64,
+    /// Learning rate of this update.
+    pub learning_rate: f64,
+    /// Mean standard deviation of actions after it.
+    pub deviation: f64,
+    /// Epochs that were begun.
+    pub epochs: usize,
+}
+
+/// Everything a training is, between two updates.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    config: Config,
+    steps: u64,
+    mover: MoverRecord,
+    noise: Stream,
+    shuffle: Stream,
+    environments: Vec<u8>,
+    seen: Vec<f32>,
+    earned: Vec<f64>,
+}
+
+/// What the copies went through since the last update; `[rollout][copies]` each.
+#[derive(Default)]
+struct Rollout {
+    observations: Vec<f32>,
+    actions: Vec<f32>,
+    log_probs: Vec<f32>,
+    values: Vec<f32>,
+    rewards: Vec<f32>,
+    ended: Vec<bool>,
+    advantages: Vec<f32>,
+    returns: Vec<f32>,
+}
+
+/// A training.
+pub struct Ppo<E> {
+    config: Config,
+    environments: E,
+    actor: Pass,
+    critic: Pass,
+    mover: Mover,
+    noise: Stream,
+    shuffle: Stream,
+    steps: u64,
+    /// What the copies see now, and what their episodes have earned so far.
+    seen: Vec<f32>,
+    earned: Vec<f64>,
+    rollout: Rollout,
+}
+
+/// `ln √(2π)`.
+const LN_ROOT_TAU: f64 = 0.918_938_533_204_672_7;
+
+impl<E: Environments> Ppo<E> {
+    /// A training that begins. Errors if the configuration cannot be.
+    pub fn new(config: Config, mut environments: E, seed: u64) -> Result<Self, String> {
+        config.check()?;
+        let (see, act) = (environments.observation_len(), environments.action_len());
+        let widths = |out: usize| [&[see], &config.hidden[..], &[out]].concat();
+        let vectors = Vectors::best();
+        let actor = Pass::new(&widths(act), Bend::Tanh, false, TILE, vectors);
+        let critic = Pass::new(&widths(1), Bend::Tanh, false, TILE, vectors);
+        let mut draws = Stream::new(seed, "learn.weights");
+        // (2), (3)
+        let mut deviations = vec![0.0; padded(act)];
+        deviations[..act].fill(numeric::ln(config.deviation) as f32);
+        let weights =
+            [actor.plan().fresh(net::OUTPUT_GAIN, &mut draws), deviations, critic.plan().fresh(1.0, &mut draws)];
+        // (6)
+        let mover = Mover::new(weights.concat(), 1, 1e-5, vectors);
+        let mut seen = vec![0.0; environments.copies() * see];
+        environments.reset(&mut seen);
+        let copies = environments.copies();
+        Ok(Self {
+            config,
+            environments,
+            actor,
+            critic,
+            mover,
+            noise: Stream::new(seed, "learn.noise"),
+            shuffle: Stream::new(seed, "learn.shuffle"),
+            steps: 0,
+            seen,
+            earned: vec![0.0; copies],
+            rollout: Rollout::default(),
+        })
+    }
+
+    /// Whether all steps were taken.
+    pub fn done(&self) -> bool {
+        self.steps >= self.config.total_steps
+    }
+
+    /// How to train.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The copies it learns in.
+    pub fn environments(&self) -> &E {
+        &self.environments
+    }
+
+    /// The policy as it is: what it does when it does not explore.
+    pub fn actor(&self) -> Pupil {
+        Pupil { layers: self.actor.plan().layers(self.parts().0), squash: Squash::Cut }
+    }
+
+    /// Standard deviations of actions.
+    pub fn deviations(&self) -> Vec<f64> {
+        let act = self.environments.action_len();
+        self.parts().1[..act].iter().map(|d| numeric::exp(f64::from(*d))).collect()
+    }
+
+    /// Actor, log deviations and critic.
+    fn parts(&self) -> (&[f32], &[f32], &[f32]) {
+        let (actor, rest) = self.mover.values().split_at(self.actor.plan().len());
+        let (deviations, critic) = rest.split_at(padded(self.environments.action_len()));
+        (actor, deviations, critic)
+    }
+
+    /// A value on its straight line from start to end.
+    fn on_line(&self, start: f64, end: f64) -> f64 {
+        let gone = (self.steps as f64 / self.config.total_steps.max(1) as f64).min(1.0);
+        start + (end - start) * gone
+    }
+
+    /// Plays a rollout and learns from it.
+    pub fn update(&mut self) -> Stats {
+        let mut stats = Stats::default();
+        // (7), (14): as they stand when the rollout begins.
+        stats.learning_rate = self.on_line(self.config.learning_rate, self.config.learning_rate_end);
+        let entropy_worth = self.on_line(self.config.entropy, self.config.entropy_end);
+        let last = self.play(&mut stats);
+        self.weigh(&last, &mut stats);
+        self.learn(entropy_worth, &mut stats);
+        let deviations = self.deviations();
+        stats.deviation = deviations.iter().sum::<f64>() / deviations.len() as f64;
+        stats.steps = self.steps;
+        stats
+    }
+
+    /// (1): steps every copy. Returns the values of what is seen at the end.
+    fn play(&mut self, stats: &mut Stats) -> Vec<f32> {
+        let (copies, see, act) =
+            (self.environments.copies(), self.environments.observation_len(), self.environments.action_len());
+        let (steps, all) = (self.config.rollout, self.config.rollout * copies);
+        let mut rollout = std::mem::take(&mut self.rollout);
+        rollout.observations.resize(all * see, 0.0);
+        rollout.actions.resize(all * act, 0.0);
+        rollout.ended.resize(all, false);
+        for list in [&mut rollout.log_probs, &mut rollout.values, &mut rollout.rewards] {
+            list.resize(all, 0.0);
+        }
+        let log_deviations: Vec<f64> = self.parts().1[..act].iter().map(|d| f64::from(*d)).collect();
+        let deviations: Vec<f64> = log_deviations.iter().map(|d| numeric::exp(*d)).collect();
+        let floor = log_deviations.iter().map(|d| -d - LN_ROOT_TAU).sum::<f64>();
+        let mut ended = vec![Ended::No; copies];
+        let mut finals = vec![0.0; copies * see];
+        let mut total = 0.0;
+        for t in 0..steps {
+            let (from, to) = (t * copies, (t + 1) * copies);
+            rollout.observations[from * see..to * see].copy_from_slice(&self.seen);
+            answer(&mut self.actor, &self.mover, 0, &self.seen, &mut rollout.actions[from * act..to * act]);
+            let critic_at = self.actor.plan().len() + padded(act);
+            answer(&mut self.critic, &self.mover, critic_at, &self.seen, &mut rollout.values[from..to]);
+            // (4)
+            let actions = rollout.actions[from * act..to * act].chunks_exact_mut(act);
+            for (action, log_prob) in actions.zip(&mut rollout.log_probs[from..to]) {
+                let mut sum = floor;
+                for (a, deviation) in action.iter_mut().zip(&deviations) {
+                    let z = self.noise.normal();
+                    *a += (deviation * z) as f32;
+                    sum -= 0.5 * z * z;
+                }
+                *log_prob = sum as f32;
+            }
+            // (5)
+            let came = Came {
+                observations: &mut self.seen,
+                rewards: &mut rollout.rewards[from..to],
+                ended: &mut ended,
+                finals: &mut finals,
+            };
+            self.environments.step(&rollout.actions[from * act..to * act], came);
+            for (copy, end) in ended.iter().enumerate() {
+                self.earned[copy] += f64::from(rollout.rewards[from + copy]);
+                rollout.ended[from + copy] = *end != Ended::No;
+                if *end != Ended::No {
+                    total += std::mem::take(&mut self.earned[copy]);
+                    stats.episodes += 1;
+                }
+                // (9)
+                if *end == Ended::Cut {
+                    let mut worth = [0.0];
+                    let last = &finals[copy * see..(copy + 1) * see];
+                    answer(&mut self.critic, &self.mover, critic_at, last, &mut worth);
+                    rollout.rewards[from + copy] += self.config.gamma as f32 * worth[0];
+                }
+            }
+        }
+        stats.episode_return = (stats.episodes > 0).then(|| total / stats.episodes as f64);
+        self.steps += all as u64;
+        self.rollout = rollout;
+        let mut last = vec![0.0; copies];
+        let critic_at = self.actor.plan().len() + padded(act);
+        answer(&mut self.critic, &self.mover, critic_at, &self.seen, &mut last);
+        last
+    }
+
+    /// (8): advantages and returns.
+    fn weigh(&mut self, last: &[f32], stats: &mut Stats) {
+        let (gamma, lambda) = (self.config.gamma as f32, self.config.lambda as f32);
+        let Rollout { values, rewards, ended, advantages, returns, .. } = &mut self.rollout;
+        let (all, copies) = (values.len(), last.len());
+        advantages.resize(all, 0.0);
+        let mut next = vec![0f32; copies];
+        for t in (0..all / copies).rev() {
+            for (copy, next) in next.iter_mut().enumerate() {
+                let i = t * copies + copy;
+                let following = if i + copies < all { values[i + copies] } else { last[copy] };
+                let on = if ended[i] { 0.0 } else { gamma };
+                let surprise = rewards[i] + on * following - values[i];
+                *next = surprise + on * lambda * *next;
+                advantages[i] = *next;
+            }
+        }
+        *returns = advantages.iter().zip(&*values).map(|(a, v)| a + v).collect();
+        let spread = |xs: &[f32]| {
+            let mean = xs.iter().map(|x| f64::from(*x)).sum::<f64>() / all as f64;
+            xs.iter().map(|x| (f64::from(*x) - mean) * (f64::from(*x) - mean)).sum::<f64>() / all as f64
+        };
+        let whole = spread(returns);
+        stats.explained = if whole > 0.0 { 1.0 - spread(advantages) / whole } else { 0.0 };
+    }
+
+    fn learn(&mut self, entropy_worth: f64, stats: &mut Stats) {
+        let all = self.rollout.values.len();
+        let mut order: Vec<u32> = (0..all as u32).collect();
+        let (mut minibatches, mut kl_sum, mut in_epoch) = (0usize, 0.0, 0usize);
+        'epochs: for _ in 0..self.config.epochs {
+            stats.epochs += 1;
+            (kl_sum, in_epoch) = (0.0, 0);
+            // (10)
+            for i in (1..all).rev() {
+                order.swap(i, self.shuffle.below(i as u64 + 1) as usize);
+            }
+            for batch in order.chunks(self.config.minibatch) {
+                if batch.len() < 2 {
+                    continue;
+                }
+                let mut slopes = vec![0.0; self.mover.values().len()];
+                let found = self.slopes(batch, entropy_worth, &mut slopes);
+                minibatches += 1;
+                in_epoch += 1;
+                kl_sum += found.kl;
+                stats.policy_loss += found.policy;
+                stats.value_loss += found.value;
+                stats.clipped += found.clipped;
+                stats.entropy = found.entropy;
+                // (16)
+                if self.config.kl_max.is_some_and(|most| found.kl > most) {
+                    break 'epochs;
+                }
+                // (15)
+                self.mover.step(stats.learning_rate, slopes, Some(self.config.gradient_max));
+                self.keep_exploring();
+            }
+        }
+        stats.kl = kl_sum / in_epoch.max(1) as f64;
+        for mean in [&mut stats.policy_loss, &mut stats.value_loss, &mut stats.clipped] {
+            *mean /= minibatches.max(1) as f64;
+        }
+    }
+
+    /// (17)
+    fn keep_exploring(&mut self) {
+        let (from, act) = (self.actor.plan().len(), self.environments.action_len());
+        let least = numeric::ln(self.config.deviation_min) as f32;
+        if self.mover.values()[from..from + act].iter().any(|d| *d < least) {
+            self.mover.change(|values| values[from..from + act].iter_mut().for_each(|d| *d = d.max(least)));
+        }
+    }
+
+    /// The loss of a minibatch and its slopes.
+    fn slopes(&mut self, batch: &[u32], entropy_worth: f64, slopes: &mut [f32]) -> Losses {
+        let (see, act) = (self.environments.observation_len(), self.environments.action_len());
+        let config = &self.config;
+        let (actor_len, room) = (self.actor.plan().len(), padded(act));
+        let weights = self.mover.values();
+        let (actor_weights, rest) = weights.split_at(actor_len);
+        let (log_deviations, critic_weights) = rest.split_at(room);
+        let (actor_slopes, rest) = slopes.split_at_mut(actor_len);
+        let (deviation_slopes, critic_slopes) = rest.split_at_mut(room);
+        let Rollout { observations, actions, log_probs, values, advantages, returns, .. } = &self.rollout;
+
+        // (11)
+        let n = batch.len() as f64;
+        let (mut shift, mut scale) = (0.0, 1.0);
+        if config.normalise_advantages {
+            shift = batch.iter().map(|i| f64::from(advantages[*i as usize])).sum::<f64>() / n;
+            let square = |i: &u32| {
+                let d = f64::from(advantages[*i as usize]) - shift;
+                d * d
+            };
+            scale = 1.0 / (numeric::sqrt(batch.iter().map(square).sum::<f64>() / (n - 1.0)) + 1e-8);
+        }
+        let per_row = (1.0 / n) as f32;
+        let (low, high) = (1.0 - config.clip as f32, 1.0 + config.clip as f32);
+        let narrowness: Vec<f32> = log_deviations[..act].iter().map(|d| numeric::exp(-f64::from(*d)) as f32).collect();
+        let floor = log_deviations[..act].iter().map(|d| -d - LN_ROOT_TAU as f32).sum::<f32>();
+        let mut pull = [0f32; PAD];
+        let mut pulls = if act <= PAD { Vec::new() } else { vec![0f32; act] };
+        let pulls = if act <= PAD { &mut pull[..act] } else { &mut pulls[..] };
+        let mut losses = Losses::default();
+
+        self.actor.turn(actor_weights);
+        self.critic.turn(critic_weights);
+        for tile in batch.chunks(TILE) {
+            let rows = tile.len();
+            for (pass, weights) in [(&mut self.actor, actor_weights), (&mut self.critic, critic_weights)] {
+                for (row, i) in pass.inputs(rows).chunks_exact_mut(see).zip(tile) {
+                    row.copy_from_slice(&observations[*i as usize * see..(*i as usize + 1) * see]);
+                }
+                pass.forward(weights, rows);
+            }
+
+            let (means, mean_slopes) = self.actor.output_slopes(rows);
+            let each = means.chunks_exact(act).zip(mean_slopes.chunks_exact_mut(act)).zip(tile);
+            for ((means, mean_slopes), i) in each {
+                let i = *i as usize;
+                let mut log_prob = floor;
+                // How the log probability changes with mean and log deviation: z/σ and z² - 1.
+                let actions = &actions[i * act..(i + 1) * act];
+                for k in 0..act {
+                    let z = (actions[k] - means[k]) * narrowness[k];
+                    log_prob -= 0.5 * z * z;
+                    mean_slopes[k] = z * narrowness[k];
+                    pulls[k] = z * z - 1.0;
+                }
+                // (12)
+                let moved = log_prob - log_probs[i];
+                let ratio = numeric::exp_f32(moved);
+                let advantage = ((f64::from(advantages[i]) - shift) * scale) as f32;
+                let free = if advantage >= 0.0 { ratio <= high } else { ratio >= low };
+                losses.policy -= f64::from((ratio * advantage).min(ratio.clamp(low, high) * advantage));
+                losses.clipped += f64::from(u8::from(!(low..=high).contains(&ratio)));
+                losses.kl += f64::from((ratio - 1.0) - moved);
+                let toll = if free { -advantage * ratio * per_row } else { 0.0 };
+                for k in 0..act {
+                    mean_slopes[k] *= toll;
+                    deviation_slopes[k] += toll * pulls[k];
+                }
+            }
+            self.actor.backward(actor_weights, rows, Some(actor_slopes), false);
+
+            // (13)
+            let weight = config.value_weight as f32 * per_row;
+            let (found, value_slopes) = self.critic.output_slopes(rows);
+            for ((v, slope), i) in found.iter().zip(value_slopes).zip(tile) {
+                let i = *i as usize;
+                let off = v - returns[i];
+                *slope = weight * off;
+                let mut loss = off * off;
+                if let Some(most) = config.value_clip {
+                    let most = most as f32;
+                    let held = values[i] + (v - values[i]).clamp(-most, most) - returns[i];
+                    if held * held > loss {
+                        loss = held * held;
+                        *slope = if (v - values[i]).abs() < most { weight * held } else { 0.0 };
+                    }
+                }
+                losses.value += 0.5 * f64::from(loss);
+            }
+            self.critic.backward(critic_weights, rows, Some(critic_slopes), false);
+        }
+        // (14): the entropy of a normal grows by one nat with its log deviation.
+        for k in 0..act {
+            deviation_slopes[k] -= entropy_worth as f32;
+            losses.entropy += f64::from(log_deviations[k]) + 0.5 + LN_ROOT_TAU;
+        }
+        for mean in [&mut losses.policy, &mut losses.value, &mut losses.clipped, &mut losses.kl] {
+            *mean /= n;
+        }
+        losses
+    }
+
+    /// Everything that decides how it goes on.
+    pub fn save(&self) -> Result<Vec<u8>, String> {
+        let saved = Saved {
+            config: self.config.clone(),
+            steps: self.steps,
+            mover: self.mover.save()?,
+            noise: self.noise.clone(),
+            shuffle: self.shuffle.clone(),
+            environments: self.environments.save(),
+            seen: self.seen.clone(),
+            earned: self.earned.clone(),
+        };
+        postcard::to_stdvec(&saved).map_err(|e| e.to_string())
+    }
+
+    /// Goes on where [`save`](Self::save) was called; from there on every bit is as it would have been. Errors if the
+    /// bytes are of another configuration or world; `self` must then not be used.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let saved: Saved =
+            postcard::from_bytes(bytes).map_err(|e| format!("{} bytes are no checkpoint of ppo: {e}", bytes.len()))?;
+        if saved.config != self.config {
+            return Err(format!("the checkpoint was trained with {:?}, not with {:?}", saved.config, self.config));
+        }
+        if saved.seen.len() != self.seen.len() || saved.earned.len() != self.earned.len() {
+            let copies = (saved.earned.len(), self.earned.len());
+            return Err(format!("the checkpoint is of {} copies of a world, not of {}", copies.0, copies.1));
+        }
+        self.environments.restore(&saved.environments)?;
+        self.mover.restore(&saved.mover)?;
+        (self.noise, self.shuffle, self.steps) = (saved.noise, saved.shuffle, saved.steps);
+        (self.seen, self.earned) = (saved.seen, saved.earned);
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Losses {
+    policy: f64,
+    value: f64,
+    entropy: f64,
+    kl: f64,
+    clipped: f64,
+}
+
+/// What the network whose weights begin at `from` makes of these observations, tile by tile.
+fn answer(pass: &mut Pass, mover: &Mover, from: usize, observations: &[f32], into: &mut [f32]) {
+    let (see, out) = (pass.plan().inputs(), pass.plan().outputs());
+    let weights = &mover.values()[from..from + pass.plan().len()];
+    for (observations, into) in observations.chunks(TILE * see).zip(into.chunks_mut(TILE * out)) {
+        let rows = observations.len() / see;
+        pass.inputs(rows).copy_from_slice(observations);
+        pass.forward(weights, rows);
+        into.copy_from_slice(pass.outputs(rows));
+    }
+}
+
+impl<E: Environments> Apprentice for Ppo<E> {
+    fn imitate(&mut self, observations: &[f32], actions: &[f32], rate: f64) -> f64 {
+        let weights = &self.mover.values()[..self.actor.plan().len()];
+        let mut slopes = vec![0.0; self.mover.values().len()];
+        let loss = super::apprentice::squared_error(
+            &mut self.actor,
+            weights,
+            &mut slopes[..weights.len()],
+            observations,
+            actions,
+            Squash::Cut,
+        );
+        self.mover.step(rate, slopes, Some(self.config.gradient_max));
+        loss
+    }
+
+    fn pupil(&self) -> Pupil {
+        self.actor()
+    }
+}
