@@ -10,6 +10,7 @@
 mod exposure;
 mod flow;
 mod intensity;
+pub mod observation;
 mod top;
 mod volatility;
 
