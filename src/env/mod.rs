@@ -4,6 +4,7 @@
 //! whose episode ends begins the next one by itself, so that a learner never waits.
 
 pub mod model;
+pub mod reward;
 
 /// How a step left an episode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

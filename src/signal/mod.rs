@@ -11,6 +11,7 @@ pub mod drift;
 mod exposure;
 mod flow;
 mod intensity;
+pub mod observation;
 mod top;
 mod volatility;
 
