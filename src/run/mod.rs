@@ -20,6 +20,7 @@ pub mod referee;
 pub mod replay;
 pub mod report;
 pub mod rerun;
+pub mod simulate;
 pub mod simulated;
 pub mod stress;
 pub mod usage;
