@@ -17,6 +17,7 @@ mod crier;
 use crate::engine::{Command, Input, Output, Session, SessionSpec, Stamped};
 use crate::exchange::place::Answers;
 use crate::market::{Instrument, InstrumentId};
+use crate::metrics::slippage::Path;
 use crate::order::OrderId;
 use crate::sim::{SimSpec, World, WorldEvent};
 use crate::strategy::{Decision, Strategies, View};
@@ -282,8 +283,8 @@ impl Inside {
         BEGINS + self.world.now() + self.ahead
     }
 
-    /// The first of what is on its way to the session. At one moment the market's news comes before its reports, and both
-    /// before time.
+    /// The first of what is on its way to the session. At one moment a report comes before the public's news, as from the
+    /// paper exchange and from venues that tell the parties of a trade first; and both before time.
     fn next_input(&self) -> (LocalTime, Way) {
         let mut first = (self.next_tick, Way::Time);
         let mut look = |at: Option<LocalTime>, way: Way| {
@@ -389,10 +390,32 @@ fn tell(criers: &mut [Crier], events: &mut Vec<WorldEvent>) {
     events.clear();
 }
 
+/// Where the mids of a session's instruments go without the session: the baseline of what it does, from the same seed, until
+/// `until` less the feed's latency.
+pub fn baseline(
+    sim: &SimSpec,
+    seed: u64,
+    spec: &SessionSpec,
+    tick_every: Nanos,
+    until: Nanos,
+) -> Result<Vec<Path>, CannotLive> {
+    let mut silent = spec.clone();
+    silent.desks.iter_mut().for_each(|desk| desk.strategy = None);
+    let nobody = spec.desks.iter().map(|_| None).collect();
+    let mut inside = Inside::new(sim, seed, &silent, nobody, tick_every)?;
+    let mut paths = vec![Path::default(); spec.desks.len()];
+    while inside.step(until) == Next::Took {
+        if let Input::Market(event) = &inside.last().input {
+            paths[event.instrument.index()].hear(event);
+        }
+    }
+    Ok(paths)
+}
+
 /// By which way an input comes; at one moment in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Way {
-    News(usize),
     Report(usize),
+    News(usize),
     Time,
 }

@@ -1,6 +1,8 @@
 //! A session inside the simulated market: its orders rest in the book itself, and the market reacts.
 
 mod chair;
+mod costs;
+mod paper;
 mod proof;
 
 use papermaker::config::{Loaded, Sources, load};

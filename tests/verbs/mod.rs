@@ -14,6 +14,7 @@ mod recordings;
 mod refusals;
 mod reloads;
 mod restarts;
+mod simulated;
 mod usage;
 mod venues;
 

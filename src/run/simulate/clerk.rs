@@ -469,10 +469,12 @@ mod tests {
         assert_eq!(said[..4], reasons);
         assert_eq!(said[4..], ["5 behind 0", "5 cancelled 100"]);
         // Five orders came; four more are let in within ten seconds, then no more, and a cancellation always is.
-        (0..5).for_each(|_| drop(desert.place(Side::Bid, 599_000, 10, OrderKind::PostOnly)));
+        for _ in 0..5 {
+            desert.place(Side::Bid, 599_000, 10, OrderKind::PostOnly);
+        }
         desert.cancel(6);
         let said = desert.arrive();
-        assert_eq!(said[3..], ["9 behind 30", "10 rejected TooManyRequests", "6 cancelled 10"].map(str::to_owned));
+        assert_eq!(said[3..], ["9 behind 0", "10 rejected TooManyRequests", "6 cancelled 10"].map(str::to_owned));
     }
 
     #[test]
