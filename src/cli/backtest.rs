@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,14 +17,18 @@ use table::{aligned, as_text, chance, number, sure};
 
 use super::metrics::significant;
 use super::{Failure, Globals, Outcome, say, sessions, span};
+use crate::config::{Loaded, market};
 use crate::feed::wall_clock;
 use crate::journal::import;
 use crate::market::VenueId;
 use crate::metrics::cross_validation::Criterion;
 use crate::run::backtest::trials::{TRIALS_FILE, Trial, TrialLog};
-use crate::run::backtest::{Ask, Backtest, BacktestError, Progress, RECORDED, Settings, Source, backtest as drive};
+use crate::run::backtest::{
+    Ask, Backtest, BacktestError, Keep, Progress, RECORDED, Settings, Simulated, Source, backtest as drive,
+};
 use crate::run::prepare::PrepareError;
 use crate::run::rerun::RerunError;
+use crate::run::simulate::listed;
 use crate::units::{Nanos, Step};
 
 /// Run strategies over recordings, and say who would have made what and how sure that is
@@ -31,7 +36,8 @@ use crate::units::{Nanos, Step};
 /// Every strategy lives every recording on paper, from an account of its own. Fills, risk, quoting and signals are as the
 /// configuration in force says (`--set paper.queue_model=log` changes them), and what operators did when it was recorded is left
 /// out; with --as-recorded both are the recording's. The totals add up all recordings; differences between strategies are
-/// paired, period by period, with 95 % intervals. Every strategy and setting tried is logged in the store and counts in the
+/// paired, period by period, with 95 % intervals. With --sim nothing is recorded before: orders rest in the book of a simulated
+/// market that reacts to them, each seed is a run, and strategies are compared seed by seed. Every strategy and setting tried is logged in the store and counts in the
 /// deflated Sharpe ratio.
 #[derive(Clone, Debug, Args)]
 #[command(
@@ -41,6 +47,8 @@ use crate::units::{Nanos, Step};
     papermaker backtest monday tuesday --strategy glft --sweep grid.toml --walk-forward 4 --cpcv 6,2\n  \
     papermaker backtest monday --strategy glft --must-beat fixed-spread\n  \
     papermaker backtest monday --strategy glft --strategy fixed-spread --report monday.html\n  \
+    papermaker backtest --sim demo --for 2h --seeds 5 --strategy avellaneda-stoikov --strategy glft\n  \
+    papermaker backtest --sim demo --for 10m --seeds 1 --keep inside && papermaker replay inside-avellaneda_stoikov-1\n  \
     papermaker backtest --trials\n\n\
     A grid: [strategy] risk_factor = [0.1, 0.5], min_spread_bps = { from = 0, to = 2, step = 0.5 };\n\
     [paper] entry_latency_us = { from = 1000, to = 100000, points = 3, scale = \"log\" }; [strategy.glft] for one kind only.\n\
@@ -59,6 +67,19 @@ pub struct BacktestArgs {
     /// Seed of every run, instead of `session.seed`
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+
+    /// No recording: a simulated market that reacts to what is quoted, `demo`, another of `config/sim`, or a file like them
+    #[arg(long, value_name = "NAME|FILE", conflicts_with_all = ["recordings", "format", "as_recorded", "trials"])]
+    pub sim: Option<String>,
+    /// How much simulated time (30m, 2h) each seed lasts
+    #[arg(long = "for", value_name = "TIME", value_parser = span::parse, default_value = "1h", requires = "sim")]
+    pub lasting: Duration,
+    /// How many seeds the market is lived with, counted from 1
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000), default_value = "5", requires = "sim")]
+    pub seeds: u64,
+    /// Keep every session of it in the store, as NAME-STRATEGY-SEED
+    #[arg(long, value_name = "NAME", requires = "sim")]
+    pub keep: Option<String>,
 
     /// The recordings are files of another program, as `sessions import` reads them
     #[arg(long)]
@@ -174,7 +195,10 @@ pub fn backtest(args: &BacktestArgs, globals: &Globals) -> Outcome {
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let ask = Ask {
         store,
-        sources: sources(args, Nanos::from_ms(i64::from(loaded.settings.session.tick_ms)))?,
+        sources: match &args.sim {
+            Some(name) => simulated(args, name, globals, &loaded)?,
+            None => sources(args, Nanos::from_ms(i64::from(loaded.settings.session.tick_ms)))?,
+        },
         strategies: strategies(args, &loaded.settings.strategy.file),
         configuration: globals.sources(),
         settings: if args.as_recorded { Settings::AsRecorded } else { Settings::InForce },
@@ -208,6 +232,39 @@ pub fn backtest(args: &BacktestArgs, globals: &Globals) -> Outcome {
         return Err(Failure::could_not_run(anyhow::anyhow!(why.join("\n"))).context("what was chosen cannot be judged"));
     }
     args.must_beat.as_ref().map_or(Ok(()), |rival| must_beat(&found, rival))
+}
+
+/// A simulated market, once per seed.
+fn simulated(args: &BacktestArgs, name: &str, globals: &Globals, loaded: &Loaded) -> Result<Vec<Source>, Failure> {
+    let market = market::read(globals.sources().dir.as_deref(), name).map_err(|errors| {
+        Failure::could_not_run(errors)
+            .context("the market cannot be used")
+            .hint("config/sim/demo.toml is a market, and config/README.md explains the keys")
+    })?;
+    let settings = &loaded.settings;
+    let instruments = listed(&market, &settings.session.instruments).map_err(|error| {
+        Failure::could_not_run(error)
+            .context("no backtest")
+            .hint("--set session.instruments='[\"binance-spot:SYMBOL\"]' names what is traded")
+    })?;
+    let lasting = i64::try_from(args.lasting.as_nanos()).map_err(Failure::could_not_run)?;
+    let keep = args.keep.as_ref().map(|prefix| Keep {
+        prefix: prefix.clone(),
+        checkpoint_every: settings.session.checkpoint_inputs,
+        config_digest: loaded.digest(),
+    });
+    let one = |seed| {
+        Source::Simulated(Box::new(Simulated {
+            name: name.to_owned(),
+            market: market.clone(),
+            instruments: instruments.clone(),
+            seed,
+            lasting: Nanos(lasting),
+            tick_every: Nanos::from_ms(i64::from(settings.session.tick_ms)),
+            keep: keep.clone(),
+        }))
+    };
+    Ok((1..=args.seeds).map(one).collect())
 }
 
 /// Those asked for, the rival among them.

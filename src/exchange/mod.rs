@@ -8,6 +8,7 @@
 //! received at or after `t + entry + feed`; the venue's word comes back `response` after it happened.
 
 pub mod fee;
+pub mod filters;
 pub mod habit;
 pub mod latency;
 pub mod line;

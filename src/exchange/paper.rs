@@ -37,7 +37,6 @@ mod differently;
 mod eaten;
 #[cfg(test)]
 mod fifo;
-mod filters;
 mod footprint;
 mod own;
 mod resting;

@@ -3,7 +3,7 @@
 //! Two halves. [`returns`], [`drawdown`], [`selection`], [`cross_validation`] and [`bootstrap`] judge a series of
 //! profits, wherever it comes from. [`Account`] makes the series, and the rest of a [`Summary`], from a recording:
 //! attribution, markouts, orders, quotes, inventory. [`score`] adds up the summaries of many recordings. Beside them stand what
-//! is asked of a market instead of a strategy, [`facts`], and of an execution, [`slippage`].
+//! is asked of a market instead of a strategy, [`facts`] and [`impact`], and of an execution, [`slippage`].
 //!
 //! Reading order: [`summary`] is what can be asked, [`account`] how a recording is taken in, `desk` what is measured of
 //! one instrument.
@@ -17,6 +17,7 @@ mod curve;
 mod desk;
 pub mod drawdown;
 pub mod facts;
+pub mod impact;
 pub mod markout;
 mod quotes;
 pub mod returns;

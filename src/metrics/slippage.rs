@@ -13,11 +13,15 @@
 //! selling: positive is a cost. arXiv 2510.22206 §4.1; its equation 6 as printed leaves out `- p_R` in the market risk, but the
 //! numbers of its table 2 add up only with it.
 //!
-//! Prices are in ticks, so costs are in ticks per unit. Reading order: [`Fill`], [`decompose`].
+//! [`decompose`] says it per unit in ticks, [`cost`] of all of it in money, where the sum is exact. Where the market would have been
+//! is a [`Path`]: the mid's, of the same seed without us.
+//!
+//! Reading order: [`Fill`], [`decompose`]; [`Path`], [`Execution`], [`cost`].
 
 use serde::Serialize;
 
-use crate::units::{Lots, Side, Ticks};
+use crate::market::{Instrument, MarketEvent, MarketEventKind};
+use crate::units::{LocalTime, Lots, Money, Side, Ticks};
 
 /// One execution of ours beside what the market was without us.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -63,6 +67,99 @@ pub fn decompose(side: Side, fills: &[Fill], reference: f64) -> Option<Slippage>
         market_impact: mean(&|fill| fill.price.0 as f64 - fill.baseline),
         executed,
     })
+}
+
+/// A mid over time, as steps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Path {
+    steps: Vec<(LocalTime, i64)>,
+}
+
+impl Path {
+    /// From then on the mid is half of `twice_mid` ticks; of two at one moment the second counts. Panics if time goes back.
+    pub fn note(&mut self, at: LocalTime, twice_mid: i64) {
+        assert!(self.steps.last().is_none_or(|(last, _)| *last <= at), "a path is told in the order of time");
+        match self.steps.last_mut() {
+            Some((last, mid)) if *last == at => *mid = twice_mid,
+            Some((_, mid)) if *mid == twice_mid => {}
+            Some(_) | None => self.steps.push((at, twice_mid)),
+        }
+    }
+
+    /// What an event says of the mid, at the venue's time on a clock that is ours too, as a simulated market's is.
+    pub fn hear(&mut self, event: &MarketEvent) {
+        let Some(at) = event.venue_time else { return };
+        let mid = match &event.kind {
+            MarketEventKind::Snapshot { bids, asks, .. } => bids.first().zip(asks.first()),
+            MarketEventKind::Bbo { bid, ask, .. } => bid.as_ref().zip(ask.as_ref()),
+            MarketEventKind::Delta { .. }
+            | MarketEventKind::Trade { .. }
+            | MarketEventKind::Gap { .. }
+            | MarketEventKind::Rules(_)
+            | MarketEventKind::Status(_)
+            | MarketEventKind::Mark(_)
+            | MarketEventKind::Order(_) => None,
+        };
+        if let Some((bid, ask)) = mid {
+            self.note(LocalTime(at.0), bid.price.0 + ask.price.0);
+        }
+    }
+
+    /// Twice the mid at a moment, ticks; `None` before the first.
+    pub fn at(&self, time: LocalTime) -> Option<i64> {
+        let after = self.steps.partition_point(|(at, _)| *at <= time);
+        after.checked_sub(1).map(|last| self.steps[last].1)
+    }
+}
+
+/// One fill of an order that is to be executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Execution {
+    /// When it happened at the venue.
+    pub at: LocalTime,
+    /// At what price.
+    pub price: Ticks,
+    /// How much, positive.
+    pub qty: Lots,
+}
+
+/// Costs of all that was executed, in settlement currency and without fees; positive is a cost. `total` is the sum of the other
+/// two, exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Cost {
+    /// What was paid beyond the reference.
+    pub total: Money,
+    /// Of it, where the market went without us.
+    pub market_risk: Money,
+    /// Of it, what we did to it.
+    pub market_impact: Money,
+    /// How much was executed.
+    pub executed: Lots,
+}
+
+/// What an execution cost against the mid when it began, `begun`, and beside the mid's path without us; `None` if nothing was
+/// executed, or the path does not reach back that far.
+///
+/// * `side` — `Bid` bought
+pub fn cost(
+    rules: &Instrument,
+    side: Side,
+    executions: &[Execution],
+    baseline: &Path,
+    begun: LocalTime,
+) -> Option<Cost> {
+    let reference = rules.unit_value(baseline.at(begun)?);
+    let (mut total, mut risk, mut impact, mut executed) = (0, 0, 0, Lots::ZERO);
+    for Execution { at, price, qty } in executions {
+        let (paid, without) = (rules.unit_value(2 * price.0), rules.unit_value(baseline.at(*at)?));
+        let lots = i128::from(side.sign() * qty.0);
+        total += lots * (paid - reference).0;
+        risk += lots * (without - reference).0;
+        impact += lots * (paid - without).0;
+        executed += *qty;
+    }
+    let cost = Cost { total: Money(total), market_risk: Money(risk), market_impact: Money(impact), executed };
+    (executed > Lots::ZERO).then_some(cost)
 }
 
 #[cfg(test)]
@@ -115,5 +212,35 @@ mod tests {
             let as_printed = fill.baseline;
             assert!((as_printed + found.market_impact - found.total).abs() > 1e6);
         }
+    }
+
+    #[test]
+    fn the_same_costs_in_money_and_to_the_last_digit() {
+        let step = |text| crate::units::Step::parse(text).unwrap();
+        let venue = crate::market::VenueId::BinanceSpot;
+        let rules = Instrument::new(venue, "BTCUSDT", "BTC", "USDT", step("0.1"), step("0.00001")).unwrap();
+        let at = LocalTime;
+        let mut baseline = Path::default();
+        // Mids 1000, 1001, 1003.5 from 10, 20, 30 on; what is said at 20 first does not last.
+        for (ns, mid) in [(10, 2000), (20, 1), (20, 2002), (25, 2002), (30, 2007)] {
+            baseline.note(at(ns), mid);
+        }
+        assert_eq!(
+            [9, 10, 24, 30, 99].map(|ns| baseline.at(at(ns))),
+            [None, Some(2000), Some(2002), Some(2007), Some(2007)]
+        );
+        // As by hand above, 40 lots: slippage 120 ticks times lots, risk 65, impact 55; each is 0.1 · 0.00001 = 0.000001.
+        let fills = [
+            Execution { at: at(20), price: Ticks(1002), qty: Lots(30) },
+            Execution { at: at(31), price: Ticks(1006), qty: Lots(10) },
+        ];
+        let said = |side| {
+            let found = cost(&rules, side, &fills, &baseline, at(12)).unwrap();
+            [found.total, found.market_risk, found.market_impact].map(|money| money.to_string())
+        };
+        assert_eq!(said(Side::Bid), ["0.00012", "0.000065", "0.000055"]);
+        assert_eq!(said(Side::Ask), ["-0.00012", "-0.000065", "-0.000055"]);
+        assert_eq!(cost(&rules, Side::Bid, &[], &baseline, at(12)), None);
+        assert_eq!(cost(&rules, Side::Bid, &fills, &baseline, at(9)), None, "nobody knows where it began");
     }
 }

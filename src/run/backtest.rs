@@ -19,6 +19,7 @@ mod crew;
 mod judgement;
 mod pass;
 mod recordings;
+mod simulated;
 pub mod sweep;
 pub mod trials;
 
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 use super::import::ImportFailed;
 use super::prepare::PrepareError;
 use super::rerun::RerunError;
+use super::simulate::CannotLive;
 use crate::config::{ConfigErrors, Sources};
 use crate::journal::{JournalError, Store};
 use crate::metrics::cross_validation::Criterion;
@@ -37,11 +39,13 @@ use crate::metrics::{Plan, Summary};
 use crate::units::{LocalTime, Nanos};
 
 use candidates::Candidate;
+use pass::Length;
 use recordings::Recording;
 use trials::{Trial, TrialLog, tally};
 
 pub use answer::{Backtest, Contender, CrossValidation, Fold, Overfitted, Pair, Recorded, Run, Trials, WalkForward};
 pub use recordings::Source;
+pub use simulated::{Keep, Simulated};
 
 /// Name of a recording's own strategy among those asked for.
 pub const RECORDED: &str = "recorded";
@@ -107,6 +111,9 @@ pub enum BacktestError {
     /// As it says itself.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
+    /// As it says itself.
+    #[error(transparent)]
+    Simulated(#[from] CannotLive),
 }
 
 impl BacktestError {
@@ -121,7 +128,8 @@ impl BacktestError {
             | BacktestError::Prepare(_)
             | BacktestError::Import(_)
             | BacktestError::Rerun(_)
-            | BacktestError::Config(_) => self,
+            | BacktestError::Config(_)
+            | BacktestError::Simulated(_) => self,
         }
     }
 }
@@ -200,7 +208,7 @@ pub fn backtest(ask: &Ask, progress: &dyn Progress) -> Result<Backtest, Backtest
     let recordings = find(&store, ask)?;
     judgement::check(ask, &candidates, &recordings)?;
     log.ready()?;
-    let (recorded, runs) = run_all(ask, &recordings, &candidates, progress)?;
+    let (recorded, runs) = run_all(ask, &store, &recordings, &candidates, progress)?;
 
     let plan = Plan { resamples: ask.resamples, seed: ask.seed.unwrap_or_default(), ..Plan::default() };
     let summaries = |runs: &Vec<Run>| runs.iter().map(|run| run.summary.clone()).collect::<Vec<_>>();
@@ -296,7 +304,8 @@ fn not_as_recorded(ask: &Ask, candidates: &[Candidate], runs: &[Vec<Run>]) -> Ve
 /// Every recording asked for, each once.
 fn find(store: &Store, ask: &Ask) -> Result<Vec<Recording>, BacktestError> {
     if ask.sources.is_empty() {
-        return Err(BacktestError::Asked("nothing to run over: name sessions, or files with --format".to_owned()));
+        let what = "nothing to run over: name sessions, files with --format, or a market with --sim";
+        return Err(BacktestError::Asked(what.to_owned()));
     }
     let found = crew::in_parallel(ask.threads, ask.sources.len(), |n| Recording::find(store, &ask.sources[n]))?;
     for (n, recording) in found.iter().enumerate() {
@@ -305,7 +314,7 @@ fn find(store: &Store, ask: &Ask) -> Result<Vec<Recording>, BacktestError> {
             return Err(BacktestError::Asked(what));
         }
         if ask.settings == Settings::AsRecorded && recording.manifest().is_none() {
-            let what = format!("{}: nothing is recorded of settings in files of other programs", recording.name);
+            let what = format!("{}: nothing is recorded there of settings", recording.name);
             return Err(BacktestError::Asked(what));
         }
     }
@@ -315,6 +324,7 @@ fn find(store: &Store, ask: &Ask) -> Result<Vec<Recording>, BacktestError> {
 /// Recordings in the order of time, and of every candidate a run over each.
 fn run_all(
     ask: &Ask,
+    store: &Store,
     recordings: &[Recording],
     candidates: &[Candidate],
     progress: &dyn Progress,
@@ -330,14 +340,21 @@ fn run_all(
     for recording in recordings {
         for chunk in &chunks {
             let specs = chunk.iter().map(|candidate| candidate.spec(recording, ask));
-            jobs.push((recording, specs.collect::<Result<Vec<_>, _>>()?));
+            jobs.push((recording, *chunk, specs.collect::<Result<Vec<_>, _>>()?));
         }
     }
     // No interval of a single run is worth ten thousand resamples.
     let plan = Plan { resamples: ask.resamples.min(1_000), seed: ask.seed.unwrap_or_default(), ..Plan::default() };
     let done = crew::in_parallel(ask.threads, jobs.len(), |n| {
-        let (recording, specs) = &jobs[n];
+        let (recording, chunk, specs) = &jobs[n];
         let failed = |error| BacktestError::Recording { name: recording.name.clone(), error: Box::new(error) };
+        if let Some(market) = recording.simulated() {
+            let told = |inputs: u64| progress.advance(inputs);
+            let lives = chunk.iter().zip(specs).map(|(of, spec)| market.live(&of.name, spec, store, &plan, &told));
+            let lives: Vec<(Length, Run)> = lives.collect::<Result<_, _>>().map_err(failed)?;
+            let length = lives.first().expect("a chunk has candidates").0;
+            return Ok((length, lives.into_iter().map(|(_, run)| run).collect()));
+        }
         let mut inputs = recording.open().map_err(failed)?;
         let told = |inputs: u64| progress.advance(inputs * specs.len() as u64);
         let with_commands = ask.settings == Settings::AsRecorded;

@@ -194,7 +194,7 @@ impl Core {
 const LARGE_BPS: u32 = 1_000;
 
 /// The state to resume from, and the fingerprints a replay must arrive at.
-fn checkpoint(session: &Session, strategies: &Strategies) -> Checkpoint {
+pub(super) fn checkpoint(session: &Session, strategies: &Strategies) -> Checkpoint {
     let saved: Vec<Vec<u8>> = strategies.iter().map(|s| s.as_ref().map_or_else(Vec::new, |s| s.save())).collect();
     Checkpoint {
         seq: session.seq(),

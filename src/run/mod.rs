@@ -3,7 +3,7 @@
 //! All of them end in the same two calls, [`crate::engine::Session::step`] and the journal's writer; [`core`] makes
 //! them. [`live`] feeds it from sockets, [`replay`] from a recording (and compares), [`import`] from other programs'
 //! files; [`rerun`] runs recorded inputs under other settings, [`backtest`] many of them at once, [`whatif`] compares what
-//! comes of them with the recording, [`stress`] runs them with shocks, [`usage`] says how much of each limit they use. [`bracket`] runs shadows beside a session, [`explain`] tells one decision, [`referee`]
+//! comes of them with the recording, [`stress`] runs them with shocks, [`usage`] says how much of each limit they use. [`bracket`] runs shadows beside a session, [`simulate`] one in a market of its own, [`explain`] tells one decision, [`referee`]
 //! judges queue models, [`realism`] listens to markets, `train` makes policies. What time it is they learn from [`crate::feed::wall_clock`].
 
 pub mod backtest;
@@ -20,6 +20,7 @@ pub mod referee;
 pub mod replay;
 pub mod report;
 pub mod rerun;
+pub mod simulate;
 pub mod simulated;
 pub mod stress;
 #[cfg(feature = "learn")]

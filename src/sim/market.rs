@@ -45,16 +45,21 @@ impl Market {
                 }
                 Due::Arrive(slot) => pit.arrive(slot),
                 Due::Cancel(key) => pit.cancel(key),
-                Due::Rests(slot) => hear(pit, populations, slot, Lots::ZERO, Some(News::Rests)),
+                Due::Rests(slot, ahead) => hear(pit, populations, slot, Lots::ZERO, Some(News::Rests { ahead })),
                 Due::Trades(slot, qty) => hear(pit, populations, slot, qty, None),
                 Due::Filled(slot, qty) => {
                     hear(pit, populations, slot, qty, Some(News::Filled));
                     pit.forget(slot);
                 }
-                Due::Ended(slot) => {
-                    hear(pit, populations, slot, Lots::ZERO, Some(News::Ended));
+                Due::Refused(slot, reason) => {
+                    hear(pit, populations, slot, Lots::ZERO, Some(News::Refused(reason)));
                     pit.forget(slot);
                 }
+                Due::Ended(slot, left) => {
+                    hear(pit, populations, slot, Lots::ZERO, Some(News::Ended { left }));
+                    pit.forget(slot);
+                }
+                Due::Stays(key, reason) => pit.stays(key, reason),
             }
         }
         pit.rest_until(until);
@@ -94,9 +99,17 @@ impl Market {
         self.pit.send(Who::OUTSIDE, latency, order, None)
     }
 
-    /// Our cancellation, on its way.
-    pub fn take_back(&mut self, key: Key) {
-        self.pit.take_back(key);
+    /// Our cancellation, on its way; `false` if we have heard that the order is gone.
+    pub fn take_back(&mut self, key: Key) -> bool {
+        self.pit.take_back(key)
+    }
+
+    pub fn ahead_of(&self, key: Key) -> Option<Lots> {
+        self.pit.ahead_of(key)
+    }
+
+    pub fn prevent_self_trades(&mut self) {
+        self.pit.prevent_self_trades();
     }
 
     pub fn notices(&mut self) -> std::vec::Drain<'_, Notice> {

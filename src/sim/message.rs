@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::exchange::matching::Ticket;
-use crate::order::OrderKind;
+use crate::order::{OrderKind, RejectReason};
 use crate::units::{Lots, Nanos, Side, Ticks};
 
 /// Somebody in the market: a population and a member of it.
@@ -46,7 +46,10 @@ impl Key {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum News {
     /// All of it, or what did not trade at once, rests.
-    Rests,
+    Rests {
+        /// Lots that stood before it at its price when it joined.
+        ahead: Lots,
+    },
     /// A print.
     Trades {
         /// How much.
@@ -56,8 +59,15 @@ pub enum News {
     },
     /// All of it has traded.
     Filled,
-    /// It ended without that: cancelled, refused, or immediate and not filled.
-    Ended,
+    /// The exchange did not take it in.
+    Refused(RejectReason),
+    /// It ended without that: cancelled, immediate and not filled, or in the way of another order of ours.
+    Ended {
+        /// What had not traded.
+        left: Lots,
+    },
+    /// Its cancellation was refused; it is as it was.
+    Stays(RejectReason),
 }
 
 /// News for us.
@@ -101,14 +111,18 @@ pub(super) enum Due {
     Arrive(u32),
     /// A cancellation arrives at the exchange.
     Cancel(Key),
-    /// An owner hears that his order rests.
-    Rests(u32),
+    /// An owner hears that his order rests, and behind how much if it is us.
+    Rests(u32, Lots),
     /// An owner hears of a trade.
     Trades(u32, Lots),
     /// An owner hears of the last trade.
     Filled(u32, Lots),
-    /// An owner hears of an end.
-    Ended(u32),
+    /// An owner hears that his order was not taken in.
+    Refused(u32, RejectReason),
+    /// An owner hears of an end, and what had not traded.
+    Ended(u32, Lots),
+    /// We hear that a cancellation was refused.
+    Stays(Key, RejectReason),
 }
 
 /// The best prices at some time.

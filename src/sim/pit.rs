@@ -16,7 +16,8 @@ use super::spec::{MarketSpec, ReflexiveSpec};
 use super::value::Value;
 use super::world::{WorldEvent, WorldEventKind};
 use crate::digest::{self, Digest};
-use crate::exchange::matching::{Engine, Incoming, Record, Ticket};
+use crate::exchange::habit::SelfTrade;
+use crate::exchange::matching::{Engine, Incoming, Owner, Record, Ticket};
 use crate::numeric;
 use crate::order::{OrderKind, RejectReason};
 use crate::units::{Lots, Nanos, Side, Ticks};
@@ -25,6 +26,8 @@ use crate::units::{Lots, Nanos, Side, Ticks};
 const FIRST_UPDATE: u64 = 70_000_000_000;
 /// Trade ids start here.
 const FIRST_TRADE: u64 = 5_000_000_000;
+/// Us, in the book of orders.
+const US: Owner = Owner(1);
 /// How many changes of the best prices are remembered for those who hear of them late.
 const MEMORY: usize = 1024;
 
@@ -183,9 +186,32 @@ impl Pit {
 
     /// Sends a cancellation, if the owner has not heard yet that the order is gone.
     #[inline]
-    pub fn take_back(&mut self, key: Key) {
-        if let Some(order) = self.order(key) {
-            self.agenda.push(self.now + order.latency, Due::Cancel(key));
+    pub fn take_back(&mut self, key: Key) -> bool {
+        let Some(latency) = self.order(key).map(|order| order.latency) else { return false };
+        self.agenda.push(self.now + latency, Due::Cancel(key));
+        true
+    }
+
+    /// Lots before an order in its queue.
+    pub fn ahead_of(&self, key: Key) -> Option<Lots> {
+        let ticket = self.order(key)?.ticket?;
+        let (_, price, _) = self.engine.order(ticket)?;
+        Some(self.before(ticket, price))
+    }
+
+    fn before(&self, ticket: Ticket, price: Ticks) -> Lots {
+        self.engine.queue(price).take_while(|(order, _)| *order != ticket).map(|(_, qty)| qty).sum()
+    }
+
+    /// Orders of ours do not trade with each other.
+    pub fn prevent_self_trades(&mut self) {
+        self.engine.prevent(SelfTrade::CancelMaker);
+    }
+
+    /// We hear that a cancellation was refused, unless we have heard of the order's end.
+    pub fn stays(&mut self, key: Key, reason: RejectReason) {
+        if self.order(key).is_some() {
+            self.inform(Some((key.slot, News::Stays(reason))));
         }
     }
 
@@ -233,16 +259,21 @@ impl Pit {
     #[inline]
     pub fn arrive(&mut self, slot: u32) {
         self.traffic.orders += 1;
-        let Order { side, kind, price, qty, latency, .. } = self.orders[slot as usize];
+        let Order { owner, side, kind, price, qty, latency, .. } = self.orders[slot as usize];
         let heard = self.now + latency;
+        // Whose an order is matters to nobody else: the crowd trades with itself as it likes.
+        let whose = if owner == Who::OUTSIDE { US } else { Owner::NOBODY };
         let verdict = match self.weather.closed {
             true => Err(RejectReason::NotTrading),
-            false => self.engine.submit(Incoming::new(side, kind, price, qty), &mut self.records),
+            false => self.engine.submit(Incoming::new(side, kind, price, qty).by(whose), &mut self.records),
         };
-        let Ok(ticket) = verdict else {
-            self.traffic.refusals += 1;
-            self.agenda.push(heard, Due::Ended(slot));
-            return;
+        let ticket = match verdict {
+            Ok(ticket) => ticket,
+            Err(reason) => {
+                self.traffic.refusals += 1;
+                self.agenda.push(heard, Due::Refused(slot, reason));
+                return;
+            }
         };
         let traded = self.tell(Some(slot));
         match self.engine.order(ticket) {
@@ -256,14 +287,15 @@ impl Pit {
                 if traded > Lots::ZERO {
                     self.agenda.push(heard, Due::Trades(slot, traded));
                 }
-                self.agenda.push(heard, Due::Rests(slot));
+                let ahead = if owner == Who::OUTSIDE { self.before(ticket, price) } else { Lots::ZERO };
+                self.agenda.push(heard, Due::Rests(slot, ahead));
             }
             None if traded == qty => self.agenda.push(heard, Due::Filled(slot, traded)),
             None => {
                 if traded > Lots::ZERO {
                     self.agenda.push(heard, Due::Trades(slot, traded));
                 }
-                self.agenda.push(heard, Due::Ended(slot));
+                self.agenda.push(heard, Due::Ended(slot, qty - traded));
             }
         }
         self.settle();
@@ -272,19 +304,23 @@ impl Pit {
     /// A cancellation arrives; one for an order that is gone is told by what ended it.
     #[inline]
     pub fn cancel(&mut self, key: Key) {
-        let Some(&Order { ticket: Some(ticket), latency, .. }) = self.order(key) else { return };
+        let Some(&Order { owner, ticket: Some(ticket), latency, .. }) = self.order(key) else { return };
         self.traffic.cancels += 1;
         if self.weather.closed {
-            // Refused; the owner tries again when the venue is back.
             self.traffic.refusals += 1;
+            if owner == Who::OUTSIDE {
+                self.agenda.push(self.now + latency, Due::Stays(key, RejectReason::NotTrading));
+                return;
+            }
+            // The crowd tries again when the venue is back.
             if self.weather.until < Nanos(i64::MAX) {
                 self.agenda.push(self.weather.until + latency, Due::Cancel(key));
             }
             return;
         }
-        self.engine.cancel(ticket, &mut self.records).expect("an order with a ticket rests");
+        let left = self.engine.cancel(ticket, &mut self.records).expect("an order with a ticket rests");
         self.orders[key.slot as usize].ticket = None;
-        self.agenda.push(self.now + latency, Due::Ended(key.slot));
+        self.agenda.push(self.now + latency, Due::Ended(key.slot, left));
         self.tell(None);
         self.settle();
     }
@@ -304,6 +340,13 @@ impl Pit {
         let (at, symbol, update) = (self.now, self.symbol, self.update);
         let mut taken = Lots::ZERO;
         for record in records.drain(..) {
+            if let (Record::Removed { ticket, qty, .. }, Some(_)) = (&record, taker_slot) {
+                // It rested in the way of another order of its owner.
+                let slot = self.by_slot[ticket.slot()];
+                let order = &mut self.orders[slot as usize];
+                order.ticket = None;
+                self.agenda.push(at + order.latency, Due::Ended(slot, *qty));
+            }
             let kind = match record {
                 Record::Trade { taker, maker, side, price, qty, maker_left } => {
                     self.trade += 1;

@@ -156,9 +156,21 @@ impl World {
         self.markets[usize::from(symbol)].send(order, latency)
     }
 
-    /// Sends a cancellation of ours, with the latency of its order; nothing if we have heard that the order is gone.
-    pub fn take_back(&mut self, symbol: u16, key: Key) {
-        self.markets[usize::from(symbol)].take_back(key);
+    /// Sends a cancellation of ours, with the latency of its order; `false` and nothing if we have heard that the order
+    /// is gone.
+    pub fn take_back(&mut self, symbol: u16, key: Key) -> bool {
+        self.markets[usize::from(symbol)].take_back(key)
+    }
+
+    /// Lots that stand before an order of ours now; `None` if it does not rest.
+    pub fn ahead_of(&self, symbol: u16, key: Key) -> Option<Lots> {
+        self.markets[usize::from(symbol)].ahead_of(key)
+    }
+
+    /// From now on two orders of ours never trade with each other: the one that rests is cancelled, as Binance spot does
+    /// by default. Changes nothing while no order of ours meets another.
+    pub fn prevent_self_trades(&mut self, symbol: u16) {
+        self.markets[usize::from(symbol)].prevent_self_trades();
     }
 
     /// What we have heard of our orders since we last asked.

@@ -115,7 +115,10 @@ fn our_order_rests_in_the_book_itself_and_we_hear_of_it_late() {
     assert!(mine.is_some(), "it rests where it joined");
     world.advance(ms(10), &mut events);
     let heard: Vec<_> = world.notices(0).collect();
-    assert_eq!((heard.len(), heard[0].key, heard[0].news, heard[0].at), (1, key, News::Rests, ms(10)));
+    assert_eq!(
+        (heard.len(), heard[0].key, heard[0].news, heard[0].at),
+        (1, key, News::Rests { ahead: touch.qty }, ms(10))
+    );
     // Somebody sells more than we bid for: all of it trades at our price.
     let level: i64 = world.engine(0).queue(touch.price).map(|(_, qty)| qty.0).sum();
     assert!(level >= 1_234_567);
@@ -123,7 +126,7 @@ fn our_order_rests_in_the_book_itself_and_we_hear_of_it_late() {
     world.advance(ms(10), &mut events);
     let sold: Vec<_> = world.notices(0).collect();
     assert!(sold.iter().all(|n| n.key == seller), "our buyer hears of it 5 ms later: {sold:?}");
-    assert!(matches!(sold.last().unwrap().news, News::Filled | News::Ended), "{sold:?}");
+    assert!(matches!(sold.last().unwrap().news, News::Filled | News::Ended { .. }), "{sold:?}");
     world.advance(ms(15), &mut events);
     let bought: Vec<_> = world.notices(0).filter(|n| n.key == key).collect();
     assert_eq!(bought[0].news, News::Trades { qty: Lots(1_234_567), price: touch.price });

@@ -5,6 +5,7 @@ mod counterfactual;
 mod crowd;
 mod engine;
 mod feed;
+mod inside;
 mod race;
 mod scenarios;
 mod server;

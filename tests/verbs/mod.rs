@@ -16,6 +16,7 @@ mod reloads;
 mod restarts;
 #[cfg(feature = "learn")]
 mod train;
+mod simulated;
 mod usage;
 mod venues;
 

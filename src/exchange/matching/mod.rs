@@ -116,6 +116,13 @@ impl Engine {
         Self { self_trade: Some(self_trade), owners: vec![Owner::NOBODY], ..Self::new() }
     }
 
+    /// From now on two orders of one [`Owner`] never trade with each other; orders that rest already are nobody's, unless
+    /// self-trades were prevented before.
+    pub fn prevent(&mut self, self_trade: SelfTrade) {
+        self.self_trade = Some(self_trade);
+        self.owners.resize(self.slab.len(), Owner::NOBODY);
+    }
+
     /// Makes room for so many resting orders. While no more rest, and prices stay within 8,192 ticks of the touch, no
     /// command allocates.
     pub fn reserve(&mut self, orders: usize) {

@@ -23,9 +23,9 @@
 //! the others is told in `selves`.
 
 use super::super::Visible;
+use super::super::filters;
 use super::super::habit::{PostOnly, SelfTrade};
 use super::super::queue::{Place, QueueModel};
-use super::filters::refusal;
 use super::own::Resting;
 use super::{Paper, Travelling};
 use crate::market::Level;
@@ -46,6 +46,12 @@ impl Entering {
     pub(super) fn reaches(&self, price: Ticks) -> bool {
         self.kind == OrderKind::Market || !self.side.is_better(price, self.price)
     }
+}
+
+/// Why the rules refuse an order.
+fn refusal(order: &Entering, market: &Visible<'_>) -> Option<RejectReason> {
+    let twice_mid = market.top.map(|top| top.twice_mid());
+    filters::refusal(market.rules, twice_mid, order.kind, order.price, order.qty)
 }
 
 impl Paper {

@@ -74,7 +74,7 @@ impl Candidate {
                 let mut spec = prepare::session_spec(&self.loaded, rules, text).map_err(|e| named(e.into()))?;
                 if self.text.is_none() {
                     let Some(manifest) = own else {
-                        let what = "files of other programs have no strategy of their own".to_owned();
+                        let what = "only a recorded session has a strategy of its own".to_owned();
                         return Err(named(BacktestError::Asked(what)));
                     };
                     spec.desks.iter_mut().zip(&manifest.spec.desks).for_each(|(desk, own)| {
@@ -192,7 +192,7 @@ fn settings_digest(ask: &Ask, loaded: &Loaded) -> Digest {
             let sections = ["paper.", "quoting.", "risk.", "signals.", "session.seed", "session.equity_ms"];
             let shapes = |key: &str| match key {
                 "paper.bracket" | "paper.latency_file" => false,
-                "session.tick_ms" => ask.sources.iter().any(|source| matches!(source, Source::Files(_))),
+                "session.tick_ms" => ask.sources.iter().any(|source| !matches!(source, Source::Session(_))),
                 _ => sections.iter().any(|s| key.starts_with(s)) || key.ends_with("_fee_bps"),
             };
             let entries = loaded.entries().iter().filter(|entry| shapes(&entry.key));

@@ -16,7 +16,7 @@ use crate::units::{LocalTime, Nanos};
 const BLOCK: usize = 512;
 
 /// Period of returns at the start of an account; it doubles as the recording grows.
-const SAMPLE_EVERY: Nanos = Nanos::from_s(1);
+pub(super) const SAMPLE_EVERY: Nanos = Nanos::from_s(1);
 
 /// One strategy's session.
 struct Lane {

@@ -1,4 +1,5 @@
-//! What strategies are run over: recorded sessions, or other programs' files without a session being made of them.
+//! What strategies are run over: recorded sessions, other programs' files without a session being made of them, or simulated
+//! markets.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,6 +7,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use super::BacktestError;
+use super::simulated::Simulated;
 use crate::digest::{Chain, Digest};
 use crate::journal::import::{Together, Wish, together};
 use crate::journal::{Manifest, SessionState, Store};
@@ -20,6 +22,8 @@ pub enum Source {
     Session(String),
     /// Files of other programs, one instrument each, played side by side.
     Files(Vec<Wish>),
+    /// Not recorded at all: a market that reacts.
+    Simulated(Box<Simulated>),
 }
 
 /// A recording that was found, and can be read as often as there are jobs.
@@ -46,6 +50,7 @@ enum From {
         wishes: Vec<Wish>,
         surveyed: Mutex<Option<Together>>,
     },
+    Simulated(Box<Simulated>),
 }
 
 impl Recording {
@@ -85,6 +90,21 @@ impl Recording {
                     from: From::Files { wishes: wishes.clone(), surveyed: Mutex::new(Some(surveyed)) },
                 })
             }
+            Source::Simulated(market) => Ok(Self {
+                name: market.title(),
+                fingerprint: market.fingerprint(),
+                instruments: market.instruments.clone(),
+                inputs: None,
+                from: From::Simulated(market.clone()),
+            }),
+        }
+    }
+
+    /// The market, if it is simulated and not recorded.
+    pub fn simulated(&self) -> Option<&Simulated> {
+        match &self.from {
+            From::Simulated(market) => Some(market),
+            From::Session { .. } | From::Files { .. } => None,
         }
     }
 
@@ -92,11 +112,11 @@ impl Recording {
     pub fn manifest(&self) -> Option<&Manifest> {
         match &self.from {
             From::Session { manifest, .. } => Some(manifest),
-            From::Files { .. } => None,
+            From::Files { .. } | From::Simulated(_) => None,
         }
     }
 
-    /// Its inputs, from the first.
+    /// Its inputs, from the first. Panics of a simulated market: that has none but by who lives in it.
     pub fn open(&self) -> Result<Box<dyn Inputs>, BacktestError> {
         match &self.from {
             From::Session { store, id, .. } => Ok(Box::new(store.reader(id)?)),
@@ -108,6 +128,7 @@ impl Recording {
                 };
                 Ok(Box::new(FromFiles::new(files)))
             }
+            From::Simulated(market) => unreachable!("{} is lived in, not read", market.title()),
         }
     }
 }
