@@ -37,8 +37,10 @@ use super::pit::Pit;
 use super::scenario::ScenarioSpec;
 use super::spec::{Check, MarketSpec};
 use crate::digest::{self, Digest};
+use crate::exchange::matching::Incoming;
+use crate::order::OrderKind;
 use crate::rng::Stream;
-use crate::units::{Lots, Nanos, Side};
+use crate::units::{Lots, Nanos, Side, Ticks};
 
 /// What every member has.
 #[derive(Clone, Debug, Serialize)]
@@ -60,7 +62,7 @@ impl Member {
     /// The next wake-up of a Poisson process. One draw.
     #[inline]
     fn sleep(&mut self, mean_s: f64, pit: &mut Pit) {
-        let at = pit.now + laws::wait(self.stream.uniform(), mean_s).max(Nanos(1));
+        let at = pit.later(laws::wait(self.stream.uniform(), mean_s)).max(pit.now + Nanos(1));
         pit.wake(self.who, at);
     }
 }
@@ -89,6 +91,17 @@ fn whole(lots: f64, u: f64) -> i64 {
 
 /// The engine's largest order.
 const LOTS_MAX: f64 = (1i64 << 38) as f64;
+
+/// An order that takes: whatever it costs, or no further than `reach_ticks` beyond the best price seen.
+fn taking(side: Side, qty: Lots, reach_ticks: i64, latency: Nanos, pit: &Pit) -> Incoming {
+    match reach_ticks {
+        0 => Incoming::new(side, OrderKind::Market, Ticks(1), qty),
+        reach => {
+            let price = pit.seen(latency).best(side.opposite()) + side.sign() * reach;
+            Incoming::new(side, OrderKind::Ioc, Ticks(price.max(1)), qty)
+        }
+    }
+}
 
 /// A buyer if positive.
 fn side_of(demand: f64) -> Side {
@@ -167,9 +180,10 @@ populations!(
 impl Population {
     /// A member hears that an order of his traded.
     #[inline]
-    pub fn traded(&mut self, member: usize, side: Side, qty: Lots) {
+    pub fn traded(&mut self, member: usize, side: Side, qty: Lots, pit: &mut Pit) {
         match self {
             Self::Makers(makers) => makers.traded(member, side, qty),
+            Self::Metaorders(splitters) => splitters.traded(member, qty, pit),
             Self::ZeroIntelligence(_)
             | Self::Noise(_)
             | Self::ValueTraders(_)
@@ -177,7 +191,6 @@ impl Population {
             | Self::Momentum(_)
             | Self::PovMakers(_)
             | Self::DeepLiquidity(_)
-            | Self::Metaorders(_)
             | Self::RandomTraders(_)
             | Self::Forced(_)
             | Self::Informed(_) => {}
