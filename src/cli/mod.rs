@@ -8,6 +8,7 @@
 //! how a verb says no.
 
 pub mod backtest;
+mod calibrate;
 pub mod configure;
 pub mod doctor;
 pub mod exchange;
@@ -90,6 +91,7 @@ enum Verb {
     Referee(referee::RefereeArgs),
     Report(report::ReportArgs),
     Realism(realism::RealismArgs),
+    Calibrate(calibrate::CalibrateArgs),
     Backtest(backtest::BacktestArgs),
     #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
@@ -138,6 +140,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Referee(args) => referee::referee(&args, globals),
         Verb::Report(args) => report::report(&args, globals),
         Verb::Realism(args) => realism::realism(&args, globals),
+        Verb::Calibrate(args) => calibrate::calibrate(&args, globals),
         Verb::Backtest(args) => backtest::backtest(&args, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),

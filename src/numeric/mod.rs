@@ -3,6 +3,7 @@
 //! `f64::ln` and friends call whatever libm the platform links; these call the `libm` crate, plain Rust compiled
 //! with us. Addition, multiplication, division and square root are exact by IEEE 754 and need no wrapper.
 
+pub mod kriging;
 pub mod matrix;
 pub mod normal;
 

@@ -5,6 +5,7 @@
 
 mod api;
 mod backtests;
+mod calibrate;
 mod exports;
 mod imports;
 mod limits;

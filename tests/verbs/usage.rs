@@ -3,9 +3,27 @@
 use super::papermaker;
 
 /// CONTRACT's verbs of this part, and ours. `train` and `evaluate` come in later parts.
-const VERBS: [&str; 19] = [
-    "run", "replay", "referee", "report", "realism", "backtest", "sessions", "status", "stop", "pause", "resume",
-    "halt", "flatten", "limits", "risk", "config", "doctor", "exchange", "help",
+const VERBS: [&str; 20] = [
+    "run",
+    "replay",
+    "referee",
+    "report",
+    "realism",
+    "calibrate",
+    "backtest",
+    "sessions",
+    "status",
+    "stop",
+    "pause",
+    "resume",
+    "halt",
+    "flatten",
+    "limits",
+    "risk",
+    "config",
+    "doctor",
+    "exchange",
+    "help",
 ];
 
 fn empty() -> tempfile::TempDir {
