@@ -39,7 +39,7 @@ use search::{Course, Effort, search};
 /// A flow keeps at least this share of what was recorded, however much others bring.
 const SHARE_MIN: f64 = 0.1;
 /// Aggressors whose arrivals are judged in the search.
-const JUDGED_MAX: usize = 20_000;
+const JUDGED_MAX: usize = 10_000;
 /// A band's middle is at 0, its ends at 1 and -1: from here on it costs.
 const AT_EASE: f64 = 0.7;
 /// How much one half-width of a band costs, in errors of a fact.
