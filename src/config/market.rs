@@ -108,13 +108,16 @@ mod tests {
         let missing = said(&demo.replacen("common_loading", "#", 1).replacen("step_s = 0.05", "", 1));
         assert!(missing.contains("missing field `step_s`"), "{missing}");
         assert!(said("market = 3").starts_with("mine.toml:1: "), "{}", said("market = 3"));
-        assert_eq!(said("like = \"demon\""), "mine.toml:1: like: \"demon\" is none of demo, rmsc04, stress");
+        assert_eq!(said("like = \"demon\""), "mine.toml:1: like: \"demon\" is none of demo, btc, rmsc04, stress");
         assert_eq!(said(""), "mine.toml: market: there is none; a world needs at least one [[market]]");
     }
 
     #[test]
     fn a_market_that_is_not_there_is_named_with_those_that_are() {
         let said = read(None, "nosuch").expect_err("there is none").to_string();
-        assert_eq!(said, "config/sim/nosuch.toml: no such market\n  hint: markets are demo, rmsc04, stress, or a file");
+        assert_eq!(
+            said,
+            "config/sim/nosuch.toml: no such market\n  hint: markets are demo, btc, rmsc04, stress, or a file"
+        );
     }
 }

@@ -186,6 +186,7 @@ fn simulated(tape: &mut impl Hears, rests: &mut BTreeMap<Ticket, Lots>, market: 
                 rests.remove(&order);
                 tape.hear(at, of_order(order, side, price, Lots::ZERO, OrderStep::Left));
             }
+            WorldEventKind::Metaorder { id, side, executed } => tape.hear(at, News::Metaorder { id, side, executed }),
             WorldEventKind::Level { side, price, qty } => tape.hear(at, News::Level(side, Level { price, qty })),
         }
         if of_market.peek().is_none_or(|next| next.update != event.update) {

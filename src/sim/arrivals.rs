@@ -69,9 +69,11 @@ impl Arrivals {
         Self { spec: spec.clone(), excitement: 0.0 }
     }
 
-    /// The next arrival after the one at `now`, and whether the hour lets it count.
+    /// The next arrival, and whether the hour lets it count.
+    ///
+    /// * `later` — when a wait is over, at least a nanosecond from the last arrival, so that an instant has an end
     #[inline]
-    pub fn next(&mut self, now: Nanos, stream: &mut Stream) -> (Nanos, bool) {
+    pub fn next(&mut self, stream: &mut Stream, later: impl FnOnce(Nanos) -> Nanos) -> (Nanos, bool) {
         let (base, excited, thin) = (stream.uniform(), stream.uniform(), stream.uniform());
         let ArrivalSpec { per_s, branching, decay_per_s, ref day } = self.spec;
         let mut wait_s = -numeric::ln(1.0 - base) / per_s;
@@ -84,8 +86,7 @@ impl Arrivals {
             }
             self.excitement = self.excitement * numeric::exp(-decay_per_s * wait_s) + branching * decay_per_s;
         }
-        // At least a nanosecond, so that an instant has an end.
-        let at = now + laws::seconds(wait_s).max(Nanos(1));
+        let at = later(laws::seconds(wait_s));
         let part = |at: Nanos| day[(at.0.rem_euclid(DAY) as f64 / DAY as f64 * day.len() as f64) as usize];
         (at, day.is_empty() || thin < part(at))
     }
@@ -100,7 +101,7 @@ mod tests {
         let (mut process, mut stream) = (Arrivals::new(spec), Stream::new(5, "arrivals"));
         let (mut counts, mut now) = (vec![0.0; s], Nanos::ZERO);
         loop {
-            let (at, counts_now) = process.next(now, &mut stream);
+            let (at, counts_now) = process.next(&mut stream, |wait| now + wait.max(Nanos(1)));
             now = at;
             match counts.get_mut((at.0 / 1_000_000_000) as usize) {
                 Some(count) if counts_now => *count += 1.0,

@@ -1,5 +1,6 @@
 //! One market: a pit and everybody in it.
 
+use super::activity::{Activity, Pace};
 use super::agents::Population;
 use super::message::{Due, Key, News, Notice, Traffic, Who};
 use super::pit::Pit;
@@ -23,8 +24,14 @@ impl Market {
         let birth = Nanos::ZERO - super::laws::seconds(world.warm_up_s);
         let name = spec.symbol();
         let schedule = Schedule::of(&world.scenario, &name);
-        let value = Value::new(seed, &name, spec.start_ticks as f64, &spec.value, birth, &schedule);
-        let mut pit = Pit::new(symbol, spec, value, schedule, birth);
+        let mut value = Value::new(seed, &name, spec.start_ticks as f64, &spec.value, birth, &schedule);
+        let mut pace = None;
+        if let Some(spec) = &spec.activity {
+            let activity = Activity::new(seed, &name, spec);
+            value = value.follow(activity.clone(), spec);
+            pace = Some(Pace::new(activity, spec.step_s, birth));
+        }
+        let mut pit = Pit::new(symbol, spec, value, pace, schedule, birth);
         let populations = Population::all(seed, spec, &world.scenario, &mut pit);
         let mut market = Self { pit, populations };
         market.advance(Nanos(-1));
@@ -128,7 +135,8 @@ fn hear(pit: &mut Pit, populations: &mut [Population], slot: u32, traded: Lots, 
         who => {
             pit.traffic.notices += 1;
             if traded > Lots::ZERO {
-                populations[who.population()].traded(who.member(), pit.side(slot), traded);
+                let side = pit.side(slot);
+                populations[who.population()].traded(who.member(), side, traded, pit);
             }
         }
     }

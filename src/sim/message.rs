@@ -21,6 +21,11 @@ impl Who {
         Self((population as u32) << Self::MEMBER_BITS | member as u32)
     }
 
+    /// A number of his own.
+    pub fn number(self) -> u64 {
+        u64::from(self.0)
+    }
+
     pub fn population(self) -> usize {
         (self.0 >> Self::MEMBER_BITS) as usize
     }

@@ -7,8 +7,9 @@
 //! the real one.
 //!
 //! Reading order: [`spec`] is what a world is made of; `agents` who is in it, a kind a file; `pit` where they
-//! meet, `agenda` in which order; `value` what they cannot influence; [`scenario`] bad days.
+//! meet, `agenda` in which order; `value` and [`activity`] what they cannot influence; [`scenario`] bad days.
 
+pub mod activity;
 mod agenda;
 mod agents;
 pub mod arrivals;
@@ -17,6 +18,7 @@ pub mod laws;
 mod market;
 mod message;
 mod pit;
+pub mod reflex;
 pub mod scenario;
 pub mod server;
 pub mod spec;

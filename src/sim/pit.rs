@@ -9,15 +9,16 @@
 
 use std::collections::VecDeque;
 
+use super::activity::Pace;
 use super::agenda::Agenda;
 use super::message::{Due, Key, News, Notice, Order, Top, Traffic, Who};
+use super::reflex::Reflex;
 use super::scenario::{Schedule, Weather};
-use super::spec::{MarketSpec, ReflexiveSpec};
+use super::spec::MarketSpec;
 use super::value::Value;
 use super::world::{WorldEvent, WorldEventKind};
 use crate::digest::{self, Digest};
 use crate::exchange::matching::{Engine, Incoming, Record, Ticket};
-use crate::numeric;
 use crate::order::{OrderKind, RejectReason};
 use crate::units::{Lots, Nanos, Side, Ticks};
 
@@ -53,9 +54,10 @@ pub(super) struct Pit {
     tops: Vec<Top>,
     newest: usize,
     value: Value,
+    pace: Option<Pace>,
     schedule: Schedule,
     /// What trades have added to the value, for those who believe it; when it last moved.
-    reflex: (f64, Nanos),
+    reflex: Reflex,
     update: u64,
     trade: u64,
     last_price: Ticks,
@@ -63,7 +65,14 @@ pub(super) struct Pit {
 }
 
 impl Pit {
-    pub fn new(symbol: u16, spec: &MarketSpec, value: Value, schedule: Schedule, birth: Nanos) -> Self {
+    pub fn new(
+        symbol: u16,
+        spec: &MarketSpec,
+        value: Value,
+        pace: Option<Pace>,
+        schedule: Schedule,
+        birth: Nanos,
+    ) -> Self {
         let away = Ticks(spec.rescue.depth_ticks);
         let top = Top { at: birth, bid: spec.start() - away, ask: spec.start() + away };
         let mut pit = Self {
@@ -84,8 +93,9 @@ impl Pit {
             tops: vec![top; MEMORY],
             newest: 0,
             value,
+            pace,
             schedule,
-            reflex: (0.0, birth),
+            reflex: Reflex::new(spec.reflexive, birth),
             update: FIRST_UPDATE,
             trade: FIRST_TRADE,
             last_price: spec.start(),
@@ -137,8 +147,7 @@ impl Pit {
     /// What the thing is worth to those who think that trades tell.
     pub fn reflexive_value(&mut self) -> f64 {
         let now = self.now;
-        self.decay_reflex(now);
-        self.value() + self.reflex.0
+        self.value() + self.reflex.at(now)
     }
 
     /// The best prices as they were one latency ago.
@@ -152,6 +161,23 @@ impl Pit {
             }
         }
         self.tops[(self.newest + 1) % MEMORY]
+    }
+
+    /// When so much time will have passed on the market's own clock, which is ours if activity does not change.
+    #[inline]
+    pub fn later(&mut self, wait: Nanos) -> Nanos {
+        match &mut self.pace {
+            None => self.now + wait,
+            Some(pace) => pace.after(self.now, wait),
+        }
+    }
+
+    /// A hidden intention begins (nothing executed yet) or has ended; told to those who watch orders.
+    pub fn intends(&mut self, who: Who, side: Side, executed: Lots) {
+        if self.watches_orders {
+            let kind = WorldEventKind::Metaorder { id: who.number(), side, executed };
+            self.events.push(WorldEvent { at: self.now, symbol: self.symbol, update: self.update, kind });
+        }
     }
 
     /// Wakes somebody up.
@@ -176,7 +202,8 @@ impl Pit {
         self.agenda.push(arrives, Due::Arrive(slot));
         let key = Key { slot, generation };
         if let Some(life) = life {
-            self.agenda.push(arrives + life, Due::Cancel(key));
+            let leaves = self.later(life) + latency;
+            self.agenda.push(leaves, Due::Cancel(key));
         }
         key
     }
@@ -355,24 +382,11 @@ impl Pit {
         }
         self.records = records;
         if taken > Lots::ZERO
-            && let (Some(slot), Some(reflexive)) = (taker_slot, self.spec.reflexive)
+            && let Some(slot) = taker_slot
         {
-            self.reflect(reflexive, self.orders[slot as usize].side, taken);
+            self.reflex.take(at, self.orders[slot as usize].side, taken);
         }
         taken
-    }
-
-    fn reflect(&mut self, spec: ReflexiveSpec, side: Side, taken: Lots) {
-        let now = self.now;
-        self.decay_reflex(now);
-        self.reflex.0 += side.sign() as f64 * spec.lambda_ticks * numeric::pow(taken.0 as f64, spec.gamma);
-    }
-
-    fn decay_reflex(&mut self, now: Nanos) {
-        if let Some(ReflexiveSpec { decay_s, .. }) = self.spec.reflexive.filter(|r| r.decay_s > 0.0) {
-            self.reflex.0 *= numeric::exp(-(now - self.reflex.1).seconds() / decay_s);
-        }
-        self.reflex.1 = now;
     }
 
     /// After a command: no side stays empty, and the best prices are written down if they are new.
@@ -450,13 +464,13 @@ impl Pit {
     /// What is due that depends on nobody: wake-ups, and the value.
     pub fn exogenous(&self) -> Digest {
         let wakes: Vec<_> = self.agenda.sorted().into_iter().filter(|(_, due)| matches!(due, Due::Wake(_))).collect();
-        digest::of_state(&(wakes, self.value.exogenous()))
+        digest::of_state(&(wakes, self.value.exogenous(), self.pace.as_ref().map(|pace| pace.exogenous())))
     }
 
     pub fn digest(&self) -> Digest {
         let tops: Vec<Top> = (1..=MEMORY).map(|i| self.tops[(self.newest + i) % MEMORY]).collect();
         let book = (self.engine.digest(), &self.orders, &self.free, self.agenda.sorted());
-        let rest = (tops, &self.value, self.reflex, self.taken, self.update, self.trade, self.last_price);
+        let rest = (tops, &self.value, &self.pace, &self.reflex, self.taken, self.update, self.trade, self.last_price);
         digest::of_state(&(book, rest))
     }
 }

@@ -10,10 +10,12 @@ use std::ops::{Range, RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
+use super::activity::ActivitySpec;
 use super::agents::{
     DeepSpec, FundamentalSpec, MakerSpec, MetaorderSpec, MomentumSpec, NoiseSpec, PovMakerSpec, RandomSpec,
     ValueTraderSpec, ZeroIntelligenceSpec,
 };
+use super::reflex::ReflexiveSpec;
 use super::scenario::ScenarioSpec;
 use super::value::ValueSpec;
 use crate::market::{Instrument, VenueId};
@@ -22,7 +24,26 @@ use crate::units::{Lots, Money, NotOnStep, Step, Ticks};
 /// The built-in copies of the files in `config/sim/`.
 const DEMO: &str = include_str!("../../config/sim/demo.toml");
 const RMSC04: &str = include_str!("../../config/sim/rmsc04.toml");
+const BTC: &str = include_str!("../../config/sim/btc.toml");
 const STRESS: &str = include_str!("../../config/sim/stress.toml");
+
+/// Calls a macro with the lists of populations of a market.
+macro_rules! populations {
+    ($each:ident) => {
+        $each!(
+            zero_intelligence,
+            noise,
+            value_trader,
+            fundamental,
+            momentum,
+            market_maker,
+            pov_maker,
+            deep_liquidity,
+            metaorder,
+            random_trader
+        )
+    };
+}
 
 /// A venue's worth of markets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +53,12 @@ pub struct SimSpec {
     /// there, and leaves nothing here.
     #[serde(default, skip_serializing)]
     pub like: Option<String>,
+    /// In a file with `like`: populations that are left out of those markets, by name.
+    #[serde(default, skip_serializing)]
+    pub without: Vec<String>,
+    /// In a file with `like`: metaorder populations of those markets that send each parent as one order.
+    #[serde(default, skip_serializing)]
+    pub at_once: Vec<String>,
     /// A market has lived this long before its clock shows zero, seconds.
     #[serde(default = "a_minute")]
     pub warm_up_s: f64,
@@ -63,6 +90,9 @@ pub struct MarketSpec {
     pub start_ticks: i64,
     /// What the thing is worth.
     pub value: ValueSpec,
+    /// How busy everybody is.
+    #[serde(default)]
+    pub activity: Option<ActivitySpec>,
     /// Who answers when a side is empty.
     pub rescue: RescueSpec,
     /// How far trades move what traders with a reflexive view think it is worth.
@@ -108,20 +138,6 @@ pub struct RescueSpec {
     pub depth_ticks: i64,
     /// How much, lots.
     pub lots: i64,
-}
-
-/// Trades move what some think the thing is worth: `X ← X·e^(-Δ/decay) + side·λ·Q^γ` for every order that takes `Q`
-/// lots, and they believe in `V + X` (Vytelingum 2025, arXiv 2505.15296: impact that is partly permanent).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ReflexiveSpec {
-    /// λ, ticks for one lot.
-    pub lambda_ticks: f64,
-    /// γ, the exponent.
-    pub gamma: f64,
-    /// What is left of it decays with this time constant, seconds; 0 is never.
-    #[serde(default)]
-    pub decay_s: f64,
 }
 
 /// One mistake in a specification.
@@ -189,7 +205,7 @@ impl SimSpec {
     }
 
     /// Those that are built in: their names and texts.
-    pub const BUILT_IN: [(&str, &str); 3] = [("demo", DEMO), ("rmsc04", RMSC04), ("stress", STRESS)];
+    pub const BUILT_IN: [(&str, &str); 4] = [("demo", DEMO), ("btc", BTC), ("rmsc04", RMSC04), ("stress", STRESS)];
 
     /// The text of a built-in specification.
     pub fn built_in(name: &str) -> Option<&'static str> {
@@ -209,8 +225,25 @@ impl SimSpec {
             let known = Self::BUILT_IN.map(|(name, _)| name).join(", ");
             let fault = || Fault { key: "like".to_owned(), span: None, what: format!("\"{name}\" is none of {known}") };
             let mut model = read(Self::built_in(&name).ok_or_else(|| vec![fault()])?)?;
+            let (without, at_once) = (std::mem::take(&mut spec.without), std::mem::take(&mut spec.at_once));
+            let mut nobody: Vec<&String> = without.iter().chain(&at_once).collect();
+            for market in &mut model.market {
+                let names = market.leave_out(&without);
+                nobody.retain(|name| !names.contains(name));
+                for splitter in market.metaorder.iter_mut().filter(|m| at_once.contains(&m.name)) {
+                    splitter.at_once = true;
+                }
+            }
+            if let Some(unknown) = nobody.first() {
+                let what = format!("no population of \"{name}\" is called \"{unknown}\"");
+                return Err(vec![Fault { key: "like".to_owned(), span: None, what }]);
+            }
             model.market.append(&mut spec.market);
             spec.market = model.market;
+        }
+        if !spec.without.is_empty() || !spec.at_once.is_empty() {
+            let what = "`without` and `at_once` change the markets of `like`, and there is none".to_owned();
+            return Err(vec![Fault { key: "like".to_owned(), span: None, what }]);
         }
         match spec.faults() {
             faults if faults.is_empty() => Ok(spec),
@@ -274,6 +307,19 @@ impl MarketSpec {
         Ticks(self.start_ticks)
     }
 
+    /// Every population of these names goes; returns the names of all that were there.
+    fn leave_out(&mut self, without: &[String]) -> Vec<String> {
+        let mut names = Vec::new();
+        macro_rules! each {
+            ($($list:ident),*) => {$(
+                names.extend(self.$list.iter().map(|population| population.name.clone()));
+                self.$list.retain(|population| !without.contains(&population.name));
+            )*};
+        }
+        populations!(each);
+        names
+    }
+
     fn check(&self, key: &str, check: &mut Check) {
         if let Err(error) = self.rules() {
             check.refuse(&format!("{key}.tick_quote"), format!("with this lot_base: {error}"));
@@ -282,10 +328,11 @@ impl MarketSpec {
         self.value.check(&format!("{key}.value"), check);
         check.whole(&format!("{key}.rescue.depth_ticks"), self.rescue.depth_ticks, 1..=1_000_000);
         check.whole(&format!("{key}.rescue.lots"), self.rescue.lots, 1..=1 << 38);
+        if let Some(activity) = &self.activity {
+            activity.check(&format!("{key}.activity"), check);
+        }
         if let Some(reflexive) = &self.reflexive {
-            check.number(&format!("{key}.reflexive.lambda_ticks"), reflexive.lambda_ticks, 0.0..=1e6);
-            check.number(&format!("{key}.reflexive.gamma"), reflexive.gamma, 0.0..=2.0);
-            check.number(&format!("{key}.reflexive.decay_s"), reflexive.decay_s, 0.0..=1e9);
+            reflexive.check(&format!("{key}.reflexive"), check);
         }
         let mut names: Vec<&str> = Vec::new();
         macro_rules! each {
@@ -300,18 +347,7 @@ impl MarketSpec {
                 }
             )*};
         }
-        each!(
-            zero_intelligence,
-            noise,
-            value_trader,
-            fundamental,
-            momentum,
-            market_maker,
-            pov_maker,
-            deep_liquidity,
-            metaorder,
-            random_trader
-        );
+        populations!(each);
         check.whole(key, names.len() as i64, 0..=200);
     }
 }

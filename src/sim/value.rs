@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::activity::{Activity, ActivitySpec};
 use super::laws;
 use super::scenario::Schedule;
 use super::spec::Check;
@@ -74,6 +75,28 @@ pub(super) struct Value {
     /// From the one in force on, as far as anybody has looked ahead; never empty.
     points: VecDeque<f64>,
     schedule: Schedule,
+    calm: Option<Calm>,
+}
+
+/// How much the value moves as activity changes: it draws the same stream as everybody's clock.
+#[derive(Clone, Debug, Serialize)]
+struct Calm {
+    activity: Activity,
+    exponent: f64,
+    step: Nanos,
+    /// Until when the factor holds.
+    until: Nanos,
+    factor: f64,
+}
+
+impl Calm {
+    fn at(&mut self, at: Nanos) -> f64 {
+        while self.until <= at {
+            self.factor = numeric::pow(self.activity.next(), self.exponent);
+            self.until += self.step;
+        }
+        self.factor
+    }
 }
 
 impl Value {
@@ -96,7 +119,15 @@ impl Value {
             first: birth,
             points: VecDeque::from([start]),
             schedule: schedule.clone(),
+            calm: None,
         }
+    }
+
+    /// Its volatility goes with activity from now on.
+    pub fn follow(mut self, activity: Activity, spec: &ActivitySpec) -> Self {
+        let step = laws::seconds(spec.step_s);
+        self.calm = Some(Calm { activity, exponent: spec.volatility_exponent, step, until: self.first, factor: 1.0 });
+        self
     }
 
     /// The value in force at `now`, ticks. Time never goes back.
@@ -138,7 +169,8 @@ impl Value {
         let at = self.first + Nanos(self.step.0 * self.points.len() as i64);
         let common = laws::normal(laws::pair(&mut self.common));
         let own = laws::normal(laws::pair(&mut self.own));
-        let factor = self.schedule.at(at).volatility_factor;
+        let calm = self.calm.as_mut().map_or(1.0, |calm| calm.at(at));
+        let factor = calm * self.schedule.at(at).volatility_factor;
         self.away = self.away * self.keep + factor * self.kick * (self.loading[0] * common + self.loading[1] * own);
         if self.jump_chance > 0.0 {
             let (happens, up) = (self.own.uniform() < self.jump_chance, self.own.uniform() < 0.5);

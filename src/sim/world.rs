@@ -79,6 +79,16 @@ pub enum WorldEventKind {
         /// What had not traded.
         qty: Lots,
     },
+    /// Somebody begins to work a large order in pieces, or has had the last of them; nobody in the market knows. Told
+    /// only to those who [`World::watch_orders`], with the number of the last change.
+    Metaorder {
+        /// Whose.
+        id: u64,
+        /// Which side.
+        side: Side,
+        /// How much was executed: zero at its beginning.
+        executed: Lots,
+    },
 }
 
 /// Markets under one clock.
@@ -146,7 +156,7 @@ impl World {
         self.markets[usize::from(symbol)].load()
     }
 
-    /// Whether [`WorldEventKind::Joined`] and [`WorldEventKind::Left`] are told from now on. Changes nothing else.
+    /// Whether [`WorldEventKind::Joined`], [`WorldEventKind::Left`] and [`WorldEventKind::Metaorder`] are told from now on. Changes nothing else.
     pub fn watch_orders(&mut self, watch: bool) {
         self.markets.iter_mut().for_each(|m| m.watch_orders(watch));
     }

@@ -93,7 +93,9 @@ fn an_hour_has_a_spread_a_tape_and_a_book_worth_trading_on() {
                         hour.takers += f64::from(u8::from(taker.replace(order) != Some(order)));
                     }
                     WorldEventKind::Level { side, price, qty } => book.set(side, price, qty),
-                    WorldEventKind::Joined { .. } | WorldEventKind::Left { .. } => panic!("nobody asked for {event:?}"),
+                    WorldEventKind::Joined { .. } | WorldEventKind::Left { .. } | WorldEventKind::Metaorder { .. } => {
+                        panic!("nobody asked for {event:?}")
+                    }
                 }
             }
             let best = |s| book.best(s).map(|l| l.price.0);

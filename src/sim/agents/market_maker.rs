@@ -31,6 +31,9 @@ pub struct MakerSpec {
     pub latency_us: [f64; 2],
     /// How much of the way from the mid to the value their price lies: 0 follows the market, 1 knows the value.
     pub value_weight: f64,
+    /// Whether they believe that trades tell something about the value.
+    #[serde(default)]
+    pub reflexive: bool,
     /// No quote is nearer to their price than this, ticks.
     pub half_spread_ticks: i64,
     /// Quotes a side, at most 64.
@@ -93,7 +96,8 @@ impl Makers {
         let size = spec.size.of(laws::pair(&mut member.stream));
         let mid = pit.seen(member.latency).mid();
         let held = (maker.position as f64 / spec.position_max_lots as f64).clamp(-1.0, 1.0);
-        let centre = mid + spec.value_weight * (pit.value() - mid) - spec.skew_ticks * held;
+        let worth = if spec.reflexive { pit.reflexive_value() } else { pit.value() };
+        let centre = mid + spec.value_weight * (worth - mid) - spec.skew_ticks * held;
         let weather = pit.weather;
         let half = (spec.half_spread_ticks as f64 * weather.spread_factor) as i64;
         let levels = (f64::from(spec.levels) * weather.liquidity_factor).ceil() as i64;

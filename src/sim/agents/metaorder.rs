@@ -6,13 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Member, Nursery, check_members};
+use super::{LOTS_MAX, Member, Nursery, check_members};
 use crate::exchange::matching::Incoming;
 use crate::order::OrderKind;
 use crate::sim::laws::{self, Lifetime, SizeLaw};
+use crate::sim::message::Who;
 use crate::sim::pit::Pit;
 use crate::sim::spec::Check;
-use crate::units::{Side, Ticks};
+use crate::units::{Lots, Side, Ticks};
 
 /// A population of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,10 @@ pub struct MetaorderSpec {
     /// Pieces that pass in silence between two parents, on average.
     #[serde(default)]
     pub pause_pieces: f64,
+    /// Whether a parent comes as one order instead, after which its owner is silent for as long as the pieces would have
+    /// taken.
+    #[serde(default)]
+    pub at_once: bool,
     /// Size of a piece.
     pub size: SizeLaw,
     /// Share of pieces that take; the others join the best of their own side.
@@ -60,6 +65,19 @@ struct Parent {
     side: Side,
     pieces_left: u32,
     pause_left: u32,
+    /// Traded so far, lots.
+    executed: Lots,
+    /// Whether its end has not been told.
+    is_open: bool,
+    /// Whether the piece sent last takes.
+    last_takes: bool,
+}
+
+impl Parent {
+    fn end(&mut self, who: Who, pit: &mut Pit) {
+        self.is_open = false;
+        pit.intends(who, self.side, std::mem::take(&mut self.executed));
+    }
 }
 
 /// The population.
@@ -74,8 +92,24 @@ impl Metaorders {
     pub(super) fn new(spec: &MetaorderSpec, nursery: &Nursery<'_>, pit: &mut Pit) -> Self {
         let mut members = nursery.members(&spec.name, spec.count, spec.latency_us);
         members.iter_mut().for_each(|m| m.sleep(spec.mean_wait_s, pit));
-        let idle = Parent { side: Side::Bid, pieces_left: 0, pause_left: 0 };
+        let idle = Parent {
+            side: Side::Bid,
+            pieces_left: 0,
+            pause_left: 0,
+            executed: Lots::ZERO,
+            is_open: false,
+            last_takes: false,
+        };
         Self { spec: spec.clone(), parents: vec![idle; members.len()], members }
+    }
+
+    /// A piece traded.
+    pub(super) fn traded(&mut self, i: usize, qty: Lots, pit: &mut Pit) {
+        let parent = &mut self.parents[i];
+        parent.executed += qty;
+        if parent.pieces_left == 0 && parent.is_open && parent.last_takes {
+            parent.end(self.members[i].who, pit);
+        }
     }
 
     pub(super) fn wake(&mut self, i: usize, pit: &mut Pit) {
@@ -84,6 +118,10 @@ impl Metaorders {
         let stream = &mut member.stream;
         let [side, pieces, pause, takes, life] = std::array::from_fn(|_| stream.uniform());
         let size = laws::pair(stream);
+        if parent.pieces_left == 0 && parent.is_open {
+            // Its last piece rests, or met nobody: what was executed by now is all.
+            parent.end(member.who, pit);
+        }
         if parent.pause_left > 0 {
             parent.pause_left -= 1;
             return;
@@ -97,14 +135,19 @@ impl Metaorders {
             };
             parent.side = if side < 0.5 { Side::Bid } else { Side::Ask };
             parent.pieces_left = law.of([pieces, 0.0]).0 as u32;
+            parent.is_open = true;
+            pit.intends(member.who, parent.side, Lots::ZERO);
         }
-        parent.pieces_left -= 1;
+        let pieces = if spec.at_once { parent.pieces_left } else { 1 };
+        parent.pieces_left -= pieces;
+        parent.last_takes = takes < spec.taking_share;
         if parent.pieces_left == 0 {
-            parent.pause_left = super::whole(-spec.pause_pieces * crate::numeric::ln(1.0 - pause), 0.5) as u32;
+            let pause = super::whole(-spec.pause_pieces * crate::numeric::ln(1.0 - pause), 0.5) as u32;
+            parent.pause_left = pause + pieces - 1;
         }
         let side = parent.side;
-        let qty = spec.size.of(size);
-        let (kind, price, life) = match takes < spec.taking_share {
+        let qty = Lots((spec.size.of(size).0 * i64::from(pieces)).min(LOTS_MAX as i64));
+        let (kind, price, life) = match parent.last_takes {
             true => (OrderKind::Market, Ticks(1), None),
             false => (OrderKind::Limit, Ticks(pit.seen(member.latency).best(side)), Some(spec.lifetime.of(life))),
         };

@@ -60,7 +60,7 @@ impl Member {
     /// The next wake-up of a Poisson process. One draw.
     #[inline]
     fn sleep(&mut self, mean_s: f64, pit: &mut Pit) {
-        let at = pit.now + laws::wait(self.stream.uniform(), mean_s).max(Nanos(1));
+        let at = pit.later(laws::wait(self.stream.uniform(), mean_s)).max(pit.now + Nanos(1));
         pit.wake(self.who, at);
     }
 }
@@ -167,9 +167,10 @@ populations!(
 impl Population {
     /// A member hears that an order of his traded.
     #[inline]
-    pub fn traded(&mut self, member: usize, side: Side, qty: Lots) {
+    pub fn traded(&mut self, member: usize, side: Side, qty: Lots, pit: &mut Pit) {
         match self {
             Self::Makers(makers) => makers.traded(member, side, qty),
+            Self::Metaorders(splitters) => splitters.traded(member, qty, pit),
             Self::ZeroIntelligence(_)
             | Self::Noise(_)
             | Self::ValueTraders(_)
@@ -177,7 +178,6 @@ impl Population {
             | Self::Momentum(_)
             | Self::PovMakers(_)
             | Self::DeepLiquidity(_)
-            | Self::Metaorders(_)
             | Self::RandomTraders(_)
             | Self::Forced(_)
             | Self::Informed(_) => {}

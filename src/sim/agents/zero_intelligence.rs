@@ -147,7 +147,8 @@ impl ZeroIntelligence {
 
     fn sleep(&mut self, which: usize, pit: &mut Pit) {
         let member = &mut self.members[which];
-        let (at, counts) = self.arrivals[which].next(pit.now, &mut member.stream);
+        let (at, counts) =
+            self.arrivals[which].next(&mut member.stream, |wait| pit.later(wait).max(pit.now + Nanos(1)));
         self.counts[which] = counts;
         pit.wake(member.who, at);
     }

@@ -134,7 +134,7 @@ impl Desk {
                     }
                 }
                 // Nobody watches single orders here.
-                WorldEventKind::Joined { .. } | WorldEventKind::Left { .. } => {}
+                WorldEventKind::Joined { .. } | WorldEventKind::Left { .. } | WorldEventKind::Metaorder { .. } => {}
             }
         }
         if let Some(done) = aggregate {
