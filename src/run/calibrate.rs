@@ -150,7 +150,7 @@ pub fn calibrate(
     let mut notes = Vec::new();
     let start = begin(recording, rules, wish, &estimates, glass, &mut notes);
     let levers = wish.levers.clone().unwrap_or_else(|| usual(&start));
-    let bench = Bench { start, levers, warm_up_s: wish.base.warm_up_s, glass, lasting: wish.lasting, all, typical };
+    let bench = Bench { start, levers, base: wish.base.clone(), glass, lasting: wish.lasting, all, typical };
     let counted = bench.all.iter().filter(|fact| fact.value.is_some()).count();
     let middle = vec![0.5; bench.levers.len()];
     let course =
@@ -201,7 +201,7 @@ fn begin(
     let mut tree = keys::tree(&market);
 
     // How much everybody trades, how often and how far apart is seen in a simulation.
-    let (material, flow) = hear(&alone(base, wish.base.warm_up_s), glass, wish);
+    let (material, flow) = hear(&alone(base, &wish.base), glass, wish);
     let rate = |material: &Material| material.orders as f64 / material.seconds.max(1.0);
     let median = |lots: &[f64]| {
         let mut lots = lots.to_vec();
@@ -258,9 +258,9 @@ fn mean_spread(material: &Material) -> f64 {
     if total > 0 { sum / total as f64 } else { 1.0 }
 }
 
-/// A world of one market.
-fn alone(market: &MarketSpec, warm_up_s: f64) -> SimSpec {
-    SimSpec { like: None, warm_up_s, market: vec![market.clone()], scenario: Vec::new() }
+/// A world of one market and no bad days, as old as the base.
+fn alone(market: &MarketSpec, base: &SimSpec) -> SimSpec {
+    SimSpec { market: vec![market.clone()], scenario: Vec::new(), ..base.clone() }
 }
 
 fn hear(spec: &SimSpec, glass: Glass, wish: &Wish) -> (Material, Orderflow) {
@@ -273,7 +273,7 @@ fn hear(spec: &SimSpec, glass: Glass, wish: &Wish) -> (Material, Orderflow) {
 struct Bench {
     start: toml::Value,
     levers: Vec<Lever>,
-    warm_up_s: f64,
+    base: SimSpec,
     glass: Glass,
     lasting: Nanos,
     /// Of the recording.
@@ -289,7 +289,7 @@ impl Bench {
             keys::pull(&mut tree, &lever.path, lever.factor(*at));
         });
         let market = keys::market(tree.clone())?;
-        let spec = alone(&market, self.warm_up_s);
+        let spec = alone(&market, &self.base);
         spec.faults().is_empty().then_some((spec, tree))
     }
 

@@ -35,7 +35,7 @@ impl Units {
     pub const SAME: Units = Units { ticks: 1.0, lots: 1.0, seconds: 1.0 };
 }
 
-/// Tells everything in new units, the start price and the value excepted. Impact on views (`reflexive`) mixes sizes with powers
+/// Tells everything in new units, the start price, the value and the activity excepted. Impact on views (`reflexive`) mixes sizes with powers
 /// of sizes and has a rule of its own.
 pub fn convert(tree: &mut Value, units: Units) {
     let Units { ticks, lots, seconds } = units;
@@ -46,7 +46,8 @@ pub fn convert(tree: &mut Value, units: Units) {
             scale(lambda, pow(lots, -gamma));
         }
     }
-    let value_itself = tree.as_table_mut().and_then(|table| table.remove("value"));
+    // What comes from outside keeps its own time.
+    let outside = ["value", "activity"].map(|key| (key, tree.as_table_mut().and_then(|table| table.remove(key))));
     walk(tree, &mut |key, value| {
         let powers = powers(key);
         // Times of the day are no spans of time.
@@ -55,8 +56,10 @@ pub fn convert(tree: &mut Value, units: Units) {
             scale(value, [ticks, lots, seconds].into_iter().zip(powers).map(factor).product());
         }
     });
-    if let (Some(table), Some(value)) = (tree.as_table_mut(), value_itself) {
-        table.insert("value".to_owned(), value);
+    for (key, kept) in outside {
+        if let (Some(table), Some(kept)) = (tree.as_table_mut(), kept) {
+            table.insert(key.to_owned(), kept);
+        }
     }
 }
 

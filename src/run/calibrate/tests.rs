@@ -187,7 +187,7 @@ fn a_base_of_another_pace_and_size_is_brought_to_the_recordings() {
     let smaller = demo.market_maker[0].position_max_lots as f64 / made.market_maker[0].position_max_lots as f64;
     assert!((10.0..100.0).contains(&smaller), "{smaller}: {notes:?}");
     // Distances as many spreads as they were.
-    let (material, _) = hear(&alone(demo, wish.base.warm_up_s), ORDERS, &wish);
+    let (material, _) = hear(&alone(demo, &wish.base), ORDERS, &wish);
     let wider = near_one(mean_spread(&recording.material) / mean_spread(&material));
     assert_eq!(made.market_maker[0].half_spread_ticks, (20.0 * wider).round() as i64, "{notes:?}");
     assert!(matches!(made.zero_intelligence[0].placement, Placement::Own { .. }));
