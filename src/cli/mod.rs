@@ -8,6 +8,7 @@
 //! how a verb says no.
 
 pub mod backtest;
+mod calibrate;
 pub mod configure;
 pub mod doctor;
 pub mod exchange;
@@ -91,6 +92,7 @@ enum Verb {
     Referee(referee::RefereeArgs),
     Report(report::ReportArgs),
     Realism(realism::RealismArgs),
+    Calibrate(calibrate::CalibrateArgs),
     Backtest(backtest::BacktestArgs),
     Train(train::TrainArgs),
     #[command(subcommand)]
@@ -140,6 +142,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Referee(args) => referee::referee(&args, globals),
         Verb::Report(args) => report::report(&args, globals),
         Verb::Realism(args) => realism::realism(&args, globals),
+        Verb::Calibrate(args) => calibrate::calibrate(&args, globals),
         Verb::Backtest(args) => backtest::backtest(&args, globals),
         Verb::Train(args) => train::train(&args),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),

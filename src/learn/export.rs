@@ -3,9 +3,15 @@
 //! One network has one file: its bytes depend on the weights alone, so a digest of the file is a digest of the policy.
 
 use burn::store::{ModuleSnapshot, SafetensorsStore, SafetensorsStoreError};
+use burn::tensor::Device;
 
 use super::net::Actor;
-use crate::strategy::mlp;
+use crate::strategy::mlp::{self, Layer};
+
+/// These layers, first to last, as a safetensors file.
+pub fn file_of(layers: &[Layer]) -> Result<Vec<u8>, SafetensorsStoreError> {
+    safetensors(&Actor::of(layers, &Device::flex()))
+}
 
 /// The network as a safetensors file.
 pub fn safetensors(actor: &Actor) -> Result<Vec<u8>, SafetensorsStoreError> {
@@ -18,7 +24,7 @@ pub fn safetensors(actor: &Actor) -> Result<Vec<u8>, SafetensorsStoreError> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, Tensor, TensorData};
+    use burn::tensor::{Tensor, TensorData};
 
     use super::*;
     use crate::rng::Stream;

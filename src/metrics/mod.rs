@@ -17,6 +17,7 @@ mod curve;
 mod desk;
 pub mod drawdown;
 pub mod facts;
+pub mod flow;
 pub mod impact;
 pub mod markout;
 mod quotes;

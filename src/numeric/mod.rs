@@ -4,6 +4,7 @@
 //! with us. Addition, multiplication, division and square root are exact by IEEE 754 and need no wrapper.
 
 pub mod chi_square;
+pub mod kriging;
 pub mod matrix;
 pub mod normal;
 

@@ -4,10 +4,11 @@
 //! them. [`live`] feeds it from sockets, [`replay`] from a recording (and compares), [`import`] from other programs'
 //! files; [`rerun`] runs recorded inputs under other settings, [`backtest`] many of them at once, [`whatif`] compares what
 //! comes of them with the recording, [`stress`] runs them with shocks, [`usage`] says how much of each limit they use. [`bracket`] runs shadows beside a session, [`simulate`] one in a market of its own, [`explain`] tells one decision, [`referee`]
-//! judges queue models, [`realism`] listens to markets, `train` makes policies. What time it is they learn from [`crate::feed::wall_clock`].
+//! judges queue models, [`realism`] listens to markets, [`mod@calibrate`] makes one like a recorded one, `train` makes policies. What time it is they learn from [`crate::feed::wall_clock`].
 
 pub mod backtest;
 pub mod bracket;
+pub mod calibrate;
 pub mod core;
 pub mod explain;
 pub mod import;

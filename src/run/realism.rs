@@ -16,13 +16,18 @@ use crate::market::{
     Extent, FeedEvent, FeedEventKind, InstrumentId, Level, MarketEvent, MarketEventKind, OrderNews, OrderStep,
     PrintFlags,
 };
-use crate::metrics::facts::tape::{Material, News, Tape};
+use crate::metrics::facts::tape::{Hears, Material, News, Tape};
 use crate::sim::{SimSpec, World, WorldEvent, WorldEventKind};
 use crate::units::{LocalTime, Lots, Nanos, Side, Ticks};
 
 /// What a recording tells of one instrument, from end to end.
 pub fn of_session(inputs: &mut dyn Inputs, instrument: InstrumentId) -> Result<Material, RerunError> {
-    let mut recorded = Recorded { tape: Tape::new(), instrument, depth_seq: 0, top_seq: 0, has_depth: false };
+    Ok(told_by_session(inputs, instrument, Tape::new())?.finish())
+}
+
+/// Lets `ear` hear a recording of one instrument, from end to end.
+pub fn told_by_session<E: Hears>(inputs: &mut dyn Inputs, instrument: InstrumentId, ear: E) -> Result<E, RerunError> {
+    let mut recorded = Recorded { tape: ear, instrument, depth_seq: 0, top_seq: 0, has_depth: false };
     let mut input = Reader::blank();
     while inputs.next(&mut input)? {
         match &input.input {
@@ -31,19 +36,19 @@ pub fn of_session(inputs: &mut dyn Inputs, instrument: InstrumentId) -> Result<M
             Input::Market(_) | Input::Report(_) | Input::Tick | Input::Command { .. } => {}
         }
     }
-    Ok(recorded.tape.finish())
+    Ok(recorded.tape)
 }
 
 /// A recording being listened to, on our clock; prints also carry the venue's.
-struct Recorded {
-    tape: Tape,
+struct Recorded<E> {
+    tape: E,
     instrument: InstrumentId,
     depth_seq: u64,
     top_seq: u64,
     has_depth: bool,
 }
 
-impl Recorded {
+impl<E: Hears> Recorded<E> {
     fn hear(&mut self, event: &MarketEvent, at: LocalTime) {
         let at = at.0;
         match &event.kind {
@@ -117,11 +122,23 @@ impl Recorded {
 ///
 /// * `market` — position in [`SimSpec::market`]; panics beyond its end
 /// * `each_second` — is told how many simulated seconds have passed
-pub fn of_market(spec: &SimSpec, seed: u64, market: u16, lasting: Nanos, mut each_second: impl FnMut(u64)) -> Material {
+pub fn of_market(spec: &SimSpec, seed: u64, market: u16, lasting: Nanos, each_second: impl FnMut(u64)) -> Material {
+    told_by_market(spec, seed, market, lasting, Tape::new(), each_second).finish()
+}
+
+/// Lets `ear` hear a simulated market; as [`of_market`].
+pub fn told_by_market<E: Hears>(
+    spec: &SimSpec,
+    seed: u64,
+    market: u16,
+    lasting: Nanos,
+    ear: E,
+    mut each_second: impl FnMut(u64),
+) -> E {
     let mut world = World::new(seed, spec);
     world.watch_orders(true);
     let mut rests = BTreeMap::new();
-    let mut tape = Tape::new();
+    let mut tape = ear;
     tape.hear(0, News::Snapshot);
     for side in Side::BOTH {
         world.engine(market).levels(side).for_each(|level| tape.hear(0, News::Level(side, level)));
@@ -138,14 +155,14 @@ pub fn of_market(spec: &SimSpec, seed: u64, market: u16, lasting: Nanos, mut eac
         passed += 1;
         each_second(passed);
     }
-    tape.finish()
+    tape
 }
 
 const SETTLED: News = News::Settled { top_is_newer: false };
 
 /// Whole changes of one market, in order. All events of one change share its number, and only the book after all of them
 /// is real. `rests` is what is left of each order that has joined since the beginning.
-fn simulated(tape: &mut Tape, rests: &mut BTreeMap<Ticket, Lots>, market: u16, events: &[WorldEvent]) {
+fn simulated(tape: &mut impl Hears, rests: &mut BTreeMap<Ticket, Lots>, market: u16, events: &[WorldEvent]) {
     let mut of_market = events.iter().filter(|event| event.symbol == market).peekable();
     while let Some(event) = of_market.next() {
         let at = event.at.0;

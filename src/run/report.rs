@@ -6,9 +6,11 @@
 //! `page::Html::text` only, which escapes it.
 //!
 //! Reading order: [`tell`] reads a recording, [`session_html`] writes its report, [`backtest_html`] that of a backtest,
-//! [`whatif_html`] that of a what-if, [`realism_html`] that of a market.
+//! [`whatif_html`] that of a what-if, [`realism_html`] that of a market,
+//! [`calibration_html`] that of a market made like a recorded one.
 
 mod backtest;
+mod calibration;
 mod columns;
 mod figures;
 mod page;
@@ -18,6 +20,7 @@ mod sweep;
 mod whatif;
 
 pub use backtest::backtest_html;
+pub use calibration::calibration_html;
 pub use realism::realism_html;
 pub use session::{session_html, tell};
 pub use whatif::whatif_html;

@@ -20,7 +20,6 @@ use super::world::{WorldEvent, WorldEventKind};
 use crate::digest::{self, Digest};
 use crate::exchange::habit::SelfTrade;
 use crate::exchange::matching::{Engine, Incoming, Owner, Record, Ticket};
-use crate::numeric;
 use crate::order::{OrderKind, RejectReason};
 use crate::units::{Lots, Nanos, Side, Ticks};
 

@@ -5,6 +5,7 @@
 
 mod api;
 mod backtests;
+mod calibrate;
 mod exports;
 mod imports;
 mod limits;
@@ -14,9 +15,9 @@ mod recordings;
 mod refusals;
 mod reloads;
 mod restarts;
+mod simulated;
 #[cfg(feature = "learn")]
 mod train;
-mod simulated;
 mod usage;
 mod venues;
 

@@ -38,7 +38,10 @@ fn a_training_leaves_policies_curves_and_a_card_the_same_on_one_thread_and_on_tw
     let curve = fs::read_to_string(seed.join("curve.csv")).expect("a curve");
     let mut lines = curve.lines();
     assert!(lines.next().is_some_and(|head| head.starts_with("steps,unix_s,") && head.contains("loss/policy")));
-    assert_eq!(lines.map(|line| line.split(',').next().unwrap()).collect::<Vec<_>>(), ["1280", "2560", "3840", "5120", "6400", "7680"]);
+    assert_eq!(
+        lines.map(|line| line.split(',').next().unwrap()).collect::<Vec<_>>(),
+        ["1280", "2560", "3840", "5120", "6400", "7680"]
+    );
     let policy = fs::read(seed.join("policy.safetensors")).expect("a policy");
     let network = papermaker::strategy::mlp::Mlp::from_safetensors(&policy).expect("one that runs live");
     assert_eq!((network.inputs(), network.outputs()), (told["observation"].as_array().unwrap().len(), 2));

@@ -3,9 +3,28 @@
 use super::papermaker;
 
 /// CONTRACT's verbs of this part, and ours. `evaluate` comes in a later part.
-const VERBS: [&str; 20] = [
-    "run", "replay", "referee", "report", "realism", "backtest", "train", "sessions", "status", "stop", "pause", "resume",
-    "halt", "flatten", "limits", "risk", "config", "doctor", "exchange", "help",
+const VERBS: [&str; 21] = [
+    "run",
+    "replay",
+    "referee",
+    "report",
+    "realism",
+    "calibrate",
+    "backtest",
+    "train",
+    "sessions",
+    "status",
+    "stop",
+    "pause",
+    "resume",
+    "halt",
+    "flatten",
+    "limits",
+    "risk",
+    "config",
+    "doctor",
+    "exchange",
+    "help",
 ];
 
 fn empty() -> tempfile::TempDir {

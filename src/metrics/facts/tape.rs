@@ -76,6 +76,28 @@ pub enum News {
     },
 }
 
+/// Who can be told a market's news.
+pub trait Hears {
+    /// News of the moment `at`, never before the last one's.
+    fn hear(&mut self, at: i64, news: News);
+
+    /// The feed shows a window of best levels only: what comes into sight was not placed now.
+    fn is_a_window(&mut self);
+}
+
+/// Two who listen together.
+impl<A: Hears, B: Hears> Hears for (A, B) {
+    fn hear(&mut self, at: i64, news: News) {
+        self.0.hear(at, news);
+        self.1.hear(at, news);
+    }
+
+    fn is_a_window(&mut self) {
+        self.0.is_a_window();
+        self.1.is_a_window();
+    }
+}
+
 /// What placements are known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
@@ -178,6 +200,42 @@ impl Default for Tape {
     }
 }
 
+impl Hears for Tape {
+    fn is_a_window(&mut self) {
+        self.has_window = true;
+    }
+
+    fn hear(&mut self, at: i64, news: News) {
+        self.time_is(at.max(self.last));
+        match news {
+            News::Print { instant, taker, price, qty } => self.printed(instant, taker, price, qty),
+            News::Bar { price, qty } => self.bar(price, qty),
+            News::Level(side, level) => self.level(side, level),
+            News::Settled { top_is_newer } => self.settled(top_is_newer),
+            News::Top { bid, ask } => {
+                self.top = Some((bid, ask));
+                self.spread_is();
+            }
+            News::Snapshot => {
+                self.book.clear();
+                self.is_replaced = true;
+            }
+            News::Lost => {
+                self.book.clear();
+                (self.is_lost, self.is_changing, self.top) = (true, false, None);
+                self.lives.clear();
+                self.spread_is();
+            }
+            News::Blind => {
+                (self.is_blind, self.top) = (true, None);
+                self.spread_is();
+            }
+            News::Order(news) => self.order(&news),
+            News::Metaorder { id, side, executed } => self.metaorder(id, side, executed),
+        }
+    }
+}
+
 impl Tape {
     /// Nothing was told yet.
     pub fn new() -> Self {
@@ -228,42 +286,6 @@ impl Tape {
             executed: Sample::default(),
             begun: BTreeMap::new(),
             made,
-        }
-    }
-
-    /// The feed shows a window of best levels only: what comes into sight was not placed now.
-    pub fn is_a_window(&mut self) {
-        self.has_window = true;
-    }
-
-    /// News of the moment `at`, never before the last one's.
-    pub fn hear(&mut self, at: i64, news: News) {
-        self.time_is(at.max(self.last));
-        match news {
-            News::Print { instant, taker, price, qty } => self.printed(instant, taker, price, qty),
-            News::Bar { price, qty } => self.bar(price, qty),
-            News::Level(side, level) => self.level(side, level),
-            News::Settled { top_is_newer } => self.settled(top_is_newer),
-            News::Top { bid, ask } => {
-                self.top = Some((bid, ask));
-                self.spread_is();
-            }
-            News::Snapshot => {
-                self.book.clear();
-                self.is_replaced = true;
-            }
-            News::Lost => {
-                self.book.clear();
-                (self.is_lost, self.is_changing, self.top) = (true, false, None);
-                self.lives.clear();
-                self.spread_is();
-            }
-            News::Blind => {
-                (self.is_blind, self.top) = (true, None);
-                self.spread_is();
-            }
-            News::Order(news) => self.order(&news),
-            News::Metaorder { id, side, executed } => self.metaorder(id, side, executed),
         }
     }
 

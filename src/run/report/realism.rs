@@ -25,7 +25,7 @@ pub fn realism_html(title: &str, judged: &Judgement) -> String {
     document(&format!("PAPER · realism of {title}"), &body, &data)
 }
 
-fn table(body: &mut Html, judged: &Judgement) {
+pub(super) fn table(body: &mut Html, judged: &Judgement) {
     body.tag("<section><h2>").text(judged.held).tag(" of ").text(judged.bands.len()).tag(" bands hold, ");
     body.text(judged.missed).tag(" are missed, ").text(judged.unmeasured).tag(" cannot be measured here</h2>");
     body.tag("<div class=\"scroll\"><table class=\"numbers\">");
@@ -48,7 +48,7 @@ fn table(body: &mut Html, judged: &Judgement) {
     body.tag("</section>\n");
 }
 
-fn section(body: &mut Html, band: &Band, judged: &Judgement) {
+pub(super) fn section(body: &mut Html, band: &Band, judged: &Judgement) {
     body.tag("<section><h2>").text(words(band)).tag(": ").text(verdict(band)).tag("</h2><p class=\"soft\">");
     body.text(band.measure).tag(": ").text(maybe(band.value));
     if let Some(error) = band.error {

@@ -97,7 +97,8 @@ mod tests {
         assert_eq!(&bytes[21..36], b"\x1a\x0dbrain.Event:2");
         let second = &bytes[12 + 24 + 4..];
         // time, step 300 = 0xac 0x02, summary of 13: value of 11: tag "loss", 0.5
-        let body = [&[9u8][..], &2f64.to_le_bytes(), b"\x10\xac\x02\x2a\x0d\x0a\x0b\x0a\x04loss\x15", &0.5f32.to_le_bytes()];
+        let body =
+            [&[9u8][..], &2f64.to_le_bytes(), b"\x10\xac\x02\x2a\x0d\x0a\x0b\x0a\x04loss\x15", &0.5f32.to_le_bytes()];
         assert_eq!(second[12..second.len() - 4], body.concat());
         assert_eq!(second[second.len() - 4..], masked(&body.concat()).to_le_bytes());
     }

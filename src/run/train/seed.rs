@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::env::model::{Copies, Judged, Seat, exact};
 use crate::feed::wall_clock;
 use crate::learn::apprentice::{Pupil, Squash};
+use crate::learn::export;
 use crate::learn::ppo::Ppo;
 use crate::learn::sac::Sac;
 
@@ -61,7 +62,8 @@ impl Learner {
 
     /// One update: steps so far, the return of what ended, everything else by tag.
     fn update(&mut self) -> CurveRow {
-        let named = |numbers: &[(&str, f64)]| numbers.iter().map(|(tag, n)| ((*tag).to_owned(), *n)).collect::<Vec<_>>();
+        let named =
+            |numbers: &[(&str, f64)]| numbers.iter().map(|(tag, n)| ((*tag).to_owned(), *n)).collect::<Vec<_>>();
         let (steps, episode_return, mut numbers) = match self {
             Learner::Ppo(ppo) => {
                 let s = ppo.update();
@@ -250,7 +252,11 @@ fn finish(seed: u64, folder: &Path, now: &Saved) -> Result<SeedResult, TrainErro
         why: "a training that is over without a policy".to_owned(),
     };
     let (percent, kept) = now.best.as_ref().ok_or_else(no_policy)?;
-    let file = crate::learn::export::file_of(&kept.layers);
+    let file = export::file_of(&kept.layers).map_err(|e| TrainError::Diverged {
+        seed,
+        steps: kept.steps,
+        why: e.to_string(),
+    })?;
     put(&folder.join("policy.safetensors"), &file)?;
     put(&folder.join("curve.csv"), curve_csv(&now.curve).as_bytes())?;
     let began = now.curve.first().map_or(0.0, |row| row.at);

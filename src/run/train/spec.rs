@@ -141,7 +141,8 @@ impl Algorithm {
 impl TrainSpec {
     /// Reads a file. Errors name the file and what is wrong in it.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let text = std::fs::read_to_string(path).map_err(|e| TrainError::Io { path: path.display().to_string(), why: e })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|e| TrainError::Io { path: path.display().to_string(), why: e })?;
         Self::parse(&text).map_err(|why| TrainError::Spec { path: path.display().to_string(), why })
     }
 
@@ -233,11 +234,13 @@ mod tests {
 
     #[test]
     fn a_grid_has_twenty_five_corners_and_one_world_has_one() {
-        let text = "copies = 8\n[world]\npreset = \"p1\"\nworlds = { between = { a = [0.5, 2.0], k = [0.5, 2.0] } }\n[sac]\n";
+        let text =
+            "copies = 8\n[world]\npreset = \"p1\"\nworlds = { between = { a = [0.5, 2.0], k = [0.5, 2.0] } }\n[sac]\n";
         let spec = TrainSpec::parse(text).expect("a training");
         let corners = spec.world.corners();
         assert_eq!((corners.len(), corners[0], corners[24]), (25, [0.5, 0.5], [2.0, 2.0]));
-        let spec = TrainSpec::parse("copies = 8\n[world]\npreset = \"p3\"\ndrift = 3\nsteps = 50\n[ppo]\n").expect("one");
+        let spec =
+            TrainSpec::parse("copies = 8\n[world]\npreset = \"p3\"\ndrift = 3\nsteps = 50\n[ppo]\n").expect("one");
         let model = spec.world.seat().model;
         assert_eq!((spec.world.corners().len(), model.steps, model.regimes.map(|r| r.drift)), (1, 50, Some(3.0)));
     }
