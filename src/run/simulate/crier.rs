@@ -66,8 +66,8 @@ impl Crier {
                     self.book.set(side, price, qty);
                     self.changed[side as usize].push(price);
                 }
-                // Nobody is told of single orders.
-                WorldEventKind::Joined { .. } | WorldEventKind::Left { .. } => {}
+                // Nobody is told of single orders, or of whole ones.
+                WorldEventKind::Joined { .. } | WorldEventKind::Left { .. } | WorldEventKind::Metaorder { .. } => {}
             }
         }
         self.book.apply_delta(seq, &[], &[]);

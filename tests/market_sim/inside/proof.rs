@@ -80,7 +80,9 @@ fn who_sends_nothing_leaves_the_market_as_it_is_without_him_message_for_message(
         match event.kind {
             WorldEventKind::Trade { id, price, qty, .. } => trades.push((event.at.0, id, price, qty)),
             WorldEventKind::Level { side, price, qty } => book.set(side, price, qty),
-            WorldEventKind::Joined { .. } | WorldEventKind::Left { .. } => panic!("nobody watches orders"),
+            WorldEventKind::Joined { .. } | WorldEventKind::Left { .. } | WorldEventKind::Metaorder { .. } => {
+                panic!("nobody watches orders")
+            }
         }
     }
     // A session that only records, and one whose strategy never becomes sure enough to quote.
