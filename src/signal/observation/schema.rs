@@ -137,7 +137,7 @@ impl Schema {
                     (1, 1.0)
                 }
             };
-            if !(positive.is_finite() && positive > 0.0) || !(1..=LEVELS_MAX as u32).contains(&most) {
+            if !(positive.is_finite() && positive > 0.0 && (1..=LEVELS_MAX as u32).contains(&most)) {
                 let why = format!(
                     "feature {n} of the observation ({feature}): numbers are above 0, levels 1 to {LEVELS_MAX}"
                 );
