@@ -164,7 +164,8 @@ fn a_file_that_does_not_fit_is_refused_by_name() {
 
     let trained = Schema::new(vec![Feature::Inventory { orders_max: 10.0 }, Feature::Spread]).unwrap().digest();
     let unlike = refused(&good.replace("orders_max = 10.0", "orders_max = 20.0"));
-    for part in ["trained on another observation", &trained.short(), "inventory, order amounts over 20; spread, in 1/k"]
+    for part in
+        ["trained on another observation", &trained.to_string(), "inventory, order amounts over 20; spread, in 1/k"]
     {
         assert!(unlike.contains(part), "{unlike}");
     }
