@@ -173,3 +173,22 @@ pub fn feed_settings(loaded: &Loaded, venue: VenueId) -> Result<feed::Settings, 
         ..feed::Settings::default()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policys_weights_are_read_from_beside_its_file() {
+        let here = tempfile::tempdir().unwrap();
+        let path = here.path().join("some.toml");
+        std::fs::write(&path, "kind = \"policy\"\nweights = \"some.safetensors\"\n").unwrap();
+        let name = path.to_str().unwrap();
+        let missing = strategy_text(name, None).unwrap_err().to_string();
+        assert!(missing.contains("some.safetensors") && missing.contains("lie beside its strategy file"), "{missing}");
+        // Now they are there, and the next thing is missing.
+        std::fs::write(here.path().join("some.safetensors"), b"no network").unwrap();
+        let next = strategy_text(name, None).unwrap_err().to_string();
+        assert!(next.ends_with("order_amount_base is missing (base currency per order)"), "{next}");
+    }
+}

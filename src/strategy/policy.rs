@@ -263,6 +263,13 @@ pub fn with_weights(toml_text: &str, bytes: &[u8]) -> String {
     format!("{BYTES} = \"{hex}\"\n{toml_text}")
 }
 
+/// The digest of a policy's weights, of the TOML of one.
+pub fn weights_digest(toml_text: &str) -> Option<Digest> {
+    let table = toml_text.parse::<toml::Table>().ok()?;
+    let is_policy = table.get("kind")?.as_str() == Some(Policy::NAME);
+    Digest::parse(table.get("weights_blake3")?.as_str()?).filter(|_| is_policy)
+}
+
 fn take_network(settings: &mut Settings) -> Result<Mlp, StrategyError> {
     let meaning = "a safetensors file beside the strategy's";
     let file = settings.text("weights")?.ok_or_else(|| settings.missing("weights", meaning))?;

@@ -5,7 +5,7 @@ use papermaker::numeric::{exp, ln};
 use papermaker::order::{Order, OrderId, OrderKind, OrderState};
 use papermaker::signal::observation::{Feature, Schema};
 use papermaker::strategy::glft::closed_form;
-use papermaker::strategy::policy::{weights_wanted, with_weights};
+use papermaker::strategy::policy::{weights_digest, weights_wanted, with_weights};
 use papermaker::strategy::{Strategy, View, Wanted, build, mlp};
 use papermaker::units::{LocalTime, Lots, Side, Ticks};
 
@@ -156,6 +156,8 @@ fn a_file_that_does_not_fit_is_refused_by_name() {
     let good = with_weights(&card(&bytes, ""), &bytes);
     assert_eq!(weights_wanted(&card(&bytes, "")), Some("some.safetensors".to_owned()));
     assert_eq!(weights_wanted(&good), None, "they are there");
+    assert_eq!(weights_digest(&good), Some(Digest::of(&bytes)));
+    assert_eq!(weights_digest(&good.replace("\"policy\"", "\"glft\"")), None);
     assert!(refused(&card(&bytes, "")).contains("\"some.safetensors\": its bytes are not in the strategy"));
 
     let other = file(&[&[0.0, 0.0], &[0.0, 0.0]], &[0.0, 0.5]);
