@@ -14,6 +14,7 @@ use crate::digest::{Digest, of_state};
 use crate::engine::{Input, Output, SessionSpec};
 use crate::exchange::queue::Bound;
 use crate::market::MarketEventKind;
+use crate::strategy::policy;
 use crate::units::LocalTime;
 
 /// The manifest's file name in a session's folder.
@@ -144,7 +145,7 @@ pub struct Manifest {
     /// Of the effective configuration.
     #[serde(default, with = "digest_text", skip_serializing_if = "Option::is_none")]
     pub config_digest: Option<Digest>,
-    /// Of the trained weights, if a learned policy decides.
+    /// Of the trained weights, if a learned policy decides; of the first, if several do.
     #[serde(default, with = "digest_text", skip_serializing_if = "Option::is_none")]
     pub policy_digest: Option<Digest>,
     /// Last link of the chain of outputs.
@@ -187,6 +188,7 @@ impl Manifest {
     /// Of a session about to begin.
     pub fn new(id: &str, spec: SessionSpec, started: LocalTime) -> Self {
         let label = |desk: &crate::engine::DeskSpec| desk.rules.label();
+        let texts = || spec.desks.iter().filter_map(|desk| desk.strategy.as_deref());
         Self {
             paper: Self::PAPER.to_owned(),
             id: id.to_owned(),
@@ -198,7 +200,7 @@ impl Manifest {
             instruments: spec.desks.iter().map(label).collect(),
             seed: spec.seed,
             config_digest: None,
-            policy_digest: None,
+            policy_digest: texts().find_map(policy::weights_digest),
             output_digest: None,
             state_digest: None,
             input_digest: None,

@@ -67,7 +67,7 @@ pub fn tanh_f32(x: f32) -> f32 {
 pub fn exp_f32(x: f32) -> f32 {
     // Adding 1.5·2²³ leaves the integer in the lowest bits, rounded to nearest.
     const ROUND: f32 = 12_582_912.0;
-    const LN_2_SHORT: f32 = 0.693_359_375;
+    const LN_2_SHORT: f32 = 355.0 / 512.0;
     const LN_2_REST: f32 = -2.121_944_4e-4;
     let x = x.clamp(-87.0, 88.0);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;

@@ -33,6 +33,14 @@ pub enum PrepareError {
         /// What is wrong with it.
         error: StrategyError,
     },
+    /// The file a policy's weights are in cannot be read.
+    #[error("{}: {error}; a policy's weights lie beside its strategy file", path.display())]
+    Weights {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
     /// An instrument that is not `VENUE:SYMBOL`.
     #[error("{text:?} is not an instrument: {why}")]
     Instrument {
@@ -61,8 +69,14 @@ pub fn parse_instrument(text: &str) -> Result<(VenueId, String), PrepareError> {
 pub fn strategy_text(name: &str, folder: Option<&Path>) -> Result<String, PrepareError> {
     let paths = [Some(PathBuf::from(name)), folder.map(|f| f.join(name))];
     for path in paths.into_iter().flatten() {
-        if let Ok(text) = std::fs::read_to_string(&path) {
+        if let Ok(mut text) = std::fs::read_to_string(&path) {
             let shown = path.display().to_string();
+            // A policy's weights become part of its text: what is recorded is all there is to replay from.
+            if let Some(file) = strategy::policy::weights_wanted(&text) {
+                let file = path.with_file_name(file);
+                let bytes = std::fs::read(&file).map_err(|error| PrepareError::Weights { path: file, error })?;
+                text = strategy::policy::with_weights(&text, &bytes);
+            }
             strategy::check(&text).map_err(|error| PrepareError::Strategy { path: shown, error })?;
             return Ok(text);
         }
@@ -158,4 +172,23 @@ pub fn feed_settings(loaded: &Loaded, venue: VenueId) -> Result<feed::Settings, 
         forbidden_wait: duration(manners.forbidden_wait),
         ..feed::Settings::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policys_weights_are_read_from_beside_its_file() {
+        let here = tempfile::tempdir().unwrap();
+        let path = here.path().join("some.toml");
+        std::fs::write(&path, "kind = \"policy\"\nweights = \"some.safetensors\"\n").unwrap();
+        let name = path.to_str().unwrap();
+        let missing = strategy_text(name, None).unwrap_err().to_string();
+        assert!(missing.contains("some.safetensors") && missing.contains("lie beside its strategy file"), "{missing}");
+        // Now they are there, and the next thing is missing.
+        std::fs::write(here.path().join("some.safetensors"), b"no network").unwrap();
+        let next = strategy_text(name, None).unwrap_err().to_string();
+        assert!(next.ends_with("order_amount_base is missing (base currency per order)"), "{next}");
+    }
 }

@@ -12,6 +12,7 @@ pub mod avellaneda_stoikov;
 pub mod fixed_spread;
 pub mod glft;
 pub mod mlp;
+pub mod policy;
 
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,7 @@ pub use avellaneda_stoikov::AvellanedaStoikov;
 pub use beliefs::Beliefs;
 pub use fixed_spread::FixedSpread;
 pub use glft::Glft;
+pub use policy::Policy;
 pub use settings::StrategyError;
 
 /// The strategies that come with the program: name and complete, commented settings.
@@ -47,12 +49,14 @@ pub fn check(toml_text: &str) -> Result<(), StrategyError> {
 fn read(toml_text: &str, rules: Option<&Instrument>) -> Result<Box<dyn Strategy>, StrategyError> {
     let mut settings = settings::Settings::parse(toml_text)?;
     let names = BUILT_IN.map(|(name, _)| name);
-    let kind = settings.word("kind", "", &names)?;
+    let kinds: Vec<&str> = names.into_iter().chain([Policy::NAME]).collect();
+    let kind = settings.word("kind", "", &kinds)?;
     match kind.as_str() {
         AvellanedaStoikov::NAME => Ok(Box::new(AvellanedaStoikov::take(settings, rules)?)),
         Glft::NAME => Ok(Box::new(Glft::take(settings, rules)?)),
         FixedSpread::NAME => Ok(Box::new(FixedSpread::take(settings, rules)?)),
-        _ => Err(StrategyError::Missing { key: "kind", meaning: "avellaneda-stoikov, glft or fixed-spread" }),
+        Policy::NAME => Ok(Box::new(Policy::take(settings, rules)?)),
+        _ => Err(StrategyError::Missing { key: "kind", meaning: "avellaneda-stoikov, glft, fixed-spread or policy" }),
     }
 }
 

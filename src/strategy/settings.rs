@@ -67,6 +67,17 @@ impl Settings {
         }
     }
 
+    /// A text, if given.
+    pub(super) fn text(&mut self, key: &'static str) -> Result<Option<String>, StrategyError> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        value.as_str().map(|text| Some(text.to_owned())).ok_or_else(|| not_allowed(key, &value, "a text".to_owned()))
+    }
+
+    /// Whatever is there.
+    pub(super) fn value(&mut self, key: &'static str) -> Option<toml::Value> {
+        self.take(key)
+    }
+
     /// A switch.
     pub(super) fn flag(&mut self, key: &'static str, default: bool) -> Result<bool, StrategyError> {
         let Some(value) = self.take(key) else { return Ok(default) };

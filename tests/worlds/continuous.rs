@@ -15,6 +15,9 @@ const PRINTED_6: f64 = 6e-7;
 const PIECES: u32 = 400;
 const PIECES_OF_OPTIMUM: u32 = 2000;
 
+/// Inventory, value, bid, ask.
+type Row = (i32, f64, Option<f64>, Option<f64>);
+
 fn avellaneda_stoikov(model: &Model, left: f64) -> Vec<[f64; 2]> {
     let half = 0.5 * spread(model.gamma, model.sigma, model.k, left);
     let lean = model.gamma * model.sigma * model.sigma * left;
@@ -40,7 +43,7 @@ fn kept(model: &Model) -> impl Fn(f64) -> Vec<[f64; 2]> {
 #[test]
 fn the_closed_form_in_each_world() {
     // h(q), bid, ask at the start: TARGETS §2.2 and s2_glft_cjp.out.
-    let rows: [(Model, &[(i32, f64, Option<f64>, Option<f64>)]); 3] = [
+    let rows: [(Model, &[Row]); 3] = [
         (
             Model::P1,
             &[

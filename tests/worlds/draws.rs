@@ -34,6 +34,9 @@ impl Seen {
     }
 }
 
+/// What a policy does.
+type Rule = fn(&[f32]) -> [f32; 2];
+
 /// Mean return of an episode and its standard error, price · lot.
 fn sampled(seat: Seat, copies: usize, policy: impl Fn(&[f32]) -> [f32; 2]) -> (f64, f64) {
     let mut world = Copies::new(seat, copies, 11).expect("a seat");
@@ -76,7 +79,7 @@ fn what_is_drawn_is_what_is_worked_out() {
         ("drift", Seat { model: Model::drifting(20.0), quoting: cjp, ..p1 }),
         ("drift Poisson", Seat { model: Model::drifting(10.0).filled(Fills::Poisson), ..p1 }),
     ];
-    let policies: [(&str, fn(&[f32]) -> [f32; 2]); 3] = [
+    let policies: [(&str, Rule); 3] = [
         ("as it is", |_| [0.0; 2]),
         ("wide when long", |seen| [0.5 * seen[1], -0.5 * seen[1]]),
         ("closer towards the end, beyond the bounds", |seen| [-0.2 * seen[0] - seen[seen.len() - 1], 3.0 * seen[0]]),
@@ -152,7 +155,7 @@ fn an_episode_that_ends_shows_its_last_moment_and_begins_again() {
     assert!(seen.observations.chunks_exact(2).all(|row| row[0] == 0.0 && row[1] > -0.3), "half of the time is left");
     assert!(seen.finals.iter().all(|x| *x == 9.0), "nothing has ended");
     let before: Vec<f32> = world.inventories().collect();
-    assert!(before.iter().any(|q| *q == 1.0));
+    assert!(before.contains(&1.0));
     seen.step(&mut world, &actions);
     for (row, last) in seen.observations.chunks_exact(2).zip(seen.finals.chunks_exact(2)) {
         assert_eq!(row, [1.0, 0.0]);

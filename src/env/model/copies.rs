@@ -304,13 +304,12 @@ impl Block {
         }
         if DRIFTS {
             let draws = lanes.uniform();
-            for i in 0..LANES {
-                let (u, sign) = (draws[i], self.sign[i]);
+            for (sign, u) in self.sign.iter_mut().zip(draws) {
                 let holds = |is: bool| f32::from(u8::from(is));
                 // From none: down below `begins`, up from 1 - `begins`. From a drift: none below `ends`, the other from 1 - `turns`.
                 let begun = holds(u >= 1.0 - rules.begins) - holds(u < rules.begins);
-                let kept = sign * (1.0 - holds(u < rules.ends) - 2.0 * holds(u >= 1.0 - rules.turns));
-                self.sign[i] = kept + (1.0 - sign * sign) * begun;
+                let kept = *sign * (1.0 - holds(u < rules.ends) - 2.0 * holds(u >= 1.0 - rules.turns));
+                *sign = kept + (1.0 - *sign * *sign) * begun;
             }
         }
         self.step += 1;

@@ -89,11 +89,18 @@ impl fmt::Display for Feature {
                 write!(f, "ln of volatility, half-life {half_life_s} s, over that believed in")
             }
             Feature::TradeSign => write!(f, "sign of trades by size, half-life {} s, -1 to 1", flow::HALF_LIFE_S),
-            Feature::QueueAhead { side } => write!(f, "queue ahead of our {}, share of its level", side.word()),
-            Feature::QueueAge { side, scale_s } => write!(f, "ln(1 + age of our {}), over {scale_s} s", side.word()),
-            Feature::Distance { side } => write!(f, "distance of our {} from the mid, in 1/k", side.word()),
+            Feature::QueueAhead { side } => write!(f, "queue ahead of our {}, share of its level", name(*side)),
+            Feature::QueueAge { side, scale_s } => write!(f, "ln(1 + age of our {}), over {scale_s} s", name(*side)),
+            Feature::Distance { side } => write!(f, "distance of our {} from the mid, in 1/k", name(*side)),
             Feature::Latency { scale_ms } => write!(f, "ln(1 + latency), over {scale_ms} ms"),
         }
+    }
+}
+
+fn name(side: Side) -> &'static str {
+    match side {
+        Side::Bid => "bid",
+        Side::Ask => "ask",
     }
 }
 
@@ -137,7 +144,7 @@ impl Schema {
                     (1, 1.0)
                 }
             };
-            if !(positive.is_finite() && positive > 0.0) || !(1..=LEVELS_MAX as u32).contains(&most) {
+            if !(positive.is_finite() && positive > 0.0 && (1..=LEVELS_MAX as u32).contains(&most)) {
                 let why = format!(
                     "feature {n} of the observation ({feature}): numbers are above 0, levels 1 to {LEVELS_MAX}"
                 );
@@ -187,7 +194,7 @@ impl Schema {
         if self.digest() == *digest && trained == self {
             return Ok(());
         }
-        let named = |digest: &Digest, schema: &Schema| format!("{} ({schema})", digest.short());
+        let named = |digest: &Digest, schema: &Schema| format!("{digest} ({schema})");
         Err(SchemaError::Differs { trained: named(digest, trained), here: named(&self.digest(), self) })
     }
 }

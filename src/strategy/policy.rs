@@ -1,0 +1,319 @@
+//! Quotes of a learned policy: those of Guéant, Lehalle & Fernandez-Tapia, moved by a network within bounds.
+//!
+//! The network sees an observation ([`crate::signal::observation`]) as it did while it learnt, normalised by what was frozen then, and answers
+//! with two numbers in [-1, 1]: how far to move the bid and the ask away from where GLFT would put them, in units of `reach`/k. With four outputs
+//! the third says to leave what rests and the fourth to flatten. At zero it *is* GLFT, so a policy that learnt nothing does no harm.
+//!
+//! **Where the weights are.** The TOML names a safetensors file beside it and the file's digest. Whoever reads the TOML puts the bytes into
+//! it ([`with_weights`]), so a session's spec holds all of its policy and a recording replays alone, wherever the files went.
+
+use arrayvec::ArrayVec;
+use serde::{Deserialize, Serialize};
+
+use super::beliefs::{BeliefSettings, Beliefs};
+use super::glft::closed_form;
+use super::ladder::{Ladder, Memory, Target};
+use super::mlp::Mlp;
+use super::settings::{Settings, StrategyError, not_allowed};
+use super::{Decision, Idle, QUOTES_MAX, Quote, Strategy, View, Wanted, Why};
+use crate::digest::Digest;
+use crate::market::Instrument;
+use crate::numeric;
+use crate::rng::Stream;
+use crate::signal::observation::{Feature, Observation, Own, Resting, Scale, Schema, Seen};
+use crate::units::Side;
+
+/// The strategy; settings in `strategies/README.md`.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    ladder: Ladder,
+    beliefs: BeliefSettings,
+    network: Mlp,
+    observation: Observation,
+    scale: Scale,
+    /// How far an action of one moves a quote, in units of 1/k.
+    reach: f64,
+    /// Beyond this output the network's third and fourth say hold and flatten.
+    hold_above: f32,
+    flatten_above: f32,
+    /// Inventory, order amounts, at which everything is flattened whatever the network says.
+    flatten_orders: f64,
+    /// A quote that would move by no more than this stays, ticks.
+    hold_ticks: i64,
+    /// Standard deviations of actions round the network's, where the policy explores.
+    noise: Option<[f64; 2]>,
+    draws: Stream,
+    /// The clock of [`Feature::TimeLeft`], if it counts down and starts again, seconds.
+    horizon_s: Option<f64>,
+    work: Vec<f32>,
+    row: Vec<f32>,
+    said: Vec<f32>,
+    closed: Option<(Beliefs, (f64, f64))>,
+}
+
+/// What is kept between decisions.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    ladder: Vec<u8>,
+    observation: Vec<u8>,
+    draws: Stream,
+}
+
+/// What a policy asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Answer {
+    action: [f64; 2],
+    logp: Option<f64>,
+    hold: bool,
+    flatten: bool,
+}
+
+impl Policy {
+    /// The name in `kind` and in exports.
+    pub const NAME: &'static str = "policy";
+
+    pub(super) fn take(mut settings: Settings, rules: Option<&Instrument>) -> Result<Self, StrategyError> {
+        let mut ladder = Ladder::take(&mut settings)?;
+        let beliefs = BeliefSettings::take(&mut settings)?;
+        let network = take_network(&mut settings)?;
+        let (schema, scale) = take_observation(&mut settings)?;
+        if network.inputs() != schema.features().len() || ![2, 4].contains(&network.outputs()) {
+            let (inputs, outputs, features) = (network.inputs(), network.outputs(), schema.features().len());
+            let why =
+                format!("the network has {inputs} inputs for {features} features, and {outputs} outputs for 2 or 4");
+            return Err(StrategyError::Conflict(why));
+        }
+        let reach = settings.number("reach", 2.0, 1e-6..=100.0, "in units of 1/k")?;
+        let hold_above = settings.number("hold_above", 0.0, -1e6..=1e6, "of the third output")? as f32;
+        let flatten_above = settings.number("flatten_above", 0.0, -1e6..=1e6, "of the fourth output")? as f32;
+        let flatten_orders =
+            settings.maybe_number("flatten_orders", 1.0..=1e9, "order amounts")?.unwrap_or(f64::INFINITY);
+        let hold_ticks = settings.count("hold_ticks", 0, 0..=1_000_000, "ticks")?;
+        let horizon_s = settings.maybe_number("horizon_s", 0.001..=864_000.0, "seconds")?;
+        let noise = settings.maybe_numbers("log_std", -20.0..=5.0, "ln of a standard deviation, two of them")?;
+        let explore = settings.flag("explore", false)?;
+        let seed = settings.count("explore_seed", 0, 0..=i64::MAX, "")?;
+        settings.finish()?;
+        let noise = match (noise.as_deref(), explore) {
+            (Some([bid, ask]), true) => Some([numeric::exp(*bid), numeric::exp(*ask)]),
+            (Some([_, _]) | None, false) => None,
+            (Some(_), _) => {
+                return Err(StrategyError::Conflict("log_std is two numbers, the bid's and the ask's".to_owned()));
+            }
+            (None, true) => {
+                return Err(StrategyError::Missing { key: "log_std", meaning: "how far explore = true strays" });
+            }
+        };
+        if let Some(rules) = rules {
+            ladder.fit(rules)?;
+        }
+        let (work, row, said) = (network.work_len(), network.inputs(), network.outputs());
+        Ok(Self {
+            ladder,
+            beliefs,
+            work: vec![0.0; work],
+            row: vec![0.0; row],
+            said: vec![0.0; said],
+            network,
+            observation: Observation::new(schema),
+            scale,
+            reach,
+            hold_above,
+            flatten_above,
+            flatten_orders,
+            hold_ticks,
+            noise,
+            draws: Stream::new(seed as u64, "strategy.policy"),
+            horizon_s,
+            closed: None,
+        })
+    }
+
+    /// Looks, asks the network, and strays from it where the policy explores.
+    fn ask(&mut self, view: &View<'_>, b: &Beliefs) -> Result<Answer, Idle> {
+        let seen = Seen {
+            now: view.now,
+            book: view.book,
+            top: view.top,
+            signals: view.signals,
+            k: b.k,
+            sigma: b.sigma,
+            inventory: self.ladder.inventory(view),
+            left_s: self.horizon_s.map(|horizon_s| horizon_s - view.elapsed.seconds() % horizon_s),
+            latency: None,
+        };
+        self.observation.look(&seen, &own(view), &mut self.row);
+        self.scale.apply(&mut self.row);
+        self.network.forward(&self.row, &mut self.work, &mut self.said);
+        if self.said.iter().any(|x| !x.is_finite()) {
+            return Err(Idle::NoFiniteQuote);
+        }
+        let mean = [f64::from(self.said[0]), f64::from(self.said[1])];
+        let (action, logp) = match self.noise {
+            Some(deviations) => {
+                let strayed = [0, 1].map(|i| mean[i] + deviations[i] * self.draws.normal());
+                (strayed, Some(log_probability(strayed, mean, deviations)))
+            }
+            None => (mean, None),
+        };
+        let inventory = seen.inventory;
+        let says = |i: usize, above: f32| self.said.get(i).is_some_and(|x| *x > above);
+        let flatten = inventory != 0.0 && (says(3, self.flatten_above) || inventory.abs() >= self.flatten_orders);
+        Ok(Answer { action, logp, hold: says(2, self.hold_above), flatten })
+    }
+
+    fn answer(&mut self, view: &View<'_>) -> Result<(Target, Why, Answer), Idle> {
+        self.ladder.attend(view)?;
+        let b = self.beliefs.now(view)?;
+        let answer = self.ask(view, &b)?;
+        let (half, skew) = match self.closed {
+            Some((beliefs, terms)) if beliefs == b => terms,
+            Some(_) | None => closed_form(b.gamma, b.sigma, b.a, b.k, 1.0),
+        };
+        self.closed = Some((b, (half, skew)));
+        let [bid, ask] = answer.action.map(|x| half + self.reach / b.k * x.clamp(-1.0, 1.0));
+        let reservation = view.top.mid() - self.ladder.inventory(view) * skew;
+        let target = Target { reservation, bid_distance: Some(bid), ask_distance: Some(ask) };
+        let gamma = b.gamma / self.ladder.order_lots();
+        let (action, logp) = (Some(answer.action), answer.logp);
+        Ok((target, Why { sigma: b.sigma, a: b.a, k: b.k, gamma, action, logp, ..Why::default() }, answer))
+    }
+
+    /// Whether all that is wanted rests already, within `hold_ticks`.
+    fn close_enough(&self, view: &View<'_>, wanted: &ArrayVec<Quote, QUOTES_MAX>) -> bool {
+        let alive = || view.orders.iter().filter(|order| order.is_alive());
+        let near = |quote: &Quote| {
+            let same = |order: &&crate::order::Order| {
+                order.side == quote.side && (order.price - quote.price).abs().0 <= self.hold_ticks
+            };
+            alive().find(same).is_some_and(|order| order.remaining == quote.qty)
+        };
+        self.hold_ticks > 0 && alive().count() == wanted.len() && wanted.iter().all(near)
+    }
+}
+
+impl Strategy for Policy {
+    fn decide(&mut self, view: &View<'_>) -> Decision {
+        let found = self.answer(view);
+        let asked = found.as_ref().ok().map(|(_, _, answer)| *answer);
+        let mut decision = self.ladder.decide(view, found.map(|(target, why, _)| (target, why)));
+        if let Some(answer) = asked {
+            decision.wanted = match decision.wanted {
+                _ if answer.flatten => Wanted::Flatten,
+                Wanted::Quotes(_) if answer.hold => Wanted::Keep,
+                Wanted::Quotes(quotes) if self.close_enough(view, &quotes) => Wanted::Keep,
+                other => other,
+            };
+        }
+        decision
+    }
+
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn save(&self) -> Vec<u8> {
+        let (ladder, observation) = (self.ladder.memory.save(), self.observation.save());
+        crate::digest::canonical_bytes(&Saved { ladder, observation, draws: self.draws.clone() })
+    }
+
+    fn restore(&mut self, saved: &[u8]) -> Result<(), String> {
+        let saved: Saved = postcard::from_bytes(saved).map_err(|e| format!("not a saved policy: {e}"))?;
+        self.ladder.memory = Memory::restore(&saved.ladder)?;
+        self.observation.restore(&saved.observation)?;
+        self.draws = saved.draws;
+        Ok(())
+    }
+}
+
+/// Our best orders that may still trade.
+fn own(view: &View<'_>) -> Own {
+    let best = |side: Side| {
+        let mine = view.orders.iter().filter(|order| order.side == side && order.is_alive());
+        mine.reduce(|best, order| if side.is_better(order.price, best.price) { order } else { best })
+            .map(|order| Resting { price: order.price, ahead: order.joined_behind, since: order.sent })
+    };
+    Own { bid: best(Side::Bid), ask: best(Side::Ask) }
+}
+
+/// Of two independent normal draws: `Σ -½·((x - μ)/s)² - ln s - ½·ln 2π`.
+fn log_probability(drawn: [f64; 2], mean: [f64; 2], deviations: [f64; 2]) -> f64 {
+    let one = |i: usize| {
+        let off = (drawn[i] - mean[i]) / deviations[i];
+        -0.5 * off * off - numeric::ln(deviations[i]) - 0.5 * numeric::ln(std::f64::consts::TAU)
+    };
+    one(0) + one(1)
+}
+
+/// Key under which [`with_weights`] puts a file's bytes.
+const BYTES: &str = "weights_hex";
+
+/// The file a strategy's TOML asks for and does not hold yet.
+pub fn weights_wanted(toml_text: &str) -> Option<String> {
+    let table = toml_text.parse::<toml::Table>().ok()?;
+    if table.contains_key(BYTES) {
+        return None;
+    }
+    table.get("weights")?.as_str().map(str::to_owned)
+}
+
+/// The same TOML with a file's bytes in it, in front: nothing else of the text changes.
+pub fn with_weights(toml_text: &str, bytes: &[u8]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{BYTES} = \"{hex}\"\n{toml_text}")
+}
+
+/// The digest of a policy's weights, of the TOML of one.
+pub fn weights_digest(toml_text: &str) -> Option<Digest> {
+    let table = toml_text.parse::<toml::Table>().ok()?;
+    let is_policy = table.get("kind")?.as_str() == Some(Policy::NAME);
+    Digest::parse(table.get("weights_blake3")?.as_str()?).filter(|_| is_policy)
+}
+
+fn take_network(settings: &mut Settings) -> Result<Mlp, StrategyError> {
+    let meaning = "a safetensors file beside the strategy's";
+    let file = settings.text("weights")?.ok_or_else(|| settings.missing("weights", meaning))?;
+    let known =
+        settings.text("weights_blake3")?.ok_or_else(|| settings.missing("weights_blake3", "digest of that file"))?;
+    let Some(hex) = settings.text(BYTES)? else {
+        let why = format!("weights = {file:?}: its bytes are not in the strategy; read it by its path");
+        return Err(StrategyError::Conflict(why));
+    };
+    let digit = |i: usize| hex.get(i..i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(digit).collect();
+    let bytes = bytes.ok_or_else(|| not_allowed(BYTES, &"…", "pairs of hex digits".to_owned()))?;
+    let found = Digest::of(&bytes).to_string();
+    if found != known {
+        let why = format!(
+            "weights = {file:?} has digest {found}, weights_blake3 says {known}: the file is not the one meant"
+        );
+        return Err(StrategyError::Conflict(why));
+    }
+    Mlp::from_safetensors(&bytes).map_err(|e| StrategyError::Conflict(format!("weights = {file:?}: {e}")))
+}
+
+fn take_observation(settings: &mut Settings) -> Result<(Schema, Scale), StrategyError> {
+    let conflict = |why: String| StrategyError::Conflict(why);
+    let features =
+        settings.value("observation").ok_or_else(|| settings.missing("observation", "what the policy sees"))?;
+    let features: Vec<Feature> = features.try_into().map_err(|e| conflict(format!("observation: {e}")))?;
+    let schema = Schema::new(features).map_err(|e| conflict(e.to_string()))?;
+    let digest = settings.text("observation_blake3")?;
+    let digest =
+        digest.ok_or_else(|| settings.missing("observation_blake3", "digest of the observation trained on"))?;
+    let trained =
+        Digest::parse(&digest).ok_or_else(|| not_allowed("observation_blake3", &digest, "64 hex digits".to_owned()))?;
+    schema.require(&schema, &trained).map_err(|e| conflict(e.to_string()))?;
+    let numbers = |list: Option<Vec<f64>>| list.map(|list| list.into_iter().map(|x| x as f32).collect::<Vec<f32>>());
+    let mean = numbers(settings.maybe_numbers("observation_mean", -1e30..=1e30, "one per feature")?);
+    let spread = numbers(settings.maybe_numbers("observation_spread", 1e-30..=1e30, "one per feature")?);
+    let (Some(mean), Some(spread)) = (mean, spread) else {
+        let meaning = "with observation_spread: what the numbers were while it learnt";
+        return Err(StrategyError::Missing { key: "observation_mean", meaning });
+    };
+    let scale = Scale { mean, spread };
+    scale
+        .check(schema.features().len())
+        .map_err(|e| conflict(format!("observation_mean and observation_spread: {e}")))?;
+    Ok((schema, scale))
+}
