@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fused::Pass;
+use super::kernel::{self, Vectors};
 use crate::env::{Came, Ended, Environments};
 use crate::numeric;
 use crate::strategy::mlp::{Layer, Mlp, WeightsError};
@@ -57,6 +58,36 @@ impl Pupil {
             action.iter_mut().for_each(|a| *a = self.squash.apply(*a));
         }
         Ok(actions)
+    }
+}
+
+/// An average of the policies a training went through, weight by weight.
+///
+/// Slopes are noisy, so a policy keeps trembling around the best one; its average does not (Polyak & Juditsky, *Acceleration of
+/// stochastic approximation by averaging*, SIAM Journal on Control and Optimization 30 (1992)). Late policies count more: the
+/// `t`-th counts `(η + 1)/(t + η)` of what is then known, so that mostly the last `1/(η + 1)` of them are in it (Shamir &
+/// Zhang, *Stochastic gradient descent for non-smooth optimization*, ICML 2013, "polynomial-decay averaging").
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Average {
+    weights: Vec<f32>,
+    count: u64,
+}
+
+impl Average {
+    /// Takes one more in; nothing without an `η`.
+    pub fn add(&mut self, v: Vectors, late: Option<f64>, weights: &[f32]) {
+        let Some(late) = late else { return };
+        self.count += 1;
+        if self.count == 1 {
+            self.weights = weights.to_vec();
+        }
+        let share = (late + 1.0) / (self.count as f64 + late);
+        kernel::follow(v, share as f32, weights, &mut self.weights);
+    }
+
+    /// The average, or `last` if there is none.
+    pub fn of<'a>(&'a self, last: &'a [f32]) -> &'a [f32] {
+        if self.count == 0 { last } else { &self.weights }
     }
 }
 

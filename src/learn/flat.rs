@@ -86,7 +86,8 @@ pub struct MoverRecord {
 impl Mover {
     /// Moves `values`. `id` tells the movers of one learner apart; `epsilon` is Adam's.
     pub fn new(values: Vec<f32>, id: u64, epsilon: f64, vectors: Vectors) -> Self {
-        let (device, id) = (Device::flex(), ParamId::from(id));
+        // A parameter that an optimiser moves is one that could be differentiated by.
+        let (device, id) = (Device::flex().autodiff(), ParamId::from(id));
         let tensor = Tensor::from_data(TensorData::new(values.clone(), [values.len()]), &device);
         let flat = Flat { values: Param::initialized(id, tensor) };
         let optimiser = FlatAdam { epsilon: epsilon as f32, vectors }.into();
@@ -107,7 +108,7 @@ impl Mover {
         }
         let mut gradients = GradientsParams::new();
         let shape = [slopes.len()];
-        gradients.register(self.id, Tensor::<1>::from_data(TensorData::new(slopes, shape), &self.device));
+        gradients.register(self.id, Tensor::<1>::from_data(TensorData::new(slopes, shape), &Device::flex()));
         let flat = self.flat.take().expect("there between steps");
         let flat = self.optimiser.step(rate, flat, gradients);
         self.read(flat);
@@ -142,7 +143,7 @@ impl Mover {
         let record =
             ModuleRecord::from_bytes(Bytes::from_bytes_vec(saved.weights.clone())).map_err(|e| e.to_string())?;
         let flat = self.flat.clone().expect("there between steps");
-        let flat = flat.load_record(record);
+        let flat = flat.try_load_record(record).map_err(|e| e.to_string())?;
         let found = flat.values.val().dims()[0];
         if found != self.values.len() {
             return Err(format!("a checkpoint of {found} weights, this network has {}", self.values.len()));
@@ -151,5 +152,63 @@ impl Mover {
         self.optimiser = optimiser.map_err(|e| e.to_string())?;
         self.read(flat);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::optim::AdamConfig;
+
+    use super::*;
+    use crate::rng::Stream;
+
+    fn some(n: usize, draws: &mut Stream) -> Vec<f32> {
+        (0..n).map(|_| draws.normal() as f32).collect()
+    }
+
+    #[test]
+    fn it_moves_as_adam_of_burn_does() {
+        let mut draws = Stream::new(1, "test.mover");
+        let start = some(100, &mut draws);
+        let mut mover = Mover::new(start.clone(), 1, 1e-5, Vectors::best());
+        let device = Device::flex().autodiff();
+        let data = |values: Vec<f32>| TensorData::new(values, [100]);
+        let id = ParamId::from(9);
+        let mut flat = Flat { values: Param::initialized(id, Tensor::from_data(data(start), &device)) };
+        let mut adam = AdamConfig::new().with_epsilon(1e-5).init();
+        for _ in 0..20 {
+            let slopes = some(100, &mut draws);
+            mover.step(0.01, slopes.clone(), None);
+            let mut gradients = GradientsParams::new();
+            gradients.register(id, Tensor::<1>::from_data(data(slopes), &Device::flex()));
+            flat = adam.step(0.01, flat, gradients);
+        }
+        let burns = numbers(flat.values.val());
+        for (own, burn) in mover.values().iter().zip(&burns) {
+            assert!((own - burn).abs() < 1e-5, "{own}, burn {burn}");
+        }
+    }
+
+    #[test]
+    fn a_long_slope_is_cut_to_its_length_and_keeps_its_way() {
+        // (3, 4) is 5 long; Adam's first step has the length of the rate whatever the slope, so both moves are alike, but
+        // what is remembered is not: the second, (0.6, 0.8), weighs as much as the first was cut to.
+        let mut cut = Mover::new(vec![0.0; 2], 1, 1e-8, Vectors::best());
+        let mut small = Mover::new(vec![0.0; 2], 1, 1e-8, Vectors::best());
+        assert_eq!(cut.step(0.1, vec![3.0, 4.0], Some(1.0)), 5.0);
+        small.step(0.1, vec![0.6, 0.8], Some(2.0));
+        for mover in [&mut cut, &mut small] {
+            mover.step(0.1, vec![-0.6, 0.8], None);
+        }
+        for (cut, small) in cut.values().iter().zip(small.values()) {
+            assert!((cut - small).abs() < 1e-6, "{cut}, {small}");
+        }
+    }
+
+    #[test]
+    fn a_record_of_other_weights_is_refused() {
+        let saved = Mover::new(vec![0.0; 3], 1, 1e-8, Vectors::best()).save().expect("saves");
+        let refused = Mover::new(vec![0.0; 4], 1, 1e-8, Vectors::best()).restore(&saved);
+        assert!(refused.is_err(), "3 weights are not 4");
     }
 }

@@ -14,6 +14,7 @@
 #![expect(unsafe_code, reason = "vector loads, and calls into code for instructions that were detected")]
 
 use crate::numeric;
+use crate::rng::Stream;
 
 /// How many numbers rows are padded to: the widest vector.
 pub const PAD: usize = 16;
@@ -447,6 +448,78 @@ on_vectors! {
     }
 }
 
+on_vectors! {
+    /// Standard normals from uniform bits, two from each 64: Box & Muller, *A note on the generation of random normal deviates*,
+    /// Annals of Mathematical Statistics 29 (1958). With 24 bits a radius ends at 5.8. `bits`: half as many as `into`, rounded up.
+    pub fn normals(bits: &[u64], into: &mut [f32]) {
+        const STEP: f32 = 1.0 / 16_777_216.0;
+        let half = bits.len();
+        let (sines, cosines) = into.split_at_mut(half);
+        for ((n, bits), sine) in bits.iter().enumerate().zip(sines) {
+            let (low, high) = (*bits as u32 >> 8, (*bits >> 40) as u32);
+            let radius = (-2.0 * numeric::ln_f32((low + 1) as i32 as f32 * STEP)).sqrt();
+            let turns = high as i32 as f32 * STEP;
+            *sine = radius * numeric::sin_turns_f32(turns);
+            if let Some(cosine) = cosines.get_mut(n) {
+                *cosine = radius * numeric::sin_turns_f32(turns - 0.75);
+            }
+        }
+    }
+}
+
+/// Fills `into` with standard normals drawn from `stream`; `bits` is room to work in.
+pub fn fill_normal(v: Vectors, stream: &mut Stream, bits: &mut Vec<u64>, into: &mut [f32]) {
+    bits.clear();
+    bits.extend((0..into.len().div_ceil(2)).map(|_| stream.bits()));
+    normals(v, bits, into);
+}
+
+/// Actions of a squashed normal, number by number, and what their slopes need.
+#[derive(Clone, Debug, Default)]
+pub struct Squashed {
+    /// Means before the squash, what was answered for the deviation, standard normals.
+    pub means: Vec<f32>,
+    /// As above.
+    pub raw: Vec<f32>,
+    /// As above.
+    pub draws: Vec<f32>,
+    /// `tanh u` with `u = mean + shift`.
+    pub actions: Vec<f32>,
+    /// `ln π` of this number alone.
+    pub log_probs: Vec<f32>,
+    /// `u - mean`: the deviation times the draw.
+    pub shifts: Vec<f32>,
+    /// How the log deviation changes with `raw`.
+    pub bends: Vec<f32>,
+}
+
+/// Bounds of log deviations: their middle and half their distance.
+const LOG_DEVIATION: (f32, f32) = (-1.5, 3.5);
+const LN_ROOT_TAU: f32 = 0.918_938_5;
+
+on_vectors! {
+    /// From means, raw deviations and draws to the rest. The log deviation is bent between -5 and 2 by tanh; a density behind tanh
+    /// is divided by `1 - tanh²u`, whose logarithm is `2·(ln 2 - |u| - ln(1 + e^(-2|u|)))`, also where tanh rounds to one.
+    pub fn squash(all: &mut Squashed) {
+        let n = all.means.len();
+        let (means, raw, draws) = (&all.means[..n], &all.raw[..n], &all.draws[..n]);
+        let (actions, log_probs) = (&mut all.actions[..n], &mut all.log_probs[..n]);
+        let (shifts, bends) = (&mut all.shifts[..n], &mut all.bends[..n]);
+        for i in 0..n {
+            let bent = numeric::tanh_f32(raw[i]);
+            let log_deviation = LOG_DEVIATION.0 + LOG_DEVIATION.1 * bent;
+            let shift = numeric::exp_f32(log_deviation) * draws[i];
+            let u = means[i] + shift;
+            let far = u.abs();
+            let slope = 2.0 * (std::f32::consts::LN_2 - far - numeric::ln_f32(1.0 + numeric::exp_f32(-2.0 * far)));
+            actions[i] = numeric::tanh_f32(u);
+            log_probs[i] = -(0.5 * draws[i] * draws[i] + log_deviation + LN_ROOT_TAU + slope);
+            shifts[i] = shift;
+            bends[i] = LOG_DEVIATION.1 * (1.0 - bent * bent);
+        }
+    }
+}
+
 /// The sum of squares, in double precision over blocks of single.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
     values
@@ -460,3 +533,6 @@ pub fn sum_of_squares(values: &[f32]) -> f64 {
         })
         .sum()
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,14 +23,17 @@
 //! 15. Slopes of both networks together are shortened to `gradient_max` \[H 11\].
 //! 16. An update ends early once `E[(r - 1) - ln r]` of a minibatch passes `kl_max` \[H 12; estimator: J. Schulman, *Approximating KL
 //!     divergence*, 2020\].
-//! 17. The deviation falls no lower than `deviation_min`, so that there is something to learn from to the end.
+//! 17. The deviation stays above a straight line from `deviation_min` to `deviation_min_end`: who does not explore learns nothing,
+//!     and who always does learns what is best for a hand that shakes.
+//! 18. What is left at the end is not the last policy but an average of the last ones, see [`apprentice::Average`].
 
 use serde::{Deserialize, Serialize};
 
-use super::apprentice::{Apprentice, Pupil, Squash};
+use super::advantage;
+use super::apprentice::{self, Apprentice, Average, Pupil, Squash};
 use super::flat::{Mover, MoverRecord};
 use super::fused::{Bend, Pass};
-use super::kernel::{PAD, Vectors, padded};
+use super::kernel::{self, Vectors, padded};
 use super::net;
 use crate::env::{Came, Ended, Environments};
 use crate::numeric;
@@ -79,8 +82,13 @@ pub struct Config {
     pub normalise_advantages: bool,
     /// Standard deviation of actions at the start, where ±1 is the whole range.
     pub deviation: f64,
-    /// Least deviation.
+    /// Least deviation at the start.
     pub deviation_min: f64,
+    /// The same at the end.
+    pub deviation_min_end: f64,
+    /// How late the policies are that the one left behind is averaged from, as [`apprentice::Average`] says; the last
+    /// alone if absent.
+    pub averaging: Option<f64>,
 }
 
 impl Default for Config {
@@ -105,6 +113,8 @@ impl Default for Config {
             normalise_advantages: true,
             deviation: 0.5,
             deviation_min: 0.01,
+            deviation_min_end: 0.01,
+            averaging: None,
         }
     }
 }
@@ -125,6 +135,8 @@ impl Config {
             ("clip", self.clip > 0.0, "above 0"),
             ("gradient_max", self.gradient_max > 0.0, "above 0"),
             ("deviation_min", self.deviation_min > 0.0, "above 0"),
+            ("deviation_min_end", self.deviation_min_end > 0.0, "above 0"),
+            ("averaging", self.averaging.is_none_or(|late| late >= 0.0), "at least 0"),
             ("deviation", self.deviation >= self.deviation_min, "at least deviation_min"),
         ];
         match rules.iter().find(|(_, holds, _)| !holds) {
@@ -169,6 +181,7 @@ struct Saved {
     config: Config,
     steps: u64,
     mover: MoverRecord,
+    average: Average,
     noise: Stream,
     shuffle: Stream,
     environments: Vec<u8>,
@@ -193,9 +206,11 @@ struct Rollout {
 pub struct Ppo<E> {
     config: Config,
     environments: E,
+    vectors: Vectors,
     actor: Pass,
     critic: Pass,
     mover: Mover,
+    average: Average,
     noise: Stream,
     shuffle: Stream,
     steps: u64,
@@ -206,7 +221,7 @@ pub struct Ppo<E> {
 }
 
 /// `ln √(2π)`.
-const LN_ROOT_TAU: f64 = 0.918_938_533_204_672_7;
+const LN_ROOT_TAU: f32 = 0.918_938_5;
 
 impl<E: Environments> Ppo<E> {
     /// A training that begins. Errors if the configuration cannot be.
@@ -231,9 +246,11 @@ impl<E: Environments> Ppo<E> {
         Ok(Self {
             config,
             environments,
+            vectors,
             actor,
             critic,
             mover,
+            average: Average::default(),
             noise: Stream::new(seed, "learn.noise"),
             shuffle: Stream::new(seed, "learn.shuffle"),
             steps: 0,
@@ -260,7 +277,7 @@ impl<E: Environments> Ppo<E> {
 
     /// The policy as it is: what it does when it does not explore.
     pub fn actor(&self) -> Pupil {
-        Pupil { layers: self.actor.plan().layers(self.parts().0), squash: Squash::Cut }
+        Pupil { layers: self.actor.plan().layers(self.average.of(self.parts().0)), squash: Squash::Cut }
     }
 
     /// Standard deviations of actions.
@@ -291,8 +308,10 @@ impl<E: Environments> Ppo<E> {
         let last = self.play(&mut stats);
         self.weigh(&last, &mut stats);
         self.learn(entropy_worth, &mut stats);
-        let deviations = self.deviations();
-        stats.deviation = deviations.iter().sum::<f64>() / deviations.len() as f64;
+        // (18)
+        let actor = &self.mover.values()[..self.actor.plan().len()];
+        self.average.add(self.vectors, self.config.averaging, actor);
+        stats.deviation = self.deviations().iter().sum::<f64>() / self.environments.action_len() as f64;
         stats.steps = self.steps;
         stats
     }
@@ -309,28 +328,24 @@ impl<E: Environments> Ppo<E> {
         for list in [&mut rollout.log_probs, &mut rollout.values, &mut rollout.rewards] {
             list.resize(all, 0.0);
         }
-        let log_deviations: Vec<f64> = self.parts().1[..act].iter().map(|d| f64::from(*d)).collect();
-        let deviations: Vec<f64> = log_deviations.iter().map(|d| numeric::exp(*d)).collect();
-        let floor = log_deviations.iter().map(|d| -d - LN_ROOT_TAU).sum::<f64>();
+        let deviations: Vec<f32> = self.deviations().iter().map(|d| *d as f32).collect();
+        let floor = self.parts().1[..act].iter().map(|d| -d - LN_ROOT_TAU).sum::<f32>();
+        let (mut draws, mut bits) = (vec![0.0; copies * act], Vec::new());
         let mut ended = vec![Ended::No; copies];
         let mut finals = vec![0.0; copies * see];
         let mut total = 0.0;
         for t in 0..steps {
             let (from, to) = (t * copies, (t + 1) * copies);
             rollout.observations[from * see..to * see].copy_from_slice(&self.seen);
-            answer(&mut self.actor, &self.mover, 0, &self.seen, &mut rollout.actions[from * act..to * act]);
-            let critic_at = self.actor.plan().len() + padded(act);
-            answer(&mut self.critic, &self.mover, critic_at, &self.seen, &mut rollout.values[from..to]);
+            let actor = &self.mover.values()[..self.actor.plan().len()];
+            self.actor.answer(actor, &self.seen, &mut rollout.actions[from * act..to * act]);
+            self.value(&self.seen.clone(), &mut rollout.values[from..to]);
             // (4)
+            kernel::fill_normal(self.vectors, &mut self.noise, &mut bits, &mut draws);
             let actions = rollout.actions[from * act..to * act].chunks_exact_mut(act);
-            for (action, log_prob) in actions.zip(&mut rollout.log_probs[from..to]) {
-                let mut sum = floor;
-                for (a, deviation) in action.iter_mut().zip(&deviations) {
-                    let z = self.noise.normal();
-                    *a += (deviation * z) as f32;
-                    sum -= 0.5 * z * z;
-                }
-                *log_prob = sum as f32;
+            for ((action, z), log_prob) in actions.zip(draws.chunks(act)).zip(&mut rollout.log_probs[from..to]) {
+                *log_prob = floor - 0.5 * z.iter().map(|z| z * z).sum::<f32>();
+                action.iter_mut().zip(z.iter().zip(&deviations)).for_each(|(a, (z, deviation))| *a += deviation * z);
             }
             // (5)
             let came = Came {
@@ -350,8 +365,7 @@ impl<E: Environments> Ppo<E> {
                 // (9)
                 if *end == Ended::Cut {
                     let mut worth = [0.0];
-                    let last = &finals[copy * see..(copy + 1) * see];
-                    answer(&mut self.critic, &self.mover, critic_at, last, &mut worth);
+                    self.value(&finals[copy * see..(copy + 1) * see], &mut worth);
                     rollout.rewards[from + copy] += self.config.gamma as f32 * worth[0];
                 }
             }
@@ -360,40 +374,34 @@ impl<E: Environments> Ppo<E> {
         self.steps += all as u64;
         self.rollout = rollout;
         let mut last = vec![0.0; copies];
-        let critic_at = self.actor.plan().len() + padded(act);
-        answer(&mut self.critic, &self.mover, critic_at, &self.seen, &mut last);
+        self.value(&self.seen.clone(), &mut last);
         last
+    }
+
+    /// What the critic makes of these observations.
+    fn value(&mut self, observations: &[f32], into: &mut [f32]) {
+        let weights = self.mover.values();
+        self.critic.answer(&weights[weights.len() - self.critic.plan().len()..], observations, into);
     }
 
     /// (8): advantages and returns.
     fn weigh(&mut self, last: &[f32], stats: &mut Stats) {
-        let (gamma, lambda) = (self.config.gamma as f32, self.config.lambda as f32);
         let Rollout { values, rewards, ended, advantages, returns, .. } = &mut self.rollout;
-        let (all, copies) = (values.len(), last.len());
-        advantages.resize(all, 0.0);
-        let mut next = vec![0f32; copies];
-        for t in (0..all / copies).rev() {
-            for (copy, next) in next.iter_mut().enumerate() {
-                let i = t * copies + copy;
-                let following = if i + copies < all { values[i + copies] } else { last[copy] };
-                let on = if ended[i] { 0.0 } else { gamma };
-                let surprise = rewards[i] + on * following - values[i];
-                *next = surprise + on * lambda * *next;
-                advantages[i] = *next;
-            }
-        }
+        let all = values.len();
+        *advantages = advantage::advantages(rewards, ended, values, last, self.config.gamma, self.config.lambda);
         *returns = advantages.iter().zip(&*values).map(|(a, v)| a + v).collect();
         let spread = |xs: &[f32]| {
-            let mean = xs.iter().map(|x| f64::from(*x)).sum::<f64>() / all as f64;
-            xs.iter().map(|x| (f64::from(*x) - mean) * (f64::from(*x) - mean)).sum::<f64>() / all as f64
+            let mean = |f: &dyn Fn(f64) -> f64| xs.iter().map(|x| f(f64::from(*x))).sum::<f64>() / all as f64;
+            mean(&|x| x * x) - mean(&|x| x) * mean(&|x| x)
         };
-        let whole = spread(returns);
-        stats.explained = if whole > 0.0 { 1.0 - spread(advantages) / whole } else { 0.0 };
+        stats.explained = 1.0 - spread(advantages) / spread(returns).max(f64::MIN_POSITIVE);
     }
 
     fn learn(&mut self, entropy_worth: f64, stats: &mut Stats) {
         let all = self.rollout.values.len();
         let mut order: Vec<u32> = (0..all as u32).collect();
+        let deviations = self.actor.plan().len()..self.actor.plan().len() + self.environments.action_len();
+        let least = numeric::ln(self.on_line(self.config.deviation_min, self.config.deviation_min_end)) as f32;
         let (mut minibatches, mut kl_sum, mut in_epoch) = (0usize, 0.0, 0usize);
         'epochs: for _ in 0..self.config.epochs {
             stats.epochs += 1;
@@ -402,10 +410,7 @@ impl<E: Environments> Ppo<E> {
             for i in (1..all).rev() {
                 order.swap(i, self.shuffle.below(i as u64 + 1) as usize);
             }
-            for batch in order.chunks(self.config.minibatch) {
-                if batch.len() < 2 {
-                    continue;
-                }
+            for batch in order.chunks(self.config.minibatch).filter(|batch| batch.len() > 1) {
                 let mut slopes = vec![0.0; self.mover.values().len()];
                 let found = self.slopes(batch, entropy_worth, &mut slopes);
                 minibatches += 1;
@@ -421,21 +426,15 @@ impl<E: Environments> Ppo<E> {
                 }
                 // (15)
                 self.mover.step(stats.learning_rate, slopes, Some(self.config.gradient_max));
-                self.keep_exploring();
+                // (17)
+                if self.mover.values()[deviations.clone()].iter().any(|d| *d < least) {
+                    self.mover.change(|all| all[deviations.clone()].iter_mut().for_each(|d| *d = d.max(least)));
+                }
             }
         }
         stats.kl = kl_sum / in_epoch.max(1) as f64;
         for mean in [&mut stats.policy_loss, &mut stats.value_loss, &mut stats.clipped] {
             *mean /= minibatches.max(1) as f64;
-        }
-    }
-
-    /// (17)
-    fn keep_exploring(&mut self) {
-        let (from, act) = (self.actor.plan().len(), self.environments.action_len());
-        let least = numeric::ln(self.config.deviation_min) as f32;
-        if self.mover.values()[from..from + act].iter().any(|d| *d < least) {
-            self.mover.change(|values| values[from..from + act].iter_mut().for_each(|d| *d = d.max(least)));
         }
     }
 
@@ -465,10 +464,8 @@ impl<E: Environments> Ppo<E> {
         let per_row = (1.0 / n) as f32;
         let (low, high) = (1.0 - config.clip as f32, 1.0 + config.clip as f32);
         let narrowness: Vec<f32> = log_deviations[..act].iter().map(|d| numeric::exp(-f64::from(*d)) as f32).collect();
-        let floor = log_deviations[..act].iter().map(|d| -d - LN_ROOT_TAU as f32).sum::<f32>();
-        let mut pull = [0f32; PAD];
-        let mut pulls = if act <= PAD { Vec::new() } else { vec![0f32; act] };
-        let pulls = if act <= PAD { &mut pull[..act] } else { &mut pulls[..] };
+        let floor = log_deviations[..act].iter().map(|d| -d - LN_ROOT_TAU).sum::<f32>();
+        let mut pulls = vec![0f32; act];
         let mut losses = Losses::default();
 
         self.actor.turn(actor_weights);
@@ -534,7 +531,7 @@ impl<E: Environments> Ppo<E> {
         // (14): the entropy of a normal grows by one nat with its log deviation.
         for k in 0..act {
             deviation_slopes[k] -= entropy_worth as f32;
-            losses.entropy += f64::from(log_deviations[k]) + 0.5 + LN_ROOT_TAU;
+            losses.entropy += f64::from(log_deviations[k] + 0.5 + LN_ROOT_TAU);
         }
         for mean in [&mut losses.policy, &mut losses.value, &mut losses.clipped, &mut losses.kl] {
             *mean /= n;
@@ -548,6 +545,7 @@ impl<E: Environments> Ppo<E> {
             config: self.config.clone(),
             steps: self.steps,
             mover: self.mover.save()?,
+            average: self.average.clone(),
             noise: self.noise.clone(),
             shuffle: self.shuffle.clone(),
             environments: self.environments.save(),
@@ -566,13 +564,13 @@ impl<E: Environments> Ppo<E> {
             return Err(format!("the checkpoint was trained with {:?}, not with {:?}", saved.config, self.config));
         }
         if saved.seen.len() != self.seen.len() || saved.earned.len() != self.earned.len() {
-            let copies = (saved.earned.len(), self.earned.len());
-            return Err(format!("the checkpoint is of {} copies of a world, not of {}", copies.0, copies.1));
+            let (found, own) = (saved.earned.len(), self.earned.len());
+            return Err(format!("the checkpoint is of {found} copies of a world, not of {own}"));
         }
         self.environments.restore(&saved.environments)?;
         self.mover.restore(&saved.mover)?;
         (self.noise, self.shuffle, self.steps) = (saved.noise, saved.shuffle, saved.steps);
-        (self.seen, self.earned) = (saved.seen, saved.earned);
+        (self.seen, self.earned, self.average) = (saved.seen, saved.earned, saved.average);
         Ok(())
     }
 }
@@ -586,30 +584,11 @@ struct Losses {
     clipped: f64,
 }
 
-/// What the network whose weights begin at `from` makes of these observations, tile by tile.
-fn answer(pass: &mut Pass, mover: &Mover, from: usize, observations: &[f32], into: &mut [f32]) {
-    let (see, out) = (pass.plan().inputs(), pass.plan().outputs());
-    let weights = &mover.values()[from..from + pass.plan().len()];
-    for (observations, into) in observations.chunks(TILE * see).zip(into.chunks_mut(TILE * out)) {
-        let rows = observations.len() / see;
-        pass.inputs(rows).copy_from_slice(observations);
-        pass.forward(weights, rows);
-        into.copy_from_slice(pass.outputs(rows));
-    }
-}
-
 impl<E: Environments> Apprentice for Ppo<E> {
     fn imitate(&mut self, observations: &[f32], actions: &[f32], rate: f64) -> f64 {
-        let weights = &self.mover.values()[..self.actor.plan().len()];
         let mut slopes = vec![0.0; self.mover.values().len()];
-        let loss = super::apprentice::squared_error(
-            &mut self.actor,
-            weights,
-            &mut slopes[..weights.len()],
-            observations,
-            actions,
-            Squash::Cut,
-        );
+        let (weights, onto) = (&self.mover.values()[..self.actor.plan().len()], &mut slopes[..self.actor.plan().len()]);
+        let loss = apprentice::squared_error(&mut self.actor, weights, onto, observations, actions, Squash::Cut);
         self.mover.step(rate, slopes, Some(self.config.gradient_max));
         loss
     }

@@ -18,15 +18,16 @@
 //!     numbers; it falls on a straight line to `target_entropy_end` \[S, section 5, α held\].
 //! 11. Adam with epsilon 1e-8, learning rates fall on a straight line.
 //! 12. Critics can be layer-normalised \[Ball et al., *Efficient online reinforcement learning with offline data*, ICML 2023, 4.2\].
-//! 13. Orthogonal weights, the actor's last layer a hundred times smaller, so that it begins near 0.
+//! 13. What is left at the end is not the last policy but an average of the last ones, see [`apprentice::Average`].
+//! 14. Orthogonal weights, the actor's last layer a hundred times smaller, so that it begins near 0.
 
 use serde::{Deserialize, Serialize};
 
-use super::apprentice::{Apprentice, Pupil, Squash};
+use super::apprentice::{self, Apprentice, Average, Pupil, Squash};
 use super::buffer::{Drawn, Memory};
 use super::flat::{Mover, MoverRecord};
 use super::fused::{Bend, Pass};
-use super::kernel::{self, Vectors, padded};
+use super::kernel::{self, Squashed, Vectors, padded};
 use super::net;
 use crate::env::{Came, Ended, Environments};
 use crate::numeric;
@@ -76,6 +77,9 @@ pub struct Config {
     pub target_entropy: Option<f64>,
     /// Entropy wanted at the end; as at the start if absent.
     pub target_entropy_end: Option<f64>,
+    /// How late the policies are that the one left behind is averaged from, as [`apprentice::Average`] says; the last
+    /// alone if absent.
+    pub averaging: Option<f64>,
 }
 
 impl Default for Config {
@@ -101,6 +105,7 @@ impl Default for Config {
             temperature: 1.0,
             target_entropy: None,
             target_entropy_end: None,
+            averaging: None,
         }
     }
 }
@@ -125,6 +130,7 @@ impl Config {
             ("gamma", (0.0..=1.0).contains(&self.gamma), "0 to 1"),
             ("tau", self.tau > 0.0 && self.tau <= 1.0, "above 0, at most 1"),
             ("temperature", self.temperature > 0.0, "above 0"),
+            ("averaging", self.averaging.is_none_or(|late| late >= 0.0), "at least 0"),
         ];
         match rules.iter().find(|(_, holds, _)| !holds) {
             Some((key, _, allowed)) => Err(format!("sac.{key} must be {allowed}")),
@@ -161,6 +167,7 @@ struct Saved {
     minibatches: u64,
     owed: f64,
     actor: MoverRecord,
+    average: Average,
     critics: MoverRecord,
     temperature: MoverRecord,
     targets: Vec<f32>,
@@ -181,12 +188,15 @@ pub struct Sac<E> {
     /// One pass per critic: the same plan, weights one after the other in `critics`.
     passes: [Pass; 2],
     actor_mover: Mover,
+    average: Average,
     critics: Mover,
     targets: Vec<f32>,
     /// Its logarithm, alone.
     temperature: Mover,
     memory: Memory,
     drawn: Drawn,
+    acted: Squashed,
+    bits: Vec<u64>,
     noise: Stream,
     draws: Stream,
     steps: u64,
@@ -195,19 +205,6 @@ pub struct Sac<E> {
     owed: f64,
     seen: Vec<f32>,
     earned: Vec<f64>,
-}
-
-const LN_ROOT_TAU: f32 = 0.918_938_5;
-/// Bounds of log deviations: their middle and half their distance.
-const LOG_DEVIATION: (f32, f32) = (-1.5, 3.5);
-
-/// Actions drawn, and what their slopes need.
-struct Acted {
-    actions: Vec<f32>,
-    /// Of each row, `ln π`.
-    log_probs: Vec<f32>,
-    /// Of each number: deviation times draw, and how the log deviation changes with the answer.
-    shifts: Vec<(f32, f32)>,
 }
 
 impl<E: Environments> Sac<E> {
@@ -222,7 +219,7 @@ impl<E: Environments> Sac<E> {
         let actor = Pass::new(&actor, Bend::Tanh, false, rows, vectors);
         let pass = Pass::new(&critic, config.critic_bend, config.critic_norm, rows, vectors);
         let mut weights = Stream::new(seed, "learn.weights");
-        // (13)
+        // (14)
         let actor_mover = Mover::new(actor.plan().fresh(net::OUTPUT_GAIN, &mut weights), 1, 1e-8, vectors);
         let critics = [pass.plan().fresh(1.0, &mut weights), pass.plan().fresh(1.0, &mut weights)].concat();
         let mut seen = vec![0.0; copies * see];
@@ -232,11 +229,14 @@ impl<E: Environments> Sac<E> {
             actor,
             passes: [pass.clone(), pass],
             actor_mover,
+            average: Average::default(),
             targets: critics.clone(),
             critics: Mover::new(critics, 2, 1e-8, vectors),
             temperature: Mover::new(vec![numeric::ln(config.temperature) as f32], 3, 1e-8, vectors),
             memory: Memory::new(config.memory, copies, see, act),
             drawn: Drawn::default(),
+            acted: Squashed::default(),
+            bits: Vec::new(),
             noise: Stream::new(seed, "learn.noise"),
             draws: Stream::new(seed, "learn.draws"),
             steps: 0,
@@ -267,7 +267,7 @@ impl<E: Environments> Sac<E> {
     /// The policy as it is: what it does when it does not explore.
     pub fn actor(&self) -> Pupil {
         let act = self.environments.action_len();
-        let mut layers = self.actor.plan().layers(self.actor_mover.values());
+        let mut layers = self.actor.plan().layers(self.average.of(self.actor_mover.values()));
         let last = layers.last_mut().expect("a network has a layer");
         last.weight = last.weight.chunks_exact(2 * act).flat_map(|row| row[..act].to_vec()).collect();
         last.bias.truncate(act);
@@ -337,38 +337,39 @@ impl<E: Environments> Sac<E> {
         let seen = std::mem::take(&mut self.seen);
         let mut actions = Vec::with_capacity(self.environments.copies() * self.environments.action_len());
         for seen in seen.chunks(self.actor.rows() * see) {
-            actions.extend(self.act(seen).actions);
+            self.act(seen);
+            actions.extend_from_slice(&self.acted.actions);
         }
         self.seen = seen;
         actions
     }
 
-    /// (2), (3): actions drawn for these observations.
-    fn act(&mut self, observations: &[f32]) -> Acted {
+    /// (2), (3): actions drawn for these observations, into `acted`.
+    fn act(&mut self, observations: &[f32]) {
         let rows = observations.len() / self.environments.observation_len();
         let act = self.environments.action_len();
         self.actor.inputs(rows).copy_from_slice(observations);
         self.actor.forward(self.actor_mover.values(), rows);
-        let mut acted = Acted {
-            actions: Vec::with_capacity(rows * act),
-            log_probs: Vec::with_capacity(rows),
-            shifts: Vec::with_capacity(rows * act),
-        };
-        for answers in self.actor.outputs(rows).chunks_exact(2 * act) {
-            let mut log_prob = 0.0;
-            for k in 0..act {
-                let bent = numeric::tanh_f32(answers[act + k]);
-                let log_deviation = LOG_DEVIATION.0 + LOG_DEVIATION.1 * bent;
-                let z = self.noise.normal() as f32;
-                let shift = numeric::exp_f32(log_deviation) * z;
-                let action = numeric::tanh_f32(answers[k] + shift);
-                log_prob -= 0.5 * z * z + log_deviation + LN_ROOT_TAU + ln_slope(answers[k] + shift);
-                acted.actions.push(action);
-                acted.shifts.push((shift, LOG_DEVIATION.1 * (1.0 - bent * bent)));
-            }
-            acted.log_probs.push(log_prob);
+        let all = &mut self.acted;
+        let lists = [
+            &mut all.means,
+            &mut all.raw,
+            &mut all.draws,
+            &mut all.actions,
+            &mut all.log_probs,
+            &mut all.shifts,
+            &mut all.bends,
+        ];
+        for list in lists {
+            list.resize(rows * act, 0.0);
         }
-        acted
+        let each = self.actor.outputs(rows).chunks_exact(2 * act);
+        for ((answers, means), raw) in each.zip(all.means.chunks_exact_mut(act)).zip(all.raw.chunks_exact_mut(act)) {
+            means.copy_from_slice(&answers[..act]);
+            raw.copy_from_slice(&answers[act..]);
+        }
+        kernel::fill_normal(self.vectors, &mut self.noise, &mut self.bits, &mut all.draws);
+        kernel::squash(self.vectors, all);
     }
 
     /// What both critics make of these steps, each into its own pass.
@@ -396,13 +397,15 @@ impl<E: Environments> Sac<E> {
         let left = self.on_line(1.0, self.config.rates_end);
 
         // (4), (5), (6), (7): what the steps came to.
-        let next = self.act(&drawn.next);
-        self.judge(&drawn.next, &next.actions, true);
+        self.act(&drawn.next);
+        let actions = std::mem::take(&mut self.acted.actions);
+        self.judge(&drawn.next, &actions, true);
+        self.acted.actions = actions;
         let both = self.passes[0].outputs(rows).iter().zip(self.passes[1].outputs(rows));
         let targets: Vec<f32> = both
             .zip(drawn.rewards.iter().zip(&drawn.worth))
-            .zip(&next.log_probs)
-            .map(|(((a, b), (reward, worth)), log_prob)| reward + worth * (a.min(*b) - alpha * log_prob))
+            .zip(self.acted.log_probs.chunks_exact(act))
+            .map(|(((a, b), (reward, worth)), each)| reward + worth * (a.min(*b) - alpha * each.iter().sum::<f32>()))
             .collect();
 
         // (8)
@@ -425,7 +428,8 @@ impl<E: Environments> Sac<E> {
 
         // (9): down α·ln π - min Q. With u the number before tanh, ln π changes with u by 2a, a by 1 - a², and u with the
         // log deviation by the shift.
-        let acted = self.act(&drawn.observations);
+        self.act(&drawn.observations);
+        let acted = std::mem::take(&mut self.acted);
         self.judge(&drawn.observations, &acted.actions, false);
         let (first, second) = self.passes.split_at_mut(1);
         let (first, second) = (&mut first[0], &mut second[0]);
@@ -443,16 +447,16 @@ impl<E: Environments> Sac<E> {
         let see = self.environments.observation_len();
         let room = padded(see + act);
         let (by_a, by_b) = (self.passes[0].input_slopes(rows), self.passes[1].input_slopes(rows));
-        let each = acted.actions.chunks_exact(act).zip(acted.shifts.chunks_exact(act));
-        let each = each.zip(by_a.chunks_exact(room).zip(by_b.chunks_exact(room)));
+        let each = by_a.chunks_exact(room).zip(by_b.chunks_exact(room));
         let (_, onto) = self.actor.output_slopes(rows);
-        for (onto, ((actions, shifts), (by_a, by_b))) in onto.chunks_exact_mut(2 * act).zip(each) {
+        for (row, (onto, (by_a, by_b))) in onto.chunks_exact_mut(2 * act).zip(each).enumerate() {
             for k in 0..act {
-                let (action, (shift, bend)) = (actions[k], shifts[k]);
+                let i = row * act + k;
+                let action = acted.actions[i];
                 let by_action = by_a[see + k] + by_b[see + k];
                 let pull = (alpha * 2.0 * action + by_action * (1.0 - action * action)) / rows as f32;
                 onto[k] = pull;
-                onto[act + k] = (pull * shift - alpha / rows as f32) * bend;
+                onto[act + k] = (pull * acted.shifts[i] - alpha / rows as f32) * acted.bends[i];
             }
         }
         let weights = self.actor_mover.values();
@@ -460,6 +464,8 @@ impl<E: Environments> Sac<E> {
         self.actor.turn(weights);
         self.actor.backward(weights, rows, Some(&mut slopes), false);
         self.actor_mover.step(self.config.actor_rate * left, slopes, None);
+        // (13)
+        self.average.add(self.vectors, self.config.averaging, self.actor_mover.values());
 
         // (10)
         let entropy = -acted.log_probs.iter().map(|p| f64::from(*p)).sum::<f64>() / rows as f64;
@@ -472,7 +478,7 @@ impl<E: Environments> Sac<E> {
         // (5)
         kernel::follow(self.vectors, self.config.tau as f32, self.critics.values(), &mut self.targets);
         self.minibatches += 1;
-        self.drawn = drawn;
+        (self.drawn, self.acted) = (drawn, acted);
     }
 
     /// Everything that decides how it goes on, memory included.
@@ -483,6 +489,7 @@ impl<E: Environments> Sac<E> {
             minibatches: self.minibatches,
             owed: self.owed,
             actor: self.actor_mover.save()?,
+            average: self.average.clone(),
             critics: self.critics.save()?,
             temperature: self.temperature.save()?,
             targets: self.targets.clone(),
@@ -515,29 +522,17 @@ impl<E: Environments> Sac<E> {
         (self.targets, self.memory) = (saved.targets, saved.memory);
         (self.steps, self.minibatches, self.owed) = (saved.steps, saved.minibatches, saved.owed);
         (self.noise, self.draws) = (saved.noise, saved.draws);
-        (self.seen, self.earned) = (saved.seen, saved.earned);
+        (self.seen, self.earned, self.average) = (saved.seen, saved.earned, saved.average);
         Ok(())
     }
-}
-
-/// `ln(1 - tanh²u)`, also where tanh rounds to one: `2·(ln 2 - |u| - ln(1 + e^-2|u|))`.
-fn ln_slope(u: f32) -> f32 {
-    let u = f64::from(u).abs();
-    (2.0 * (std::f64::consts::LN_2 - u - numeric::ln_1p(numeric::exp(-2.0 * u)))) as f32
 }
 
 impl<E: Environments> Apprentice for Sac<E> {
     fn imitate(&mut self, observations: &[f32], actions: &[f32], rate: f64) -> f64 {
         let weights = self.actor_mover.values();
         let mut slopes = vec![0.0; weights.len()];
-        let loss = super::apprentice::squared_error(
-            &mut self.actor,
-            weights,
-            &mut slopes,
-            observations,
-            actions,
-            Squash::Tanh,
-        );
+        let loss =
+            apprentice::squared_error(&mut self.actor, weights, &mut slopes, observations, actions, Squash::Tanh);
         self.actor_mover.step(rate, slopes, None);
         loss
     }
