@@ -90,7 +90,7 @@ enum Verb {
     Referee(referee::RefereeArgs),
     Report(report::ReportArgs),
     Realism(realism::RealismArgs),
-    Backtest(backtest::BacktestArgs),
+    Backtest(Box<backtest::BacktestArgs>),
     #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
     Status(operate::StatusArgs),
