@@ -55,12 +55,14 @@ taking_share = 1.0
 lifetime = { exponential = { mean_s = 0.01 } }
 trend = { chiarella = { alpha_per_s = 0.2, beta_lots = 18, gamma_s_per_tick = 0.05 } }
 
-[[market.noise]]
+[[market.zero_intelligence]]
 name = "noise"
-count = 50
-mean_wait_s = 10
-taking_share = 1.0
-size = { fixed = { lots = 600 } }
+limits = { per_s = 0.01 }
+markets = { per_s = 5.0 }
+placement = { opposite = { scale_ticks = 120, exponent = 1.5, ticks_max = 2_000 } }
+limit_size = { fixed = { lots = 1 } }
+market_size = { fixed = { lots = 600 } }
+lifetime = { exponential = { mean_s = 1 } }
 "#;
 
 /// The market's value, ticks/√s: 0.09 basis points of 600,000 ticks.
@@ -123,4 +125,6 @@ fn the_agents_market_has_nearly_the_covariance_of_its_equation() {
         found.mispricing, exact.mispricing, found.momentum, exact.momentum, found.correlation, exact.correlation
     );
     assert!(model.kappa > 0.0 && model.noise > 0.0, "{model:?}");
+    let near = |found: f64, exact: f64| (0.5..2.0).contains(&(found / exact));
+    assert!(near(found.mispricing, exact.mispricing) && near(found.momentum, exact.momentum), "{found:?} {exact:?}");
 }
