@@ -93,7 +93,7 @@ enum Verb {
     Report(report::ReportArgs),
     Realism(realism::RealismArgs),
     Calibrate(calibrate::CalibrateArgs),
-    Backtest(backtest::BacktestArgs),
+    Backtest(Box<backtest::BacktestArgs>),
     Train(train::TrainArgs),
     #[command(subcommand)]
     Sessions(sessions::SessionsVerb),

@@ -13,6 +13,7 @@
 //! starts from. Shadows are in no checkpoint, so they are reproduced from the first input only.
 
 use super::prepare::{self, PrepareError};
+use super::rerun::on_paper;
 use crate::dashboard::status::BoundStatus;
 use crate::engine::{Output, Session, SessionSpec, Stamped};
 use crate::exchange::queue::Bound;
@@ -22,9 +23,11 @@ use crate::order::ReportKind;
 use crate::strategy::Strategies;
 use crate::units::Money;
 
-/// The session's spec as this bound has it: everything is the same but the queue models.
+/// The session's spec as this bound has it: everything is the same but the queue models, and that a market that answers by
+/// itself does not answer shadows.
 pub fn spec_of(spec: &SessionSpec, bound: Bound) -> SessionSpec {
     let mut spec = spec.clone();
+    on_paper(&mut spec);
     for desk in &mut spec.desks {
         desk.paper.queue = bound.model();
     }

@@ -3,8 +3,10 @@
 //! All of them end in the same two calls, [`crate::engine::Session::step`] and the journal's writer; [`core`] makes
 //! them. [`live`] feeds it from sockets, [`replay`] from a recording (and compares), [`import`] from other programs'
 //! files; [`rerun`] runs recorded inputs under other settings, [`backtest`] many of them at once, [`whatif`] compares what
-//! comes of them with the recording, [`stress`] runs them with shocks, [`usage`] says how much of each limit they use. [`bracket`] runs shadows beside a session, [`simulate`] one in a market of its own, [`explain`] tells one decision, [`referee`]
-//! judges queue models, [`realism`] listens to markets, [`mod@calibrate`] makes one like a recorded one, `train` makes policies. What time it is they learn from [`crate::feed::wall_clock`].
+//! comes of them with the recording, [`stress`] runs them with shocks, [`usage`] says how much of each limit they use.
+//! [`simulate`] has a simulated market in the same hand, whose book our orders rest in. [`bracket`] runs shadows beside a
+//! session, [`explain`] tells one decision, [`referee`] judges queue models, [`realism`] listens to markets,
+//! [`mod@calibrate`] makes one like a recorded one, `train` makes policies. What time it is they learn from [`crate::feed::wall_clock`].
 
 pub mod backtest;
 pub mod bracket;

@@ -10,6 +10,7 @@ use super::prepare::{self, PrepareError};
 use crate::config::Loaded;
 use crate::digest::Digest;
 use crate::engine::{Output, Session, SessionSpec, Stamped};
+use crate::exchange::place::Answers;
 use crate::journal::import::Together;
 use crate::journal::{JournalError, Manifest, Reader};
 use crate::market::Instrument;
@@ -72,7 +73,14 @@ pub struct Changes<'a> {
     pub risk: Option<&'a Loaded>,
 }
 
-/// The recording's spec with these changes. Quoting, signals and seed stay the recording's.
+/// Answered by the paper exchange, whoever answered when it was recorded: a market that answers by itself answered the orders
+/// of that session, and knows of no others.
+pub fn on_paper(spec: &mut SessionSpec) {
+    spec.desks.iter_mut().for_each(|desk| desk.answers = Answers::Modelled);
+}
+
+/// The recording's spec with these changes. Quoting, signals and seed stay the recording's; with any change its orders are
+/// answered [`on_paper`].
 pub fn spec_for(manifest: &Manifest, changes: &Changes<'_>) -> Result<SessionSpec, PrepareError> {
     let mut spec = manifest.spec.clone();
     for desk in &mut spec.desks {
@@ -83,6 +91,9 @@ pub fn spec_for(manifest: &Manifest, changes: &Changes<'_>) -> Result<SessionSpe
     if let Some(loaded) = changes.risk {
         let instruments: Vec<Instrument> = spec.desks.iter().map(|desk| desk.rules.clone()).collect();
         spec.risk = loaded.risk_limits(&instruments)?;
+    }
+    if spec != manifest.spec {
+        on_paper(&mut spec);
     }
     Ok(spec)
 }

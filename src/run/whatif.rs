@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::bracket;
 use super::prepare::{self, PrepareError};
-use super::rerun::{Changes, Inputs, RerunError, rerun, spec_for};
+use super::rerun::{Changes, Inputs, RerunError, on_paper, rerun, spec_for};
 use crate::config::Loaded;
 use crate::digest::Digest;
 use crate::engine::{Command, Input, Output, SessionSpec, Stamped};
@@ -145,6 +145,9 @@ fn spec_of(manifest: &Manifest, ask: &Ask<'_>) -> Result<SessionSpec, PrepareErr
     for (desk, paper) in spec.desks.iter_mut().zip(ask.paper.iter().flatten()) {
         desk.paper = paper.clone();
     }
+    if spec != manifest.spec {
+        on_paper(&mut spec);
+    }
     // What cannot run shall say so before anything has run for minutes.
     prepare::strategies(&spec)?;
     Ok(spec)
@@ -255,6 +258,9 @@ fn changed(was: &SessionSpec, is: &SessionSpec) -> Vec<String> {
                 kind(is.strategy.as_deref()),
                 kind(was.strategy.as_deref())
             ));
+        }
+        if was.answers != is.answers {
+            lines.push(format!("{label}: fills by the paper exchange, were the simulated market's own"));
         }
         let (before, now) = (&was.paper, &is.paper);
         if before.queue != now.queue {

@@ -50,6 +50,16 @@ fn seeds_are_runs_strategies_are_paired_and_what_is_kept_replays() {
         let proof = papermaker(here, &["replay", kept, "--json", "--set", "store.path=store"]).exits(0).json();
         assert_eq!(proof["identical"], true, "{proof:#}");
     }
+    // Another strategy's orders the market never saw: the paper exchange answers them, and says so.
+    let kept = "inside-avellaneda-stoikov-1";
+    let other = ["replay", kept, "--strategy", "fixed-spread", "--json", "--set", "store.path=store"];
+    let other = papermaker(here, &other).exits(0).json();
+    assert!(other["changed"].to_string().contains("fills by the paper exchange"), "{:#}", other["changed"]);
+    for line in
+        [&["replay", kept, "--bracket"][..], &["risk", "stress", kept], &["backtest", kept, "--resamples", "10"]]
+    {
+        papermaker(here, &[line, &["--set", "store.path=store"]].concat()).exits(0);
+    }
     // A name that is taken is not overwritten.
     papermaker(here, &[&LINE[..], &["--keep", "inside"]].concat()).exits(2).complains_of(&["inside-", "exists"]);
 }

@@ -57,9 +57,9 @@ fn on_paper(spec: &SessionSpec, heard: &[Stamped]) -> Came {
 
 #[test]
 fn paper_fills_beside_those_of_the_market_that_reacts() {
-    let (sim, minutes) = (bitcoin(), 10);
+    let full = std::env::var("PAPERMAKER_TEST_SIZE").is_ok_and(|size| size == "full");
+    let (sim, minutes, seeds) = if full { (bitcoin(), 30, 20) } else { (bitcoin(), 5, 2) };
     let end = Nanos::from_s(60 * minutes);
-    let seeds = 4;
     for strategy in ["avellaneda-stoikov", "glft", "fixed-spread"] {
         let spec = session(&sim, Some(strategy), &[]);
         let silent = session(&sim, None, &[]);
