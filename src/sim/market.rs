@@ -148,8 +148,7 @@ fn hear(pit: &mut Pit, populations: &mut [Population], slot: u32, traded: Lots, 
         who => {
             pit.traffic.notices += 1;
             if traded > Lots::ZERO {
-                let side = pit.side(slot);
-                populations[who.population()].traded(who.member(), side, traded, pit);
+                populations[who.population()].traded(who.member(), pit.side(slot), traded);
             }
         }
     }

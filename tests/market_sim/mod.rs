@@ -1,6 +1,7 @@
 //! The simulated market: its engine against a naive one, its statistics, the same world without us, its bad days, and
 //! its server over real sockets.
 
+mod btc;
 mod chiarella;
 mod counterfactual;
 mod crowd;

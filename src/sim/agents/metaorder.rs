@@ -10,7 +10,6 @@ use super::{LOTS_MAX, Member, Nursery, check_members, taking};
 use crate::exchange::matching::Incoming;
 use crate::order::OrderKind;
 use crate::sim::laws::{self, Lifetime, SizeLaw};
-use crate::sim::message::Who;
 use crate::sim::pit::Pit;
 use crate::sim::spec::Check;
 use crate::units::{Lots, Side, Ticks};
@@ -74,15 +73,6 @@ struct Parent {
     executed: Lots,
     /// Whether its end has not been told.
     is_open: bool,
-    /// Whether the piece sent last takes.
-    last_takes: bool,
-}
-
-impl Parent {
-    fn end(&mut self, who: Who, pit: &mut Pit) {
-        self.is_open = false;
-        pit.intends(who, self.side, std::mem::take(&mut self.executed));
-    }
 }
 
 /// The population.
@@ -97,24 +87,13 @@ impl Metaorders {
     pub(super) fn new(spec: &MetaorderSpec, nursery: &Nursery<'_>, pit: &mut Pit) -> Self {
         let mut members = nursery.members(&spec.name, spec.count, spec.latency_us);
         members.iter_mut().for_each(|m| m.sleep(spec.mean_wait_s, pit));
-        let idle = Parent {
-            side: Side::Bid,
-            pieces_left: 0,
-            pause_left: 0,
-            executed: Lots::ZERO,
-            is_open: false,
-            last_takes: false,
-        };
+        let idle = Parent { side: Side::Bid, pieces_left: 0, pause_left: 0, executed: Lots::ZERO, is_open: false };
         Self { spec: spec.clone(), parents: vec![idle; members.len()], members }
     }
 
     /// A piece traded.
-    pub(super) fn traded(&mut self, i: usize, qty: Lots, pit: &mut Pit) {
-        let parent = &mut self.parents[i];
-        parent.executed += qty;
-        if parent.pieces_left == 0 && parent.is_open && parent.last_takes {
-            parent.end(self.members[i].who, pit);
-        }
+    pub(super) fn traded(&mut self, i: usize, qty: Lots) {
+        self.parents[i].executed += qty;
     }
 
     pub(super) fn wake(&mut self, i: usize, pit: &mut Pit) {
@@ -123,9 +102,9 @@ impl Metaorders {
         let stream = &mut member.stream;
         let [side, pieces, pause, takes, life] = std::array::from_fn(|_| stream.uniform());
         let size = laws::pair(stream);
-        if parent.pieces_left == 0 && parent.is_open {
-            // Its last piece rests, or met nobody: what was executed by now is all.
-            parent.end(member.who, pit);
+        if parent.pieces_left == 0 && std::mem::take(&mut parent.is_open) {
+            // Every piece has a wait of its own; when that of the last one is over, so is the parent.
+            pit.intends(member.who, parent.side, std::mem::take(&mut parent.executed));
         }
         if parent.pause_left > 0 {
             parent.pause_left -= 1;
@@ -145,14 +124,13 @@ impl Metaorders {
         }
         let pieces = if spec.at_once { parent.pieces_left } else { 1 };
         parent.pieces_left -= pieces;
-        parent.last_takes = takes < spec.taking_share;
         if parent.pieces_left == 0 {
             let pause = super::whole(-spec.pause_pieces * crate::numeric::ln(1.0 - pause), 0.5) as u32;
             parent.pause_left = pause + pieces - 1;
         }
         let side = parent.side;
         let qty = Lots((spec.size.of(size).0 * i64::from(pieces)).min(LOTS_MAX as i64));
-        let (order, life) = match parent.last_takes {
+        let (order, life) = match takes < spec.taking_share {
             true => (taking(side, qty, spec.reach_ticks, member.latency, pit), None),
             false => {
                 let price = Ticks(pit.seen(member.latency).best(side));

@@ -180,10 +180,10 @@ populations!(
 impl Population {
     /// A member hears that an order of his traded.
     #[inline]
-    pub fn traded(&mut self, member: usize, side: Side, qty: Lots, pit: &mut Pit) {
+    pub fn traded(&mut self, member: usize, side: Side, qty: Lots) {
         match self {
             Self::Makers(makers) => makers.traded(member, side, qty),
-            Self::Metaorders(splitters) => splitters.traded(member, qty, pit),
+            Self::Metaorders(splitters) => splitters.traded(member, qty),
             Self::ZeroIntelligence(_)
             | Self::Noise(_)
             | Self::ValueTraders(_)
