@@ -135,15 +135,15 @@ fn wish(threads: usize, levers: &[&str]) -> Wish {
     Wish {
         base: SimSpec::demo(),
         levers: Some(levers.iter().map(|lever| lever.parse().expect("a lever")).collect()),
-        lasting: Nanos::from_s(150),
-        effort: Effort { pool: 6, rounds: 2, exploit: 3, explore: 2, seed: 5, threads },
+        lasting: Nanos::from_s(60),
+        effort: Effort { pool: 6, rounds: 1, exploit: 3, explore: 2, seed: 5, threads },
         typical: Typical::Never,
     }
 }
 
 #[test]
 fn a_market_nearer_to_the_recording_is_found_the_same_on_any_number_of_threads() {
-    let recording = recorded(&crowd(), DEPTH_100MS, 400, 15);
+    let recording = recorded(&crowd(), DEPTH_100MS, 300, 15);
     let levers = ["noise.*.mean_wait_s=8", "market_maker.*.mean_wait_s=8", "metaorder.*.mean_wait_s=8"];
     let on = |threads| calibrate(&recording, &rules(), &wish(threads, &levers), |_, _| ()).unwrap();
     let (one, two) = (on(1), on(2));
@@ -162,7 +162,8 @@ fn a_market_nearer_to_the_recording_is_found_the_same_on_any_number_of_threads()
 fn bands_count_where_the_recording_is_silent() {
     let recording = recorded(&crowd(), DEPTH_100MS, 300, 16);
     let ask = |typical| {
-        let wish = Wish { typical, ..wish(2, &["noise.*.mean_wait_s"]) };
+        let effort = Effort { pool: 1, rounds: 0, ..wish(2, &[]).effort };
+        let wish = Wish { typical, effort, ..wish(2, &["noise.*.mean_wait_s"]) };
         calibrate(&recording, &rules(), &wish, |_, _| ()).unwrap()
     };
     let (never, silent) = (ask(Typical::Never), ask(Typical::Silent));
