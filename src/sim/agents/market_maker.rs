@@ -46,7 +46,8 @@ pub struct MakerSpec {
     pub position_max_lots: i64,
     /// How far their price is shifted there, ticks.
     pub skew_ticks: f64,
-    /// Whether their quotes may take what is in the way; otherwise they are post-only.
+    /// Whether their quotes may take what is in the way; otherwise they are post-only, and
+    /// stand no further than just in front of what is in the way.
     pub takes: bool,
 }
 
@@ -94,7 +95,8 @@ impl Makers {
         member.sleep(spec.mean_wait_s, pit);
         // One size for the whole ladder, so that a look is always the same draws.
         let size = spec.size.of(laws::pair(&mut member.stream));
-        let mid = pit.seen(member.latency).mid();
+        let top = pit.seen(member.latency);
+        let mid = top.mid();
         let held = (maker.position as f64 / spec.position_max_lots as f64).clamp(-1.0, 1.0);
         let worth = if spec.reflexive { pit.reflexive_value() } else { pit.value() };
         let centre = mid + spec.value_weight * (worth - mid) - spec.skew_ticks * held;
@@ -106,8 +108,13 @@ impl Makers {
 
         // The best price of each side, on the grid; the others follow it outwards.
         let grid = spec.spacing_ticks;
-        let bid = (centre.floor() as i64 - half).div_euclid(grid) * grid;
-        let ask = (centre.ceil() as i64 + half + grid - 1).div_euclid(grid) * grid;
+        let (mut most, mut least) = (centre.floor() as i64 - half, centre.ceil() as i64 + half);
+        if !spec.takes {
+            // Who may not take what is in the way quotes right in front of it: to be refused is to have no quote.
+            (most, least) = (most.min(top.ask.0 - 1), least.max(top.bid.0 + 1));
+        }
+        let bid = most.div_euclid(grid) * grid;
+        let ask = (least + grid - 1).div_euclid(grid) * grid;
         let wanted = [if held >= 1.0 { 0 } else { levels }, if held <= -1.0 { 0 } else { levels }];
         let mut stands = [0u64; 2];
         maker.quotes.retain(|&key| {

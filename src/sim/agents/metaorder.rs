@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LOTS_MAX, Member, Nursery, check_members};
+use super::{LOTS_MAX, Member, Nursery, check_members, taking};
 use crate::exchange::matching::Incoming;
 use crate::order::OrderKind;
 use crate::sim::laws::{self, Lifetime, SizeLaw};
@@ -41,6 +41,10 @@ pub struct MetaorderSpec {
     pub at_once: bool,
     /// Size of a piece.
     pub size: SizeLaw,
+    /// Orders that take reach no further than this beyond the best price they see, and what is left is cancelled, ticks;
+    /// 0, if left out, takes whatever it costs.
+    #[serde(default)]
+    pub reach_ticks: i64,
     /// Share of pieces that take; the others join the best of their own side.
     pub taking_share: f64,
     /// How long those rest.
@@ -54,6 +58,7 @@ impl MetaorderSpec {
         check.whole(&format!("{key}.pieces_max"), i64::from(self.pieces_max), 1..=1_000_000_000);
         check.number(&format!("{key}.pause_pieces"), self.pause_pieces, 0.0..=1e6);
         self.size.check(&format!("{key}.size"), check);
+        check.whole(&format!("{key}.reach_ticks"), self.reach_ticks, 0..=1 << 40);
         check.number(&format!("{key}.taking_share"), self.taking_share, 0.0..=1.0);
         self.lifetime.check(&format!("{key}.lifetime"), check);
     }
@@ -147,10 +152,13 @@ impl Metaorders {
         }
         let side = parent.side;
         let qty = Lots((spec.size.of(size).0 * i64::from(pieces)).min(LOTS_MAX as i64));
-        let (kind, price, life) = match parent.last_takes {
-            true => (OrderKind::Market, Ticks(1), None),
-            false => (OrderKind::Limit, Ticks(pit.seen(member.latency).best(side)), Some(spec.lifetime.of(life))),
+        let (order, life) = match parent.last_takes {
+            true => (taking(side, qty, spec.reach_ticks, member.latency, pit), None),
+            false => {
+                let price = Ticks(pit.seen(member.latency).best(side));
+                (Incoming::new(side, OrderKind::Limit, price, qty), Some(spec.lifetime.of(life)))
+            }
         };
-        pit.send(member.who, member.latency, Incoming::new(side, kind, price, qty), life);
+        pit.send(member.who, member.latency, order, life);
     }
 }

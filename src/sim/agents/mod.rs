@@ -37,8 +37,10 @@ use super::pit::Pit;
 use super::scenario::ScenarioSpec;
 use super::spec::{Check, MarketSpec};
 use crate::digest::{self, Digest};
+use crate::exchange::matching::Incoming;
+use crate::order::OrderKind;
 use crate::rng::Stream;
-use crate::units::{Lots, Nanos, Side};
+use crate::units::{Lots, Nanos, Side, Ticks};
 
 /// What every member has.
 #[derive(Clone, Debug, Serialize)]
@@ -89,6 +91,17 @@ fn whole(lots: f64, u: f64) -> i64 {
 
 /// The engine's largest order.
 const LOTS_MAX: f64 = (1i64 << 38) as f64;
+
+/// An order that takes: whatever it costs, or no further than `reach_ticks` beyond the best price seen.
+fn taking(side: Side, qty: Lots, reach_ticks: i64, latency: Nanos, pit: &Pit) -> Incoming {
+    match reach_ticks {
+        0 => Incoming::new(side, OrderKind::Market, Ticks(1), qty),
+        reach => {
+            let price = pit.seen(latency).best(side.opposite()) + side.sign() * reach;
+            Incoming::new(side, OrderKind::Ioc, Ticks(price.max(1)), qty)
+        }
+    }
+}
 
 /// A buyer if positive.
 fn side_of(demand: f64) -> Side {

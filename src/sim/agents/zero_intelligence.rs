@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Member, Nursery};
+use super::{Member, Nursery, taking};
 use crate::exchange::matching::Incoming;
 use crate::order::OrderKind;
 use crate::sim::arrivals::{ArrivalSpec, Arrivals};
@@ -37,6 +37,10 @@ pub struct ZeroIntelligenceSpec {
     pub lifetime: Lifetime,
     /// Size of market orders.
     pub market_size: SizeLaw,
+    /// Orders that take reach no further than this beyond the best price they see, and what is left is cancelled, ticks;
+    /// 0, if left out, takes whatever it costs.
+    #[serde(default)]
+    pub reach_ticks: i64,
     /// This share of all sizes is rounded up to a multiple of `round_lots`.
     #[serde(default)]
     pub round_share: f64,
@@ -92,6 +96,7 @@ impl ZeroIntelligenceSpec {
         self.limit_size.check(&format!("{key}.limit_size"), check);
         self.lifetime.check(&format!("{key}.lifetime"), check);
         self.market_size.check(&format!("{key}.market_size"), check);
+        check.whole(&format!("{key}.reach_ticks"), self.reach_ticks, 0..=1 << 40);
         check.number(&format!("{key}.round_share"), self.round_share, 0.0..=1.0);
         check.whole(&format!("{key}.round_lots"), self.round_lots, 1..=1 << 37);
         for (i, when) in self.when.iter().enumerate() {
@@ -169,7 +174,8 @@ impl ZeroIntelligence {
             _ if counts => {
                 let qty = self.rounded(self.spec.market_size.of(size), round, &self.spec.market_size);
                 let Member { who, latency, .. } = self.members[which];
-                pit.send(who, latency, Incoming::new(side, OrderKind::Market, Ticks(1), qty), None);
+                let order = taking(side, qty, self.spec.reach_ticks, latency, pit);
+                pit.send(who, latency, order, None);
             }
             _ => {}
         }
