@@ -199,7 +199,8 @@ fn print(args: &CalibrateArgs, made: &Calibration, of: &Provenance) -> Outcome {
     made.notes.iter().try_for_each(|note| say(format_args!("  {note}")))?;
     say(format_args!("  {:<24} {:>10} {:>8} {:>10} {:>10}", "", "recorded", "±", "start", "end"))?;
     for (name, recorded, error, start, end) in facts(made) {
-        say(format_args!("  {name:<24} {recorded:>10.3} {error:>8.3} {start:>10.3} {end:>10.3}"))?;
+        let [start, end] = [start, end].map(|value| value.map_or("far".to_owned(), |value| format!("{value:.3}")));
+        say(format_args!("  {name:<24} {recorded:>10.3} {error:>8.3} {start:>10} {end:>10}"))?;
     }
     for one in &made.pulled {
         say(format_args!("  {:<52} × {:<8.3} = {}", one.lever.path, one.factor, one.value))?;

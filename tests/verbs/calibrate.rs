@@ -33,7 +33,7 @@ fn record(here: &Path, name: &str, seconds: i64) {
                 let (at, price, amount) = (us(event.at), price.0 as f64 / 10.0, qty.0 as f64 / 1e5);
                 writeln!(trades, "x,BTCUSDT,{at},{at},{id},{side},{price:.1},{amount:.5}").expect("a string grows");
             }
-            WorldEventKind::Joined { .. } | WorldEventKind::Left { .. } => {}
+            WorldEventKind::Joined { .. } | WorldEventKind::Left { .. } | WorldEventKind::Metaorder { .. } => {}
         }
     }
     fs::write(here.join("book.csv"), book).expect("written");

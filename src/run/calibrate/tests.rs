@@ -103,8 +103,8 @@ fn levels_tell_rates_of_withdrawal_and_less_of_the_rest() {
     assert_eq!((flow.told, (flow.pace_s - 0.1).abs() < 1e-6), (Told::Levels, true), "{}", flow.pace_s);
     let found = estimate(&material, &flow).unwrap();
     let Ok(Leaving::Withdrawn(rate)) = &found.leaving else { panic!("{found:?}") };
-    // A tenth of what rests leaves every second; what comes and leaves within a bundle is not seen, a percent of it.
-    assert!((rate.value / 0.1 - 1.0).abs() < 0.08, "{rate:?}");
+    // A tenth of what rests leaves every second, less what others put at the same price within the tenth of a second.
+    assert!((0.085..0.105).contains(&rate.value), "{rate:?}");
     // Two in a tenth of a second at one level are one.
     let limits = found.limits.unwrap().mean.value;
     assert!((7.0..10.2).contains(&limits), "{limits}");
@@ -117,7 +117,7 @@ fn a_short_recording_is_refused_with_everything_that_is_missing() {
     let TooLittle { missing } = estimate(&material, &flow).unwrap_err();
     assert_eq!(missing.len(), 2, "{missing:?}");
     assert!(missing[0].ends_with("market orders, at least 200 are needed"), "{missing:?}");
-    assert_eq!(missing[1], "31 seconds with a mid, at least 60 are needed");
+    assert!(missing[1].ends_with("seconds with a mid, at least 60 are needed"), "{missing:?}");
     let nothing = Recording { material: Tape::new().finish(), flow: Listener::default().finish() };
     let error = estimate(&nothing.material, &nothing.flow).unwrap_err().to_string();
     assert!(
@@ -186,7 +186,7 @@ fn a_base_of_another_pace_and_size_is_brought_to_the_recordings() {
     let slower = made.noise[0].mean_wait_s / demo.noise[0].mean_wait_s;
     assert!((3.0..8.0).contains(&slower), "{slower}: {notes:?}");
     let smaller = demo.market_maker[0].position_max_lots as f64 / made.market_maker[0].position_max_lots as f64;
-    assert!((10.0..100.0).contains(&smaller), "{smaller}: {notes:?}");
+    assert!((20.0..500.0).contains(&smaller), "{smaller}: {notes:?}");
     // Distances as many spreads as they were.
     let (material, _) = hear(&alone(demo, &wish.base), ORDERS, &wish);
     let wider = near_one(mean_spread(&recording.material) / mean_spread(&material));
