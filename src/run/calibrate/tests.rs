@@ -175,6 +175,15 @@ fn bands_count_where_the_recording_is_silent() {
 }
 
 #[test]
+fn a_lever_that_pulls_at_nothing_is_refused_with_those_that_do() {
+    let recording = recorded(&crowd(), ORDERS, 300, 18);
+    let wish = wish(1, &["noise.*.mean_wait_s", "noise.*.mean_weight_s"]);
+    let error = calibrate(&recording, &rules(), &wish, |_, _| ()).unwrap_err().to_string();
+    assert!(error.starts_with("noise.*.mean_weight_s leads to no number"), "{error}");
+    assert!(error.contains("fundamental.*.kappa_lots_per_tick"), "{error}");
+}
+
+#[test]
 fn a_base_of_another_pace_and_size_is_brought_to_the_recordings() {
     // The crowd trades once a second for some 100 lots; the demo five times for 2 000.
     let recording = recorded(&crowd(), ORDERS, 400, 17);
