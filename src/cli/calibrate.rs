@@ -16,7 +16,7 @@ use crate::market::InstrumentId;
 use crate::run::calibrate::levers::Lever;
 use crate::run::calibrate::search::Effort;
 use crate::run::calibrate::write::{Provenance, facts, json, text};
-use crate::run::calibrate::{Calibration, Typical, Wish, calibrate as drive, listen};
+use crate::run::calibrate::{CalibrateError, Calibration, Typical, Wish, calibrate as drive, listen};
 use crate::run::report::calibration_html;
 use crate::units::Nanos;
 
@@ -148,9 +148,15 @@ pub fn calibrate(args: &CalibrateArgs, globals: &Globals) -> Outcome {
     });
     bar.finish_and_clear();
     let made = made.map_err(|error| {
-        Failure::could_not_run(error)
-            .context(format!("{id} cannot be calibrated to"))
-            .hint("record or import a longer session; `papermaker realism` tells what is in one")
+        let hint = match &error {
+            CalibrateError::TooLittle(_) => {
+                "record or import a longer session; `papermaker realism` tells what is in one"
+            }
+            CalibrateError::Idle { .. } => {
+                "--lever PATH, with the keys of the market's file; * is every member of a list"
+            }
+        };
+        Failure::could_not_run(error).context(format!("{id} cannot be calibrated to")).hint(hint)
     })?;
     let of = provenance(args, &manifest, recording.material.seconds, &desk.rules.label());
     write_page(&args.out, args.force, &text(&made, &of))?;
@@ -199,7 +205,8 @@ fn print(args: &CalibrateArgs, made: &Calibration, of: &Provenance) -> Outcome {
     made.notes.iter().try_for_each(|note| say(format_args!("  {note}")))?;
     say(format_args!("  {:<24} {:>10} {:>8} {:>10} {:>10}", "", "recorded", "±", "start", "end"))?;
     for (name, recorded, error, start, end) in facts(made) {
-        say(format_args!("  {name:<24} {recorded:>10.3} {error:>8.3} {start:>10.3} {end:>10.3}"))?;
+        let [start, end] = [start, end].map(|value| value.map_or("far".to_owned(), |value| format!("{value:.3}")));
+        say(format_args!("  {name:<24} {recorded:>10.3} {error:>8.3} {start:>10} {end:>10}"))?;
     }
     for one in &made.pulled {
         say(format_args!("  {:<52} × {:<8.3} = {}", one.lever.path, one.factor, one.value))?;

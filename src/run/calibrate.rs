@@ -117,6 +117,22 @@ pub struct Calibration {
     pub notes: Vec<String>,
 }
 
+/// Why no market is made.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum CalibrateError {
+    /// The recording does not tell enough.
+    #[error(transparent)]
+    TooLittle(#[from] TooLittle),
+    /// A lever that was asked for is none of this market.
+    #[error("{path} leads to no number of this market that is not zero; some that do: {known}")]
+    Idle {
+        /// Which.
+        path: String,
+        /// The usual ones.
+        known: String,
+    },
+}
+
 /// Listens to a recording of one instrument.
 pub fn listen(inputs: &mut dyn Inputs, instrument: InstrumentId) -> Result<Recording, RerunError> {
     let (tape, flow) = told_by_session(inputs, instrument, (Tape::new(), Listener::default()))?;
@@ -132,7 +148,7 @@ pub fn calibrate(
     rules: &Instrument,
     wish: &Wish,
     told: impl FnMut(usize, f64),
-) -> Result<Calibration, TooLittle> {
+) -> Result<Calibration, CalibrateError> {
     let estimates = estimate(&recording.material, &recording.flow)?;
     let glass = Glass::of(&recording.flow);
     let recorded = judge(&recording.material);
@@ -150,6 +166,10 @@ pub fn calibrate(
     let mut notes = Vec::new();
     let start = begin(recording, rules, wish, &estimates, glass, &mut notes);
     let levers = wish.levers.clone().unwrap_or_else(|| usual(&start));
+    if let Some(idle) = levers.iter().find(|lever| !lever.pulls(&start)) {
+        let known = usual(&start).into_iter().map(|lever| lever.path).collect::<Vec<_>>().join(", ");
+        return Err(CalibrateError::Idle { path: idle.path.clone(), known });
+    }
     let bench = Bench { start, levers, base: wish.base.clone(), glass, lasting: wish.lasting, all, typical };
     let counted = bench.all.iter().filter(|fact| fact.value.is_some()).count();
     let middle = vec![0.5; bench.levers.len()];

@@ -52,14 +52,14 @@ fn a_market_is_made_like_a_recording_written_reported_and_lived_in() {
     let here = tempfile::tempdir().expect("a folder");
     let here = here.path();
     record(here, "morning", 100);
-    let effort = ["--for", "90s", "--pool", "4", "--rounds", "1", "--seed", "3", "--typical", "none"];
+    let effort = ["--for", "30s", "--pool", "2", "--rounds", "1", "--seed", "3", "--typical", "none"];
     let first = [&["morning", "--out", "like.toml", "--report", "like.html", "--json"][..], &effort].concat();
     let told = calibrate(here, &first).exits(0).json();
     assert_eq!((&told["paper"], &told["out"]), (&true.into(), &"like.toml".into()), "{told}");
     let (start, end) = (told["distance"]["start"].as_f64(), told["distance"]["end"].as_f64());
     assert!(end.is_some() && end <= start, "{told}");
-    // The start, four, one round of sixteen, three heats of five.
-    assert_eq!(told["distance"]["asked"], 1 + 4 + 16 + 15);
+    // The start, two, one round of sixteen, three heats of five.
+    assert_eq!(told["distance"]["asked"], 1 + 2 + 16 + 15);
     let estimates = told["estimates"].as_array().expect("estimates");
     let takers = &estimates[0];
     assert!(takers["name"] == "market orders" && takers["n"].as_u64() > Some(200), "{takers}");
@@ -91,6 +91,9 @@ fn a_market_is_made_like_a_recording_written_reported_and_lived_in() {
     assert!(said.starts_with("PAPER market like 1") && said.contains("volatility_1s"), "{said}");
     let again = fs::read_to_string(here.join("again.toml")).expect("a market");
     assert_eq!(again, text);
+    calibrate(here, &["morning", "--out", "idle.toml", "--for", "1s", "--lever", "noise.*.weight"])
+        .exits(2)
+        .complains_of(&["noise.*.weight leads to no number", "hint: --lever PATH"]);
 }
 
 #[test]

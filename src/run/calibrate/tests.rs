@@ -103,8 +103,8 @@ fn levels_tell_rates_of_withdrawal_and_less_of_the_rest() {
     assert_eq!((flow.told, (flow.pace_s - 0.1).abs() < 1e-6), (Told::Levels, true), "{}", flow.pace_s);
     let found = estimate(&material, &flow).unwrap();
     let Ok(Leaving::Withdrawn(rate)) = &found.leaving else { panic!("{found:?}") };
-    // A tenth of what rests leaves every second; what comes and leaves within a bundle is not seen, a percent of it.
-    assert!((rate.value / 0.1 - 1.0).abs() < 0.08, "{rate:?}");
+    // A tenth of what rests leaves every second, less what others put at the same price within the tenth of a second.
+    assert!((0.085..0.105).contains(&rate.value), "{rate:?}");
     // Two in a tenth of a second at one level are one.
     let limits = found.limits.unwrap().mean.value;
     assert!((7.0..10.2).contains(&limits), "{limits}");
@@ -117,7 +117,7 @@ fn a_short_recording_is_refused_with_everything_that_is_missing() {
     let TooLittle { missing } = estimate(&material, &flow).unwrap_err();
     assert_eq!(missing.len(), 2, "{missing:?}");
     assert!(missing[0].ends_with("market orders, at least 200 are needed"), "{missing:?}");
-    assert_eq!(missing[1], "31 seconds with a mid, at least 60 are needed");
+    assert!(missing[1].ends_with("seconds with a mid, at least 60 are needed"), "{missing:?}");
     let nothing = Recording { material: Tape::new().finish(), flow: Listener::default().finish() };
     let error = estimate(&nothing.material, &nothing.flow).unwrap_err().to_string();
     assert!(
@@ -135,15 +135,15 @@ fn wish(threads: usize, levers: &[&str]) -> Wish {
     Wish {
         base: SimSpec::demo(),
         levers: Some(levers.iter().map(|lever| lever.parse().expect("a lever")).collect()),
-        lasting: Nanos::from_s(150),
-        effort: Effort { pool: 6, rounds: 2, exploit: 3, explore: 2, seed: 5, threads },
+        lasting: Nanos::from_s(60),
+        effort: Effort { pool: 6, rounds: 1, exploit: 3, explore: 2, seed: 5, threads },
         typical: Typical::Never,
     }
 }
 
 #[test]
 fn a_market_nearer_to_the_recording_is_found_the_same_on_any_number_of_threads() {
-    let recording = recorded(&crowd(), DEPTH_100MS, 400, 15);
+    let recording = recorded(&crowd(), DEPTH_100MS, 300, 15);
     let levers = ["noise.*.mean_wait_s=8", "market_maker.*.mean_wait_s=8", "metaorder.*.mean_wait_s=8"];
     let on = |threads| calibrate(&recording, &rules(), &wish(threads, &levers), |_, _| ()).unwrap();
     let (one, two) = (on(1), on(2));
@@ -162,7 +162,8 @@ fn a_market_nearer_to_the_recording_is_found_the_same_on_any_number_of_threads()
 fn bands_count_where_the_recording_is_silent() {
     let recording = recorded(&crowd(), DEPTH_100MS, 300, 16);
     let ask = |typical| {
-        let wish = Wish { typical, ..wish(2, &["noise.*.mean_wait_s"]) };
+        let effort = Effort { pool: 1, rounds: 0, ..wish(2, &[]).effort };
+        let wish = Wish { typical, effort, ..wish(2, &["noise.*.mean_wait_s"]) };
         calibrate(&recording, &rules(), &wish, |_, _| ()).unwrap()
     };
     let (never, silent) = (ask(Typical::Never), ask(Typical::Silent));
@@ -171,6 +172,15 @@ fn bands_count_where_the_recording_is_silent() {
     // In the middle of its band a band costs nothing, at its end .3 half-widths of three errors each.
     assert_eq!(amount(&[2.0, -1.0, 0.0], 2), 1.0);
     assert!((amount(&[0.0, 1.0], 1) - 0.45).abs() < 1e-12);
+}
+
+#[test]
+fn a_lever_that_pulls_at_nothing_is_refused_with_those_that_do() {
+    let recording = recorded(&crowd(), ORDERS, 300, 18);
+    let wish = wish(1, &["noise.*.mean_wait_s", "noise.*.mean_weight_s"]);
+    let error = calibrate(&recording, &rules(), &wish, |_, _| ()).unwrap_err().to_string();
+    assert!(error.starts_with("noise.*.mean_weight_s leads to no number"), "{error}");
+    assert!(error.contains("fundamental.*.kappa_lots_per_tick"), "{error}");
 }
 
 #[test]
@@ -185,7 +195,7 @@ fn a_base_of_another_pace_and_size_is_brought_to_the_recordings() {
     let slower = made.noise[0].mean_wait_s / demo.noise[0].mean_wait_s;
     assert!((3.0..8.0).contains(&slower), "{slower}: {notes:?}");
     let smaller = demo.market_maker[0].position_max_lots as f64 / made.market_maker[0].position_max_lots as f64;
-    assert!((10.0..100.0).contains(&smaller), "{smaller}: {notes:?}");
+    assert!((20.0..500.0).contains(&smaller), "{smaller}: {notes:?}");
     // Distances as many spreads as they were.
     let (material, _) = hear(&alone(demo, &wish.base), ORDERS, &wish);
     let wider = near_one(mean_spread(&recording.material) / mean_spread(&material));

@@ -8,6 +8,7 @@ use toml_edit::{DocumentMut, Item};
 use super::Calibration;
 use super::keys::short;
 use crate::metrics::facts::bands::{Band, Judgement};
+use crate::metrics::flow::likeness::FAR;
 use crate::sim::SimSpec;
 
 /// What a file says of its making.
@@ -177,12 +178,14 @@ pub fn json(made: &Calibration, of: &Provenance) -> Value {
     })
 }
 
-/// Every fact: name, recorded, its error, simulated at the start and at the end.
-pub fn facts(made: &Calibration) -> impl Iterator<Item = (&'static str, f64, f64, f64, f64)> + '_ {
+/// Every fact: name, recorded, its error, simulated at the start and at the end; `None` where it is off by [`FAR`] errors or
+/// more, or is not told.
+pub fn facts(made: &Calibration) -> impl Iterator<Item = (&'static str, f64, f64, Option<f64>, Option<f64>)> + '_ {
     let ends = made.course.start.differences.iter().zip(&made.course.best.differences);
     made.facts.iter().zip(ends).filter_map(|(fact, (start, end))| {
         let recorded = fact.value?;
-        Some((fact.name, recorded, fact.error, recorded + start * fact.error, recorded + end * fact.error))
+        let simulated = |off: &f64| (off.abs() < FAR).then(|| recorded + off * fact.error);
+        Some((fact.name, recorded, fact.error, simulated(start), simulated(end)))
     })
 }
 

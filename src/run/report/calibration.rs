@@ -69,8 +69,8 @@ fn alike(body: &mut Html, made: &Calibration) {
     body.head(&["fact", "recorded", "± one error", "start", "end", "off, errors"]);
     for (name, recorded, error, start, end) in facts(made) {
         body.tag("<tr><th scope=\"row\">").text(name.replace('_', " ")).tag("</th>");
-        body.cell(number(recorded)).cell(number(error)).cell(number(start)).cell(number(end));
-        body.cell(number((end - recorded) / error)).tag("</tr>");
+        body.cell(number(recorded)).cell(number(error)).cell(maybe(start)).cell(maybe(end));
+        body.cell(maybe(end.map(|end| (end - recorded) / error))).tag("</tr>");
     }
     body.tag("</table></div>");
     body.note(
