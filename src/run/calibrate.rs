@@ -229,7 +229,7 @@ fn begin(
         lots.get(lots.len() / 2).copied().unwrap_or(1.0)
     };
     let lots = median(&recording.material.sizes) / median(&material.sizes);
-    let ticks = near_one(mean_spread(&recording.material) / mean_spread(&material));
+    let ticks = near_one(median_spread(&recording.material) / median_spread(&material));
     let seconds = near_one(rate(&material).max(1e-9) / rate(&recording.material));
     keys::convert(&mut tree, Units { ticks, lots, seconds });
     let digits = keys::short;
@@ -271,11 +271,15 @@ fn near_one(ratio: f64) -> f64 {
     if (0.5..=2.0).contains(&ratio) { 1.0 } else { ratio }
 }
 
-/// Ticks, in time.
-fn mean_spread(material: &Material) -> f64 {
+/// Ticks; half of the time it is no wider.
+fn median_spread(material: &Material) -> f64 {
     let total: i64 = material.spreads.values().sum();
-    let sum: f64 = material.spreads.iter().map(|(ticks, ns)| *ticks as f64 * *ns as f64).sum();
-    if total > 0 { sum / total as f64 } else { 1.0 }
+    let mut passed = 0;
+    let reaches = |(_, ns): &(&i64, &i64)| {
+        passed += **ns;
+        2 * passed >= total
+    };
+    material.spreads.iter().find(reaches).map_or(1.0, |(ticks, _)| (*ticks).max(1) as f64)
 }
 
 /// A world of one market and no bad days, as old as the base.
@@ -285,7 +289,9 @@ fn alone(market: &MarketSpec, base: &SimSpec) -> SimSpec {
 
 fn hear(spec: &SimSpec, glass: Glass, wish: &Wish) -> (Material, Orderflow) {
     let ear = Lens::new(glass, (Tape::new(), Listener::default()));
-    let (tape, flow) = told_by_market(spec, wish.effort.seed, 0, wish.lasting, ear, |_| ()).finish();
+    // Rates and medians of less than a minute are none.
+    let lasting = wish.lasting.max(Nanos::from_s(60));
+    let (tape, flow) = told_by_market(spec, wish.effort.seed, 0, lasting, ear, |_| ()).finish();
     (tape.finish(), flow.finish())
 }
 

@@ -311,7 +311,7 @@ mod tests {
         assert!(near < 1.13, "{near}");
         let far = differences(&one, &other);
         assert!(distance(&far) > 2.0 && far.iter().all(|z| z.abs() <= FAR), "{far:?}");
-        assert!(far.iter().any(|z| *z == FAR), "eight times the size is far: {far:?}");
+        assert!(far.contains(&FAR), "eight times the size is far: {far:?}");
         assert_eq!(distance(&differences(&one, &one)), 0.0);
     }
 }

@@ -198,7 +198,7 @@ fn a_base_of_another_pace_and_size_is_brought_to_the_recordings() {
     assert!((20.0..500.0).contains(&smaller), "{smaller}: {notes:?}");
     // Distances as many spreads as they were.
     let (material, _) = hear(&alone(demo, &wish.base), ORDERS, &wish);
-    let wider = near_one(mean_spread(&recording.material) / mean_spread(&material));
+    let wider = near_one(median_spread(&recording.material) / median_spread(&material));
     assert_eq!(made.market_maker[0].half_spread_ticks, (20.0 * wider).round() as i64, "{notes:?}");
     assert!(matches!(made.zero_intelligence[0].placement, Placement::Own { .. }));
 }
