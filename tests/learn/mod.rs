@@ -108,7 +108,7 @@ fn sac_learns_to_quote_better_than_avellaneda_and_stoikov() {
     }
     let config: sac::Config = toml::from_str(include_str!("sac.toml")).expect("keys that exist");
     table("SAC", |seat, steps, seed| {
-        let config = sac::Config { total_steps: steps, ..config.clone() };
+        let config = sac::Config { total_steps: steps.min(6_000_000), ..config.clone() };
         let mut training = sac::Sac::new(config, copies(seat, 256, seed), seed).expect("can be");
         while !training.done() {
             training.update();
