@@ -11,6 +11,8 @@ mod fake;
 mod feed;
 mod formulas;
 mod journal;
+#[cfg(feature = "learn")]
+mod learn;
 mod market_sim;
 mod metrics;
 mod protocol;

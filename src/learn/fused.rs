@@ -1,6 +1,6 @@
 //! A perceptron forwards and backwards over a batch, without a graph.
 //!
-//! The same network as [`net::Actor`](super::net::Actor), as loops over [`kernel`]: the rows of a batch go
+//! The same network as [`net::Actor`], as loops over [`kernel`]: the rows of a batch go
 //! through all layers while they are in the processor's cache, and back again. Its weights are one row of numbers, a
 //! [`Plan`] says which is which, so an optimiser has one parameter to move ([`flat`](super::flat)). Slopes are by hand
 //! (Rumelhart, Hinton & Williams, *Learning representations by back-propagating errors*, Nature 323 (1986)); tests hold

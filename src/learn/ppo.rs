@@ -301,9 +301,9 @@ impl<E: Environments> Ppo<E> {
 
     /// Plays a rollout and learns from it.
     pub fn update(&mut self) -> Stats {
-        let mut stats = Stats::default();
         // (7), (14): as they stand when the rollout begins.
-        stats.learning_rate = self.on_line(self.config.learning_rate, self.config.learning_rate_end);
+        let learning_rate = self.on_line(self.config.learning_rate, self.config.learning_rate_end);
+        let mut stats = Stats { learning_rate, ..Stats::default() };
         let entropy_worth = self.on_line(self.config.entropy, self.config.entropy_end);
         let last = self.play(&mut stats);
         self.weigh(&last, &mut stats);

@@ -6,7 +6,7 @@
 //! 1. The first `warm_up` steps are uniform, so that critics see all actions.
 //! 2. The actor answers with mean and log deviation of a normal, the latter between e^-5 and e² by tanh \[CleanRL, sac_continuous_action.py\].
 //! 3. Actions are squashed by tanh; the density is corrected by `-Σ ln(1 - a²)` \[S, appendix C\].
-//! 4. Two critics, the smaller one counts \[S; Fujimoto, van Hoof & Meger, *Addressing function approximation error in actor-critic
+//! 4. Two critics; their mean less `pessimism` halves of what is between them counts: with 1, the default, the smaller one \[S; Fujimoto, van Hoof & Meger, *Addressing function approximation error in actor-critic
 //!    methods*, ICML 2018\].
 //! 5. Targets come from critics that follow slowly, a share `tau` a step \[S\].
 //! 6. Rewards of `ahead` steps are added up before a critic is asked (Sutton & Barto, *Reinforcement learning*, 2018, chapter 7); what was
@@ -69,6 +69,9 @@ pub struct Config {
     pub rates_end: f64,
     /// What a reward is worth one step earlier.
     pub gamma: f64,
+    /// How far below the mean of both critics is believed: 1 the smaller, 0 the mean. Over a long horizon without discount the
+    /// smaller's shortfall adds up step by step.
+    pub pessimism: f64,
     /// How fast targets follow, share a minibatch.
     pub tau: f64,
     /// The temperature at the start, reward per nat.
@@ -101,6 +104,7 @@ impl Default for Config {
             temperature_rate: 3e-4,
             rates_end: 1.0,
             gamma: 0.99,
+            pessimism: 1.0,
             tau: 0.005,
             temperature: 1.0,
             target_entropy: None,
@@ -128,6 +132,7 @@ impl Config {
             ("temperature_rate", self.temperature_rate >= 0.0, "at least 0"),
             ("rates_end", (0.0..=1.0).contains(&self.rates_end), "0 to 1"),
             ("gamma", (0.0..=1.0).contains(&self.gamma), "0 to 1"),
+            ("pessimism", (0.0..=1.0).contains(&self.pessimism), "0 to 1"),
             ("tau", self.tau > 0.0 && self.tau <= 1.0, "above 0, at most 1"),
             ("temperature", self.temperature > 0.0, "above 0"),
             ("averaging", self.averaging.is_none_or(|late| late >= 0.0), "at least 0"),
@@ -393,7 +398,8 @@ impl<E: Environments> Sac<E> {
         let (rows, act) = (self.config.minibatch, self.environments.action_len());
         let mut drawn = std::mem::take(&mut self.drawn);
         self.memory.draw(self.config.ahead, self.config.gamma, &mut self.draws, rows, &mut drawn);
-        let alpha = self.alpha() as f32;
+        let (alpha, pessimism) = (self.alpha() as f32, self.config.pessimism as f32);
+        let believed = |a: f32, b: f32| 0.5 * (a + b - pessimism * (a - b).abs());
         let left = self.on_line(1.0, self.config.rates_end);
 
         // (4), (5), (6), (7): what the steps came to.
@@ -405,7 +411,9 @@ impl<E: Environments> Sac<E> {
         let targets: Vec<f32> = both
             .zip(drawn.rewards.iter().zip(&drawn.worth))
             .zip(self.acted.log_probs.chunks_exact(act))
-            .map(|(((a, b), (reward, worth)), each)| reward + worth * (a.min(*b) - alpha * each.iter().sum::<f32>()))
+            .map(|(((a, b), (reward, worth)), each)| {
+                reward + worth * (believed(*a, *b) - alpha * each.iter().sum::<f32>())
+            })
             .collect();
 
         // (8)
@@ -436,8 +444,9 @@ impl<E: Environments> Sac<E> {
         let (a, a_slopes) = first.output_slopes(rows);
         let (b, b_slopes) = second.output_slopes(rows);
         for (((a, b), a_slope), b_slope) in a.iter().zip(b).zip(a_slopes).zip(b_slopes) {
-            (*a_slope, *b_slope) = if a <= b { (-1.0, 0.0) } else { (0.0, -1.0) };
-            stats.actor_loss -= f64::from(a.min(*b)) / rows as f64;
+            let (more, less) = (-0.5 * (1.0 + pessimism), -0.5 * (1.0 - pessimism));
+            (*a_slope, *b_slope) = if a <= b { (more, less) } else { (less, more) };
+            stats.actor_loss -= f64::from(believed(*a, *b)) / rows as f64;
         }
         for (n, pass) in [first, second].into_iter().enumerate() {
             let weights = &self.critics.values()[n * half..(n + 1) * half];
