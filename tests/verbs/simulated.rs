@@ -69,7 +69,7 @@ fn what_makes_no_sense_is_refused_with_what_would() {
     let here = tempfile::tempdir().expect("a folder");
     let here = here.path();
     let run = |more: &[&str]| papermaker(here, &[&["backtest", "--set", "store.path=store"], more].concat());
-    run(&["--sim", "nowhere"]).exits(2).complains_of(&["no such market", "demo, rmsc04, stress"]);
+    run(&["--sim", "nowhere"]).exits(2).complains_of(&["no such market", "demo, btc, rmsc04, stress"]);
     run(&["--sim", "rmsc04"]).exits(2).complains_of(&[
         "does not list binance-spot:BTCUSDT",
         "it lists",
