@@ -2,14 +2,14 @@
 //!
 //! Half of a market's parameters can be read off a recording: how often orders come, where they go, how much they are for, when
 //! they leave, how much the value moves. [`mod@estimate`] does, by maximum likelihood. The other half shows only in what comes of
-//! it: who pulls the price to the value, who follows it, who works large orders. Those are looked for: a [`search`] pulls at
+//! it: who pulls the price to the value, who follows it, who works large orders. Those are looked for: a [`mod@search`] pulls at
 //! [`levers`], simulates, and compares [facts](crate::metrics::flow::likeness) of the simulation, seen through the glass the
 //! recording was made through ([`lens`]), with those of the recording.
 //!
 //! Where a recording is silent (a quarter of an hour does not tell how volatility clusters), the
 //! [bands](crate::metrics::facts::bands) of real markets can speak: [`Typical`].
 //!
-//! Reading order: [`calibrate`], then [`mod@estimate`] or [`search`]; [`keys`] is how a specification is pulled at, [`write`] what
+//! Reading order: [`calibrate()`], then [`mod@estimate`] or [`mod@search`]; [`keys`] is how a specification is pulled at, [`mod@write`] what
 //! becomes of it.
 
 pub mod estimate;
