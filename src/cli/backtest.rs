@@ -37,7 +37,7 @@ use crate::units::{Nanos, Step};
 /// configuration in force says (`--set paper.queue_model=log` changes them), and what operators did when it was recorded is left
 /// out; with --as-recorded both are the recording's. The totals add up all recordings; differences between strategies are
 /// paired, period by period, with 95 % intervals. With --sim nothing is recorded before: orders rest in the book of a simulated
-/// market that reacts to them, each seed is a run, and strategies are compared seed by seed. Every strategy and setting tried is logged in the store and counts in the
+/// market that reacts to them, each seed is a run, and strategies are compared in the same seeds. Every strategy and setting tried is logged in the store and counts in the
 /// deflated Sharpe ratio.
 #[derive(Clone, Debug, Args)]
 #[command(

@@ -98,6 +98,10 @@ impl WhichBands {
 
 /// Calls [`crate::run::calibrate`].
 pub fn calibrate(args: &CalibrateArgs, globals: &Globals) -> Outcome {
+    if args.lasting < Duration::from_secs(10) {
+        let error = anyhow::anyhow!("--for {:?}: less than ten seconds tell nothing of a market", args.lasting);
+        return Err(Failure::could_not_run(error).hint("an hour tells most of it"));
+    }
     make_sure_of_page(&args.out, args.force)?;
     if let Some(report) = &args.report {
         make_sure_of_page(report, args.force)?;
@@ -152,6 +156,7 @@ pub fn calibrate(args: &CalibrateArgs, globals: &Globals) -> Outcome {
             CalibrateError::TooLittle(_) => {
                 "record or import a longer session; `papermaker realism` tells what is in one"
             }
+            CalibrateError::Base(_) => "config/README.md has the ranges of a market's keys",
             CalibrateError::Idle { .. } => {
                 "--lever PATH, with the keys of the market's file; * is every member of a list"
             }

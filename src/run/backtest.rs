@@ -338,6 +338,9 @@ fn run_all(
     // Before anything is run every spec is made: what cannot be run is said at once.
     let mut jobs = Vec::new();
     for recording in recordings {
+        if let Some(market) = recording.simulated() {
+            candidates.iter().try_for_each(|candidate| market.has_room(&candidate.name, store))?;
+        }
         for chunk in &chunks {
             let specs = chunk.iter().map(|candidate| candidate.spec(recording, ask));
             jobs.push((recording, *chunk, specs.collect::<Result<Vec<_>, _>>()?));

@@ -123,6 +123,11 @@ pub enum CalibrateError {
     /// The recording does not tell enough.
     #[error(transparent)]
     TooLittle(#[from] TooLittle),
+    /// In the recording's ticks and lots the base is no market.
+    #[error(
+        "in the recording's units the base is no market: {0}; choose another base with --like, or import with a coarser tick"
+    )]
+    Base(String),
     /// A lever that was asked for is none of this market.
     #[error("{path} leads to no number of this market that is not zero; some that do: {known}")]
     Idle {
@@ -170,9 +175,20 @@ pub fn calibrate(
         let known = usual(&start).into_iter().map(|lever| lever.path).collect::<Vec<_>>().join(", ");
         return Err(CalibrateError::Idle { path: idle.path.clone(), known });
     }
-    let bench = Bench { start, levers, base: wish.base.clone(), glass, lasting: wish.lasting, all, typical };
+    let mut bench = Bench { start, levers, base: wish.base.clone(), glass, lasting: wish.lasting, all, typical };
     let counted = bench.all.iter().filter(|fact| fact.value.is_some()).count();
     let middle = vec![0.5; bench.levers.len()];
+    let Some((first, _)) = bench.spec(&middle) else {
+        return Err(CalibrateError::Base(bench.faults(&middle)));
+    };
+    let tape = told_by_market(&first, wish.effort.seed, 0, wish.lasting, Tape::new(), |_| ());
+    let untold = judge(&tape.finish()).bands.into_iter().filter(|band| band.inside.is_none()).map(|band| band.name);
+    for name in untold {
+        if bench.typical.contains(&name) {
+            notes.push(format!("{name} does not count: a simulation takes longer to tell it (--for)"));
+            bench.typical.retain(|counted| *counted != name);
+        }
+    }
     let course =
         search(&wish.effort, &middle, |at, seed| bench.ask(at, seed), |differences| amount(differences, counted), told);
 
@@ -319,6 +335,17 @@ impl Bench {
         spec.faults().is_empty().then_some((spec, tree))
     }
 
+    /// What keeps a world from being made.
+    fn faults(&self, at: &[f64]) -> String {
+        let mut tree = self.start.clone();
+        self.levers.iter().zip(at).for_each(|(lever, at)| {
+            keys::pull(&mut tree, &lever.path, lever.factor(*at));
+        });
+        let Some(market) = keys::market(tree) else { return "a number is out of the range of its key".to_owned() };
+        let faults = alone(&market, &self.base).faults();
+        faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    }
+
     /// Differences of a market from the recording, then from the bands that count.
     fn ask(&self, at: &[f64], seed: u64) -> Vec<f64> {
         let Some((spec, _)) = self.spec(at) else {
@@ -340,8 +367,7 @@ impl Bench {
                 match (band.value.map(|value| (value - band.low) / half - 1.0), band.inside) {
                     (Some(off), Some(false)) if off.abs() <= 1.0 => 1.0 + off.abs(),
                     (Some(off), Some(_)) => off.clamp(-UNTOLD, UNTOLD),
-                    (None, Some(_)) => UNTOLD,
-                    (_, None) => 0.0,
+                    (None, Some(_)) | (_, None) => UNTOLD,
                 }
             }));
         }

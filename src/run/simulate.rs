@@ -54,21 +54,18 @@ pub enum CannotLive {
 }
 
 fn unlisted(sim: &SimSpec, instrument: String) -> CannotLive {
-    let listed: Vec<String> = sim.market.iter().map(|market| market.symbol()).collect();
+    let labels = sim.market.iter().map(|market| market.rules().map_or_else(|_| market.symbol(), |rules| rules.label()));
+    let listed: Vec<String> = labels.collect();
     CannotLive::Unlisted { instrument, listed: listed.join(", ") }
 }
 
-/// The rules of those instruments of a configuration that a market lists, in the configuration's order; an error if it
-/// lists none.
+/// The rules of the instruments of a configuration, in its order; an error if the market does not list one of them.
 ///
 /// * `wanted` — `VENUE:SYMBOL`
 pub fn listed(sim: &SimSpec, wanted: &[String]) -> Result<Vec<Instrument>, CannotLive> {
     let rules = sim.market.iter().filter_map(|market| market.rules().ok()).collect::<Vec<_>>();
-    let found = wanted.iter().filter_map(|label| rules.iter().find(|rules| rules.label() == *label).cloned());
-    match found.collect::<Vec<_>>() {
-        found if found.is_empty() => Err(unlisted(sim, wanted.join(", "))),
-        found => Ok(found),
-    }
+    let found = |label: &String| rules.iter().find(|rules| rules.label() == *label).cloned();
+    wanted.iter().map(|label| found(label).ok_or_else(|| unlisted(sim, label.clone()))).collect()
 }
 
 /// The world with these markets, in this order, and the bad days that concern them.

@@ -182,13 +182,19 @@ impl Policy {
     /// Whether all that is wanted rests already, within `hold_ticks`.
     fn close_enough(&self, view: &View<'_>, wanted: &ArrayVec<Quote, QUOTES_MAX>) -> bool {
         let alive = || view.orders.iter().filter(|order| order.is_alive());
-        let near = |quote: &Quote| {
-            let same = |order: &&crate::order::Order| {
-                order.side == quote.side && (order.price - quote.price).abs().0 <= self.hold_ticks
-            };
-            alive().find(same).is_some_and(|order| order.remaining == quote.qty)
+        // Best first on either side of the comparison, so that no order stands for two quotes.
+        let near = |side: Side| {
+            let mut resting: Vec<_> =
+                alive().filter(|order| order.side == side).map(|order| (order.price, order.remaining)).collect();
+            resting.sort_by_key(|(price, _)| -side.sign() * price.0);
+            let wanted: Vec<_> = wanted.iter().filter(|quote| quote.side == side).collect();
+            let mut pairs = resting.iter().zip(&wanted);
+            resting.len() == wanted.len()
+                && pairs.all(|((price, left), quote)| {
+                    (*price - quote.price).abs().0 <= self.hold_ticks && *left == quote.qty
+                })
         };
-        self.hold_ticks > 0 && alive().count() == wanted.len() && wanted.iter().all(near)
+        self.hold_ticks > 0 && Side::BOTH.into_iter().all(near)
     }
 }
 

@@ -91,9 +91,12 @@ fn a_market_is_made_like_a_recording_written_reported_and_lived_in() {
     assert!(said.starts_with("PAPER market like 1") && said.contains("volatility_1s"), "{said}");
     let again = fs::read_to_string(here.join("again.toml")).expect("a market");
     assert_eq!(again, text);
-    calibrate(here, &["morning", "--out", "idle.toml", "--for", "1s", "--lever", "noise.*.weight"])
+    calibrate(here, &["morning", "--out", "idle.toml", "--for", "10s", "--lever", "noise.*.weight"])
         .exits(2)
         .complains_of(&["noise.*.weight leads to no number", "hint: --lever PATH"]);
+    calibrate(here, &["morning", "--out", "idle.toml", "--for", "1ms"])
+        .exits(2)
+        .complains_of(&["less than ten seconds"]);
 }
 
 #[test]

@@ -75,6 +75,8 @@ fn what_makes_no_sense_is_refused_with_what_would() {
         "it lists",
         "session.instruments",
     ]);
+    let typo = "session.instruments=[\"binance-spot:BTCUSDT\", \"binance-spot:ETHUSD\"]";
+    run(&["--sim", "demo", "--set", typo]).exits(2).complains_of(&["ETHUSD", "binance-spot:ETHUSDT"]);
     run(&["--sim", "demo", "--strategy", "recorded", "--for", "1s"])
         .exits(2)
         .complains_of(&["only a recorded session"]);

@@ -90,6 +90,18 @@ fn a_folder_with_a_training_is_gone_on_with_or_begun_anew_but_never_by_accident(
 }
 
 #[test]
+fn a_checkpoint_of_another_world_is_not_gone_on_with_and_what_was_before_is_forgotten() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    fs::write(here.join("p2.toml"), SPEC).expect("written");
+    trained(here, &[]);
+    fs::write(here.join("p2.toml"), SPEC.replace("steps = 20\n", "steps = 20\nimpact = 0.1\n")).expect("written");
+    papermaker(here, &["train", "p2.toml", "--resume"]).exits(2).complains_of(&["another training", "--force"]);
+    trained(here, &["--force", "--seeds", "1"]);
+    assert!(!here.join("train/p2/seed-2").exists(), "a seed of the training before");
+}
+
+#[test]
 fn a_missed_goal_is_an_answer_and_a_wrong_file_is_none() {
     let here = tempfile::tempdir().expect("a folder");
     let here = here.path();

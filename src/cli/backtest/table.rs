@@ -73,7 +73,7 @@ pub(super) fn as_text(found: &Backtest, verbose: bool) -> Vec<String> {
         found.recordings.iter().fold((0, 0.0), |(n, s), recorded| (n + recorded.inputs, s + recorded.seconds));
     let plural = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
     let mut text = vec![format!(
-        "PAPER backtest of {} over {}: {} s, {inputs} inputs each",
+        "PAPER backtest of {} over {}: {} s, {inputs} inputs",
         plural(found.strategies.len(), "strategy").replace("ys", "ies"),
         plural(found.recordings.len(), "recording"),
         significant(seconds),

@@ -7,7 +7,7 @@ use super::pass::{Length, SAMPLE_EVERY};
 use super::{BacktestError, Run};
 use crate::digest::{Digest, of_state};
 use crate::engine::SessionSpec;
-use crate::journal::{Ending, Manifest, Options, Store, Writer};
+use crate::journal::{Ending, JournalError, Manifest, Options, Store, Writer};
 use crate::market::Instrument;
 use crate::metrics::{Account, Plan};
 use crate::run::core::checkpoint;
@@ -49,6 +49,13 @@ pub struct Keep {
     pub config_digest: Digest,
 }
 
+impl Keep {
+    fn id(&self, strategy: &str, seed: u64) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
+        format!("{}-{strategy}-{seed}", self.prefix).chars().map(plain).collect()
+    }
+}
+
 impl Simulated {
     /// For people.
     pub fn title(&self) -> String {
@@ -60,6 +67,13 @@ impl Simulated {
         let labels: Vec<String> = self.instruments.iter().map(|rules| rules.label()).collect();
         let market = toml::to_string(&self.market).expect("a specification is what TOML can say");
         of_state(&(market, labels, self.seed, self.lasting, self.tick_every))
+    }
+
+    /// Errors if its session is to be kept under a name that is taken.
+    pub fn has_room(&self, strategy: &str, store: &Store) -> Result<(), BacktestError> {
+        let Some(keep) = &self.keep else { return Ok(()) };
+        let path = store.folder(&keep.id(strategy, self.seed));
+        if path.exists() { Err(JournalError::SessionExists { path }.into()) } else { Ok(()) }
     }
 
     /// The life of one strategy in it.
@@ -122,8 +136,7 @@ impl Kept {
         inside: &Inside,
         store: &Store,
     ) -> Result<Self, BacktestError> {
-        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
-        let id: String = format!("{}-{strategy}-{}", keep.prefix, of.seed).chars().map(plain).collect();
+        let id = keep.id(strategy, of.seed);
         let mut manifest = Manifest::new(&id, inside.spec().clone(), BEGINS);
         manifest.config_digest = Some(keep.config_digest);
         manifest

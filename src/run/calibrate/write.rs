@@ -105,7 +105,7 @@ fn head(made: &Calibration, of: &Provenance) -> String {
     line(String::new());
     let (start, best) = (made.course.start.distance, made.course.best.distance);
     line(format!(
-        "Looked for from {base}, {} simulations of {simulated_s:.0} s. Mean distance from the recording's facts, in errors: {} at \
+        "Looked for from {base}, {} simulations of {simulated_s:.0} s. Mean distance from the recording's facts and the bands that count, in errors: {} at \
          the start, {} here; lowest by round {}.",
         made.course.asked,
         short(start),

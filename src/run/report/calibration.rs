@@ -44,7 +44,7 @@ fn read_off(body: &mut Html, made: &Calibration) {
 }
 
 fn looked_for(body: &mut Html, made: &Calibration, of: &Provenance) {
-    body.tag("<section><h2>Looked for</h2><p class=\"soft\">Mean distance from the recording's facts, in errors: ");
+    body.tag("<section><h2>Looked for</h2><p class=\"soft\">Mean distance from the recording's facts and the bands that count, in errors: ");
     body.text(number(made.course.start.distance)).tag(" at the start, ").text(number(made.course.best.distance));
     body.tag(" at the end, after ").text(made.course.asked).tag(" simulations of ").text(length(of.simulated_s));
     body.tag(". Lowest by round:");

@@ -40,7 +40,7 @@ pub struct SeedResult {
     pub weights: String,
     /// What its answers go through to be actions: `cut` or `tanh`.
     pub squash: String,
-    /// CPU seconds of its updates, this call's and those it resumed.
+    /// Seconds its updates took by the wall clock, this call's and those it resumed.
     pub seconds: f64,
 }
 

@@ -41,6 +41,9 @@ pub fn train(
     if found == Found::Refuse && (card.exists() || folder.join("seed-1").exists()) {
         return Err(TrainError::Taken { path: folder.display().to_string() });
     }
+    if found == Found::Replace {
+        forget(folder)?;
+    }
     let results = Mutex::new(Vec::new());
     let next = AtomicUsize::new(1);
     std::thread::scope(|scope| {
@@ -63,6 +66,25 @@ pub fn train(
     let written = Card::new(spec, seeds?);
     put(&card, written.to_toml().as_bytes())?;
     Ok(written)
+}
+
+/// Removes what an earlier training left.
+fn forget(folder: &Path) -> Result<(), TrainError> {
+    let failed = |why| TrainError::Io { path: folder.display().to_string(), why };
+    let entries = match std::fs::read_dir(folder) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(failed)?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        if name.to_str().and_then(|name| name.strip_prefix("seed-")).is_some_and(|n| n.parse::<u64>().is_ok()) {
+            std::fs::remove_dir_all(entry.path()).map_err(failed)?;
+        } else if name == "card.toml" {
+            std::fs::remove_file(entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file whole or not at all.

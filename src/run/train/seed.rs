@@ -171,6 +171,8 @@ impl Judge {
 /// Everything of a seed between two updates.
 #[derive(Default, Serialize, Deserialize)]
 struct Saved {
+    /// Of what is trained: a checkpoint of another training is refused.
+    training: Option<Digest>,
     learner: Vec<u8>,
     updates: u64,
     curve: Vec<CurveRow>,
@@ -200,11 +202,17 @@ pub(super) fn train(
     let mut learner = Learner::new(spec, seed).map_err(diverged(0))?;
     let judge = Judge::new(spec);
     let path = folder.join("checkpoint");
-    let mut now = Saved::default();
+    let training = spec.digest();
+    let mut now = Saved { training: Some(training), ..Saved::default() };
     if found == Found::Resume && path.exists() {
         let broken = |why: String| TrainError::Checkpoint { path: path.display().to_string(), why };
         let bytes = std::fs::read(&path).map_err(|why| TrainError::Io { path: path.display().to_string(), why })?;
         now = postcard::from_bytes(&bytes).map_err(|e| broken(format!("no checkpoint: {e}")))?;
+        if now.training != Some(training) {
+            return Err(broken(
+                "a checkpoint of another training: the file's world or keys have changed since".to_owned(),
+            ));
+        }
         learner.restore(&now.learner).map_err(broken)?;
     }
     let mut percent = now.curve.iter().rev().find_map(|row| number(row, PERCENT));

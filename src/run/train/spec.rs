@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
 use crate::env::model::{Fills, Knowledge, Model, Quoting, Seat, Start, Worlds};
 use crate::learn::{ppo, sac};
 
@@ -158,6 +159,12 @@ impl TrainSpec {
             Algorithm::Sac(config) => config.check()?,
         }
         Ok(spec)
+    }
+
+    /// Fingerprint of all that decides what a seed comes to.
+    pub fn digest(&self) -> Digest {
+        let decides = Self { seeds: 1, goal: None, ..self.clone() };
+        Digest::of(toml::to_string(&decides).expect("plain numbers and names").as_bytes())
     }
 
     /// Which of the two. Errors unless exactly one is there.

@@ -120,6 +120,8 @@ impl Metaorders {
             parent.side = if side < 0.5 { Side::Bid } else { Side::Ask };
             parent.pieces_left = law.of([pieces, 0.0]).0 as u32;
             parent.is_open = true;
+            // A piece of the last parent may have traded after its end.
+            parent.executed = Lots::ZERO;
             pit.intends(member.who, parent.side, Lots::ZERO);
         }
         let pieces = if spec.at_once { parent.pieces_left } else { 1 };
@@ -129,7 +131,7 @@ impl Metaorders {
             parent.pause_left = pause + pieces - 1;
         }
         let side = parent.side;
-        let qty = Lots((spec.size.of(size).0 * i64::from(pieces)).min(LOTS_MAX as i64));
+        let qty = Lots(spec.size.of(size).0.saturating_mul(i64::from(pieces)).min(LOTS_MAX as i64));
         let (order, life) = match takes < spec.taking_share {
             true => (taking(side, qty, spec.reach_ticks, member.latency, pit), None),
             false => {
