@@ -20,6 +20,7 @@ pub mod facts;
 pub mod flow;
 pub mod impact;
 pub mod markout;
+pub mod peak;
 mod quotes;
 pub mod returns;
 pub mod score;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Estimate, Unmeasured, jackknifed};
+use crate::metrics::peak::highest;
 use crate::numeric::{exp, ln, ln_1p, pow, sqrt};
 
 /// Fewest observations in a tail.
@@ -129,25 +130,6 @@ fn cells(counts: &BTreeMap<i64, u64>) -> Vec<(f64, f64, f64)> {
         }
     }
     cells
-}
-
-/// Where a function with one hill is highest, by the golden section.
-fn highest(mut low: f64, mut high: f64, of: impl Fn(f64) -> f64) -> f64 {
-    const GOLDEN: f64 = 0.618_033_988_749_894_8;
-    let (mut a, mut b) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
-    let (mut at_a, mut at_b) = (of(a), of(b));
-    for _ in 0..36 {
-        if at_a > at_b {
-            (high, b, at_b) = (b, a, at_a);
-            a = high - GOLDEN * (high - low);
-            at_a = of(a);
-        } else {
-            (low, a, at_a) = (a, b, at_b);
-            b = low + GOLDEN * (high - low);
-            at_b = of(b);
-        }
-    }
-    0.5 * (low + high)
 }
 
 #[cfg(test)]

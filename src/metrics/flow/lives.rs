@@ -4,8 +4,8 @@
 //! one that outlasts the recording. The likelihood takes both at their word: `Σ ln f(t)` over cancellations and `Σ ln S(t)` over
 //! the rest (J. Kalbfleisch & R. Prentice, *The Statistical Analysis of Failure Time Data*, Wiley 2002, ch. 3).
 
-use super::peak::highest;
 use crate::metrics::facts::{Estimate, Unmeasured};
+use crate::metrics::peak::highest;
 use crate::numeric::{exp, ln, ln_1p, sqrt};
 use crate::sim::laws::Lifetime;
 

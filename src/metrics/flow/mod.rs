@@ -11,7 +11,6 @@
 pub mod likeness;
 pub mod listen;
 pub mod lives;
-pub mod peak;
 pub mod rates;
 pub mod sizes;
 pub mod volatility;

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use super::peak::{Hilltop, hilltop};
 use crate::metrics::facts::{Estimate, Unmeasured};
+use crate::metrics::peak::{Hilltop, hilltop};
 use crate::numeric::{erfc, exp, ln, ln_1p, sqrt};
 use crate::sim::laws::SizeLaw;
 

@@ -13,6 +13,8 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::journal::disk::{Disk, RealDisk};
+
 pub use card::{Card, SeedResult};
 pub use events::EventLog;
 pub use seed::Progress;
@@ -87,13 +89,11 @@ fn forget(folder: &Path) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// Writes a file whole or not at all.
+/// Writes a file whole or not at all, whatever happens.
 fn put(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let unfinished = path.with_extension("unfinished");
     let write = || {
         std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-        std::fs::write(&unfinished, bytes)?;
-        std::fs::rename(&unfinished, path)
+        RealDisk.replace(path, bytes)
     };
     write().map_err(|why| TrainError::Io { path: path.display().to_string(), why })
 }
