@@ -78,6 +78,9 @@ fn decision(told: &Told, text: &mut String) {
         "  formula  reservation {:.4} ticks, bid {:.4} below, ask {:.4} above, with σ {:.6} A {:.6} k {:.6} γ {:.9}",
         terms.reservation, terms.bid_distance, terms.ask_distance, terms.sigma, terms.a, terms.k, terms.gamma
     ));
+    if told.strategy == "policy" && terms.action.is_none() {
+        line("  policy   off: its drift gate has tripped, GLFT decides".to_owned());
+    }
     if let Some(action) = terms.action {
         line(format!("  policy   action {action:?}, log-probability {:?}", terms.logp));
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write};
 
-use super::status::{Phase, PnlStatus, StatusSnapshot};
+use super::status::{DriftStatus, Phase, PnlStatus, StatusSnapshot};
 
 /// One page of metrics.
 pub(super) fn page(all: &StatusSnapshot) -> String {
@@ -86,6 +86,14 @@ pub(super) fn page(all: &StatusSnapshot) -> String {
             }
         }
     }
+    for (name, kind, help, value) in DRIFT {
+        page.family(name, kind, help);
+        for it in &all.instruments {
+            if let Some(value) = it.drift.as_ref().and_then(value) {
+                page.sample(name, &[("instrument", &it.label)], value);
+            }
+        }
+    }
     page.family(
         "bracket_equity_quote",
         "gauge",
@@ -122,6 +130,21 @@ const MONEY: [Amount; 8] = [
     ("fees_quote", "Fees paid.", |p| &p.fees),
     ("funding_quote", "Funding paid.", |p| &p.funding),
     ("drawdown_quote", "Highest equity so far minus equity.", |p| &p.drawdown),
+];
+
+/// Of instruments that a learned policy with a drift gate quotes, once it has looked.
+type Drifted = (&'static str, &'static str, &'static str, fn(&DriftStatus) -> Option<f64>);
+const DRIFT: [Drifted; 6] = [
+    ("policy_drift_tripped", "gauge", "Whether GLFT quotes in the policy's place.", |d| {
+        Some(u8::from(d.tripped).into())
+    }),
+    ("policy_drift_psi", "gauge", "Stability index of the column furthest beyond its limit.", |d| Some(d.psi)),
+    ("policy_drift_psi_limit", "gauge", "That limit.", |d| Some(d.psi_limit)),
+    ("policy_drift_mmd_p", "gauge", "Likelihood that chance makes the discrepancy; none within the limit.", |d| {
+        d.mmd_p
+    }),
+    ("policy_drift_looks_total", "counter", "Windows held against the training.", |d| Some(d.looks as f64)),
+    ("policy_drift_trips_total", "counter", "How often the policy went off.", |d| Some(d.trips as f64)),
 ];
 
 fn seconds(ms: i64) -> f64 {
@@ -169,6 +192,9 @@ mod tests {
             "papermaker_position{instrument=\"binance-spot:BTCUSDT\"} 0.00300",
             "papermaker_equity_quote{instrument=\"binance-spot:BTCUSDT\",currency=\"USDT\"} 0.625",
             "papermaker_bracket_equity_quote{instrument=\"binance-spot:BTCUSDT\",bound=\"optimistic\",currency=\"USDT\"} 1.5",
+            "papermaker_policy_drift_tripped{instrument=\"binance-spot:BTCUSDT\"} 1",
+            "papermaker_policy_drift_psi{instrument=\"binance-spot:BTCUSDT\"} 0.5",
+            "papermaker_policy_drift_mmd_p{instrument=\"binance-spot:BTCUSDT\"} 0.005",
             "papermaker_feed_gaps_total{venue=\"binance-spot\",connection=\"0\"} 1",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");

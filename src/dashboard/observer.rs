@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::status::{
-    BoundStatus, FeedStatus, InstrumentStatus, JournalStatus, LimitUse, Phase, PnlStatus, QuoteStatus, StatusSnapshot,
+    BoundStatus, DriftStatus, FeedStatus, InstrumentStatus, JournalStatus, LimitUse, Phase, PnlStatus, QuoteStatus,
+    StatusSnapshot,
 };
 use crate::digest::Digest;
 use crate::engine::{BookState, Mode, Output, Session};
@@ -55,6 +56,10 @@ impl Observer {
                 | Output::Equity(_)
                 | Output::Funding(_)
                 | Output::FundingUnknown { .. } => {}
+                Output::Drift { instrument, look } => {
+                    let it = &mut self.picture.instruments[instrument.index()];
+                    it.drift = Some(DriftStatus::after(it.drift.take(), look, at));
+                }
             }
         }
     }

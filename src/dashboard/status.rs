@@ -13,8 +13,8 @@ use crate::market::{Instrument, InstrumentId, Level};
 use crate::order::{Order, OrderState};
 use crate::risk::Whose;
 use crate::signal::Top;
-use crate::strategy::{Estimator, Idle, Wanted, Why};
-use crate::units::Lots;
+use crate::strategy::{DriftLook, Estimator, Idle, Wanted, Why};
+use crate::units::{LocalTime, Lots};
 
 /// The whole picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -216,6 +216,51 @@ pub struct InstrumentStatus {
     /// paper fill says.
     #[serde(default)]
     pub level_share_max: f64,
+    /// What a learned policy's drift gate found when it last looked; nothing before, and without one.
+    #[serde(default)]
+    pub drift: Option<DriftStatus>,
+}
+
+/// Whether what a policy meets is what it was trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DriftStatus {
+    /// Whether GLFT quotes in its place.
+    pub tripped: bool,
+    /// Population stability index of the column that is furthest beyond its limit.
+    pub psi: f64,
+    /// That limit.
+    pub psi_limit: f64,
+    /// The column, in words.
+    pub column: String,
+    /// How likely chance makes the maximum mean discrepancy; asked only where the index is beyond its limit.
+    pub mmd_p: Option<f64>,
+    /// Looks so far.
+    pub looks: u64,
+    /// How often the policy went off.
+    pub trips: u64,
+    /// The last look, nanoseconds since the epoch.
+    pub looked_ns: i64,
+    /// All of it in words.
+    pub words: String,
+}
+
+impl DriftStatus {
+    /// After another look at `at`.
+    pub fn after(before: Option<Self>, look: &DriftLook, at: LocalTime) -> Self {
+        let (looks, trips) = before.map_or((0, 0), |before| (before.looks, before.trips));
+        let score = &look.score;
+        Self {
+            tripped: score.is_tripped,
+            psi: score.psi,
+            psi_limit: score.psi_limit,
+            column: look.column.clone(),
+            mmd_p: score.mmd.map(|mmd| mmd.p),
+            looks: looks + 1,
+            trips: trips + u64::from(score.turned && score.is_tripped),
+            looked_ns: at.0,
+            words: look.to_string(),
+        }
+    }
 }
 
 /// A price and what rests there.
@@ -473,6 +518,7 @@ pub(super) mod testing {
     use super::*;
     use crate::market::VenueId;
     use crate::risk::Limit;
+    use crate::signal::drift::{Discrepancy, DriftScore};
     use crate::units::{Money, Step, Ticks};
 
     /// A picture with something in every field: one instrument, two quotes, a bought 0.003 BTC.
@@ -505,6 +551,10 @@ pub(super) mod testing {
         it.strategy = "avellaneda-stoikov".to_owned();
         it.decision_age_ms = Some(120);
         it.level_share_max = 0.125;
+        let score = DriftScore { psi: 0.5, psi_limit: 0.25, is_tripped: true, turned: true, ..DriftScore::default() };
+        let mmd = Discrepancy { squared: 0.25, limit: 0.125, p: 0.005 };
+        let look = DriftLook { column: "ln σ".to_owned(), score: DriftScore { mmd: Some(mmd), ..score } };
+        it.drift = Some(DriftStatus::after(None, &look, LocalTime(7)));
         let money = |text: &str| Money::from_decimal(text.parse().expect("a decimal")).expect("in range");
         it.pnl = Some(PnlStatus::from(&EquityMark {
             instrument: InstrumentId(0),

@@ -7,7 +7,7 @@ use super::status::{InstrumentStatus, PnlStatus, StatusSnapshot};
 /// Most lines of the block, so that it fits the smallest terminal in use (24 lines) with a prompt.
 const LINES_MAX: usize = 20;
 /// An instrument told at length takes at most this many lines.
-const LINES_OF_ONE: usize = 8;
+const LINES_OF_ONE: usize = 9;
 /// Head, feeds at most, limits of the whole book, journal, and the line that counts what was left out.
 const FEEDS_MAX: usize = 3;
 
@@ -81,6 +81,9 @@ fn at_length(it: &InstrumentStatus, lines: &mut Vec<String>) {
         let _ = write!(strategy, ", decided {ms} ms ago");
     }
     lines.push(format!("  strategy {strategy}"));
+    if let Some(drift) = it.drift.as_ref().filter(|drift| drift.tripped) {
+        lines.push(format!("  DRIFT   {}", drift.words));
+    }
     if let Some(idle) = &it.idle {
         lines.push(format!("  idle    {idle}{}", it.warm_up.as_ref().map_or(String::new(), |w| bar(w.have, w.need))));
     }
@@ -184,6 +187,7 @@ mod tests {
             "buy 0.00100 @ 64011.80 [0.42000 ahead]",
             "equity 0.625 USDT",
             "31 ms ago",
+            "DRIFT   policy off, GLFT quotes: ln σ has PSI 0.500 of 0.250 allowed, MMD² 0.250 of 0.125 with p 0.005",
             "30 %",
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");

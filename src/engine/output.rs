@@ -7,7 +7,7 @@ use crate::market::InstrumentId;
 use crate::order::{Report, Request};
 use crate::risk::{Refusal, RiskState, Whose};
 use crate::signal::Top;
-use crate::strategy::Decision;
+use crate::strategy::{Decision, DriftLook};
 use crate::units::{FundingRate, Lots, Money, VenueTime};
 
 /// Closed on purpose.
@@ -70,6 +70,13 @@ pub enum Output {
         position: Lots,
         /// How many.
         payments: u32,
+    },
+    /// A learned policy has held what it met against its training. It stands last: recordings without it read as they did.
+    Drift {
+        /// Whose policy.
+        instrument: InstrumentId,
+        /// What it found, and whether GLFT decides from now on.
+        look: Box<DriftLook>,
     },
 }
 

@@ -24,7 +24,7 @@ use crate::order::{OrderId, OrderKind, OrderState, Report, ReportKind, Request};
 use crate::portfolio::Ledger;
 use crate::risk::{BookReading, Change, Gate, RiskState};
 use crate::signal::Top;
-use crate::strategy::{Decision, Idle, Quote, Strategies, View, Wanted};
+use crate::strategy::{Decision, Idle, Quote, Strategies, Strategy, View, Wanted};
 use crate::units::{LocalTime, Lots, Nanos, Side, Ticks};
 
 /// A deterministic trading session over many instruments under one risk book.
@@ -114,13 +114,24 @@ impl Session {
         self.take_in(input, out);
         while let Some(id) = self.decision_due() {
             match &mut strategies[id.index()] {
-                Some(strategy) => {
-                    let decision = strategy.decide(&self.view(id));
-                    self.carry_out(decision, out);
-                }
+                Some(strategy) => self.ask(id, &mut **strategy, out),
                 // Nobody to ask: wait for the next news.
                 None => self.desks[id.index()].fresh = false,
             }
+        }
+    }
+
+    /// Has the strategy of an instrument decide, and does it. Panics unless its book is live.
+    pub fn ask(&mut self, id: InstrumentId, strategy: &mut dyn Strategy, out: &mut Vec<Output>) {
+        let decision = strategy.decide(&self.view(id));
+        self.note_drift(id, strategy, out);
+        self.carry_out(decision, out);
+    }
+
+    /// Says what a strategy has just found out about itself, between its decision and what comes of it.
+    pub fn note_drift(&mut self, id: InstrumentId, strategy: &mut dyn Strategy, out: &mut Vec<Output>) {
+        if let Some(look) = strategy.drift() {
+            self.say(Output::Drift { instrument: id, look: Box::new(look) }, out);
         }
     }
 

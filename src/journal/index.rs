@@ -110,7 +110,7 @@ impl Entries {
                     | ReportKind::Amended { .. } => {}
                 }
             }
-            Output::Risk { .. } | Output::Commanded { .. } => risk.push((0, seq)),
+            Output::Risk { .. } | Output::Commanded { .. } | Output::Drift { .. } => risk.push((0, seq)),
             Output::Book { .. } | Output::Equity(_) | Output::Funding(_) | Output::FundingUnknown { .. } => {}
         }
     }

@@ -118,7 +118,9 @@ impl Account {
 /// Of which instrument an output is, if of one.
 fn concerned(output: &Output) -> Option<InstrumentId> {
     match output {
-        Output::Book { instrument, .. } | Output::FundingUnknown { instrument, .. } => Some(*instrument),
+        Output::Book { instrument, .. }
+        | Output::FundingUnknown { instrument, .. }
+        | Output::Drift { instrument, .. } => Some(*instrument),
         Output::Decided { decision, .. } => Some(decision.instrument),
         Output::Sent(request) | Output::Refused { request, .. } => Some(request.instrument()),
         Output::Heard(report) => Some(report.instrument),

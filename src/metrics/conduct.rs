@@ -187,7 +187,8 @@ impl Conducts {
                 | Output::Commanded { .. }
                 | Output::Equity(_)
                 | Output::Funding(_)
-                | Output::FundingUnknown { .. } => {}
+                | Output::FundingUnknown { .. }
+                | Output::Drift { .. } => {}
             }
         }
     }

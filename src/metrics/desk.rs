@@ -147,7 +147,8 @@ impl Desk {
             | Output::Equity(_)
             | Output::Decided { .. }
             | Output::Risk { .. }
-            | Output::Commanded { .. } => {}
+            | Output::Commanded { .. }
+            | Output::Drift { .. } => {}
         }
     }
 

@@ -237,6 +237,13 @@ impl Story {
             | Output::Equity(_)
             | Output::Funding(_)
             | Output::FundingUnknown { .. } => {}
+            Output::Drift { instrument, look } if look.score.turned => {
+                let rules = &self.account.desks()[instrument.index()].sight.rules;
+                let what =
+                    format!("{} policy {}", rules.label(), if look.score.is_tripped { "off" } else { "on again" });
+                self.events.take(now, what, look.to_string(), "drift gate".to_owned());
+            }
+            Output::Drift { .. } => {}
         }
     }
 

@@ -89,7 +89,8 @@ impl Core {
                 | Output::Sent(_)
                 | Output::Refused { .. }
                 | Output::Equity(_)
-                | Output::FundingUnknown { .. } => {}
+                | Output::FundingUnknown { .. }
+                | Output::Drift { .. } => {}
             }
         }
         if account_changed || self.has_a_new_top() {

@@ -322,6 +322,7 @@ fn step(session: &mut Session, strategies: &mut Strategies, input: &Stamped, sai
         let decision = strategy.decide(&view);
         let mut told = tell(&view, session, &decision);
         told.strategy = strategy.name().to_owned();
+        session.note_drift(id, &mut **strategy, said);
         let before = session.clone();
         let already = said.len();
         session.carry_out(decision, said);

@@ -327,10 +327,7 @@ impl Inside {
     fn decide(&mut self) -> Next {
         while let Some(id) = self.session.decision_due() {
             match &mut self.strategies[id.index()] {
-                Some(strategy) => {
-                    let decision = strategy.decide(&self.session.view(id));
-                    self.session.carry_out(decision, &mut self.said);
-                }
+                Some(strategy) => self.session.ask(id, &mut **strategy, &mut self.said),
                 None => {
                     self.asked = Some(id);
                     break;

@@ -77,7 +77,12 @@ impl Mlp {
 
     /// The network in the bytes of a safetensors file.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let Weights { metadata, mut tensors } = Weights::read(bytes)?;
+        Self::from_weights(Weights::read(bytes)?)
+    }
+
+    /// The network in these tensors, and nothing else in them.
+    pub(super) fn from_weights(weights: Weights) -> Result<Self, WeightsError> {
+        let Weights { metadata, mut tensors } = weights;
         let (key, expected) = METADATA;
         let kind = metadata.get(key);
         if kind.map(String::as_str) != Some(expected) {

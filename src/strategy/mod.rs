@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::market::{Book, Instrument, InstrumentId};
 use crate::order::Order;
+use crate::signal::drift::{Discrepancy, DriftScore};
 use crate::signal::{Signals, Top};
 use crate::units::{LocalTime, Lots, Nanos, Rate, Side, Ticks};
 
@@ -181,6 +182,30 @@ pub struct Decision {
     pub why: Why,
 }
 
+/// What a learned policy's drift gate found when it looked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DriftLook {
+    /// The column that is furthest from the training, in words.
+    pub column: String,
+    /// The numbers.
+    pub score: DriftScore,
+}
+
+impl std::fmt::Display for DriftLook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let DriftScore { psi, psi_limit, mmd, is_tripped, turned, .. } = self.score;
+        let word = match (is_tripped, turned) {
+            (true, true) => "policy off, GLFT quotes",
+            (true, false) => "policy still off",
+            (false, true) => "policy on again",
+            (false, false) => "policy on",
+        };
+        write!(f, "{word}: {} has PSI {psi:.3} of {psi_limit:.3} allowed", self.column)?;
+        let told = |it: Discrepancy| write!(f, ", MMD² {:.3} of {:.3} with p {:.3}", it.squared, it.limit, it.p);
+        mmd.map_or(Ok(()), told)
+    }
+}
+
 /// A strategy for one instrument.
 pub trait Strategy: Send {
     /// What should rest now. Called only while the book is trusted; must depend on nothing but the view and the
@@ -189,6 +214,11 @@ pub trait Strategy: Send {
 
     /// The strategy's name in exports, for example `avellaneda-stoikov`.
     fn name(&self) -> &'static str;
+
+    /// What it found out about itself with the last decision; said before it. Only learned policies do, and rarely.
+    fn drift(&mut self) -> Option<DriftLook> {
+        None
+    }
 
     /// Its state, for checkpoints. Stateless strategies keep the default.
     fn save(&self) -> Vec<u8> {

@@ -50,6 +50,14 @@ pub enum WeightsError {
         /// How it does not fit.
         why: String,
     },
+    /// Some of a reference's tables.
+    #[error("{found} of the {needed} tensors reference.*: what the policy was trained on is all of them or none")]
+    Reference {
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        needed: usize,
+    },
     /// A network of no layers.
     #[error("a network needs at least one layer; none was found (looked for tensor layers.0.weight)")]
     Empty,
@@ -140,6 +148,27 @@ impl Weights {
         }
         Ok(Self { metadata, tensors })
     }
+
+    /// As a safetensors file: one content has one file. Tensors stand in the order of their names, and the header is filled up with
+    /// spaces to a multiple of eight bytes, as the format's own writers do.
+    pub(super) fn write(&self) -> Vec<u8> {
+        let mut header = serde_json::Map::new();
+        if !self.metadata.is_empty() {
+            header.insert("__metadata__".to_owned(), serde_json::json!(self.metadata));
+        }
+        let mut data = Vec::new();
+        for (name, tensor) in &self.tensors {
+            let begin = data.len();
+            data.extend(tensor.values.iter().flat_map(|value| value.to_le_bytes()));
+            let entry = serde_json::json!({
+                "dtype": "F32", "shape": tensor.shape, "data_offsets": [begin, data.len()]
+            });
+            header.insert(name.clone(), entry);
+        }
+        let mut header = serde_json::Value::Object(header).to_string().into_bytes();
+        header.resize(header.len().next_multiple_of(8), b' ');
+        [&(header.len() as u64).to_le_bytes(), &header[..], &data[..]].concat()
+    }
 }
 
 fn refused(name: &str, dtype: &str, shape: &[u64], why: &str) -> WeightsError {
@@ -169,6 +198,15 @@ mod tests {
         let weights = Weights::read(&file(HEADER, &TWO)).unwrap();
         assert_eq!(weights.tensors["w"], Tensor { shape: vec![1, 2], values: vec![1.5, -2.0] });
         assert_eq!(weights.metadata["a"], "b");
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_one_content_is_one_file() {
+        let weights = Weights::read(&file(HEADER, &TWO)).unwrap();
+        let written = weights.write();
+        assert_eq!(Weights::read(&written).unwrap(), weights);
+        assert_eq!(Weights::read(&written).unwrap().write(), written);
+        assert_eq!(written.len() % 8, 0);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod chair;
 mod costs;
+mod drift;
 mod paper;
 mod proof;
 

@@ -260,7 +260,8 @@ impl Oracle {
             | Output::Commanded { .. }
             | Output::Equity(_)
             | Output::Funding(_)
-            | Output::FundingUnknown { .. } => {}
+            | Output::FundingUnknown { .. }
+            | Output::Drift { .. } => {}
         }
     }
 

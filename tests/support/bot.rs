@@ -229,7 +229,8 @@ impl Left<'_> {
                     | Output::Commanded { .. }
                     | Output::Equity(_)
                     | Output::Funding(_)
-                    | Output::FundingUnknown { .. } => {}
+                    | Output::FundingUnknown { .. }
+                    | Output::Drift { .. } => {}
                 }
             }
             for (id, on) in alive.iter().filter(|(id, _)| !leaving.contains(id)) {

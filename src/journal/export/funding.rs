@@ -42,7 +42,8 @@ impl<W: Write + Send> Exporter<W> {
                 | Output::Heard(_)
                 | Output::Risk { .. }
                 | Output::Commanded { .. }
-                | Output::Equity(_) => {}
+                | Output::Equity(_)
+                | Output::Drift { .. } => {}
             }
         }
         Ok(())

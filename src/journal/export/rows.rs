@@ -12,7 +12,7 @@ use crate::engine::{Command, Input, Output, Stamped};
 use crate::market::{Extent, FeedEventKind, Instrument, InstrumentId, MarketEvent, MarketEventKind};
 use crate::order::{OrderId, OrderKind, Report, ReportKind, Request};
 use crate::risk::{self, RiskLimits, RiskState};
-use crate::strategy::{Estimator, Idle, Quote, Wanted};
+use crate::strategy::{DriftLook, Estimator, Idle, Policy, Quote, Wanted};
 use crate::units::{Lots, Side, Ticks};
 
 /// The rules an instrument has from this input on.
@@ -103,7 +103,8 @@ impl<W: Write + Send> Exporter<W> {
                 | Output::Commanded { .. }
                 | Output::Equity(_)
                 | Output::Funding(_)
-                | Output::FundingUnknown { .. } => {}
+                | Output::FundingUnknown { .. }
+                | Output::Drift { .. } => {}
             }
         }
         Ok(())
@@ -216,7 +217,11 @@ impl<W: Write + Send> Exporter<W> {
         for output in outputs {
             let Output::Decided { decision, top, position } = output else { continue };
             let (rules, why) = (self.rules(decision.instrument), &decision.why);
-            let (wanted, reason) = wanted_words(&decision.wanted);
+            let strategy = self.cast.strategies.get(decision.instrument.index()).map_or("", String::as_str);
+            let (wanted, mut reason) = wanted_words(&decision.wanted);
+            if strategy == Policy::NAME && why.action.is_none() && reason.is_empty() {
+                reason = "glft, as the policy has drifted".to_owned();
+            }
             let best = |side: Side| match &decision.wanted {
                 Wanted::Quotes(quotes) => quotes.iter().find(|q| q.side == side).copied(),
                 Wanted::Keep | Wanted::Nothing(_) | Wanted::Flatten => None,
@@ -237,7 +242,7 @@ impl<W: Write + Send> Exporter<W> {
                 input.seq.into(),
                 input.at.0.into(),
                 Cell::text(&rules.symbol),
-                Cell::text(self.cast.strategies.get(decision.instrument.index()).map_or("", String::as_str)),
+                Cell::text(strategy),
                 Cell::Decimal(mid_text(rules, top.twice_mid())),
                 reservation,
                 price(best(Side::Bid)),
@@ -315,9 +320,20 @@ impl<W: Write + Send> Exporter<W> {
                 | Output::Equity(_)
                 | Output::Funding(_)
                 | Output::FundingUnknown { .. } => {}
+                Output::Drift { instrument, look } => self.drift_row(input, *instrument, look)?,
             }
         }
         Ok(())
+    }
+
+    /// The index and its limit stand where limits do, what chance makes of the test where values do.
+    fn drift_row(&mut self, input: &Stamped, instrument: InstrumentId, look: &DriftLook) -> Result<(), ExportError> {
+        let score = &look.score;
+        let p = score.mmd.map_or(Cell::Nothing, |mmd| Cell::number(mmd.p));
+        let words = [Cell::text(&look.column), Cell::number(score.psi_limit), Cell::number(score.psi), p];
+        let of = self.rules(instrument).label();
+        let event = if score.is_tripped { "drift_off" } else { "drift_on" };
+        self.risk_row(input, event, words, "policy", [of, String::new()])
     }
 
     fn commanded(&mut self, input: &Stamped, by: &str, command: &Command) -> Result<(), ExportError> {

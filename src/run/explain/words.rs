@@ -103,6 +103,7 @@ pub(super) fn output(session: &Session, said: &Output) -> String {
         Output::FundingUnknown { instrument, payments, .. } => {
             format!("{}: {payments} funding payments of unknown rate", of(*instrument).label())
         }
+        Output::Drift { instrument, look } => format!("{}: {look}", of(*instrument).label()),
     }
 }
 

@@ -117,7 +117,8 @@ fn order_sent(output: &Output) -> Option<(OrderId, InstrumentId, Ticks, Lots)> {
         | Output::Commanded { .. }
         | Output::Equity(_)
         | Output::Funding(_)
-        | Output::FundingUnknown { .. } => None,
+        | Output::FundingUnknown { .. }
+        | Output::Drift { .. } => None,
     }
 }
 

@@ -232,7 +232,8 @@ impl Watch {
             | Output::Sent(_)
             | Output::Equity(_)
             | Output::Funding(_)
-            | Output::FundingUnknown { .. } => {}
+            | Output::FundingUnknown { .. }
+            | Output::Drift { .. } => {}
         }
     }
 

@@ -2,12 +2,18 @@
 //!
 //! Two measures of the same numbers: the population stability index asks each number alone ([`psi`]), the maximum mean
 //! discrepancy asks all of them together ([`mmd2`]), and a permutation of blocks says what chance makes of the second
-//! ([`BlockTest`]). [`DriftGate`] holds a window of what was met against a sample of the training and trips when both agree.
+//! ([`BlockTest`]); what chance makes of either in a market as slow as this one is learnt from the training's own windows
+//! ([`Reference`]). [`DriftGate`] holds window after window of what was met against the training, is off when all of them agree that
+//! it is another population, and comes back when the market is the old one again.
 
 mod gate;
 mod kernel;
+mod reference;
+mod rules;
 mod stability;
 
-pub use gate::{DriftGate, DriftRules, DriftScore, Reference, ReferenceError};
-pub use kernel::{BlockTest, median_distance, mmd2, mmd2_unbiased};
+pub use gate::{Discrepancy, DriftGate, DriftScore};
+pub use kernel::{BlockTest, Sample, median_distance, mmd2, mmd2_unbiased};
+pub use reference::{BINS, Reference, ReferenceError, Tables};
+pub use rules::DriftRules;
 pub use stability::{psi, psi_by_chance};

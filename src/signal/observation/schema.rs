@@ -74,6 +74,25 @@ pub enum Feature {
     },
 }
 
+impl Feature {
+    /// Whether it is the market's alone: what we hold, quote and wait for is not in it.
+    pub fn is_market(&self) -> bool {
+        match self {
+            Feature::Spread
+            | Feature::Imbalance { .. }
+            | Feature::OrderFlow { .. }
+            | Feature::VolatilityRatio { .. }
+            | Feature::TradeSign => true,
+            Feature::Inventory { .. }
+            | Feature::TimeLeft { .. }
+            | Feature::QueueAhead { .. }
+            | Feature::QueueAge { .. }
+            | Feature::Distance { .. }
+            | Feature::Latency { .. } => false,
+        }
+    }
+}
+
 /// A feature as people and digests read it: name, parameters with units, what one of it is.
 impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

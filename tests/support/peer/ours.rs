@@ -124,7 +124,8 @@ impl Ran {
             | Output::Commanded { .. }
             | Output::Equity(_)
             | Output::Funding(_)
-            | Output::FundingUnknown { .. } => {}
+            | Output::FundingUnknown { .. }
+            | Output::Drift { .. } => {}
         }
     }
 }

@@ -6,6 +6,12 @@
 //!
 //! **Where the weights are.** The TOML names a safetensors file beside it and the file's digest. Whoever reads the TOML puts the bytes into
 //! it ([`with_weights`]), so a session's spec holds all of its policy and a recording replays alone, wherever the files went.
+//!
+//! **What it was trained on** may be in that file too ([`with_reference`]). Then what it meets is held against that
+//! ([`crate::signal::drift`]), and while it is another market the policy is off and GLFT quotes.
+
+mod file;
+mod watch;
 
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
@@ -14,14 +20,18 @@ use super::beliefs::{BeliefSettings, Beliefs};
 use super::glft::closed_form;
 use super::ladder::{Ladder, Memory, Target};
 use super::mlp::Mlp;
-use super::settings::{Settings, StrategyError, not_allowed};
-use super::{Decision, Idle, QUOTES_MAX, Quote, Strategy, View, Wanted, Why};
-use crate::digest::Digest;
+use super::settings::{Settings, StrategyError};
+use super::{Decision, DriftLook, Idle, QUOTES_MAX, Quote, Strategy, View, Wanted, Why};
 use crate::market::Instrument;
 use crate::numeric;
 use crate::rng::Stream;
-use crate::signal::observation::{Feature, Observation, Own, Resting, Scale, Schema, Seen};
+use crate::signal::drift::DriftGate;
+use crate::signal::observation::{Observation, Own, Resting, Scale, Seen};
 use crate::units::Side;
+
+pub use file::{weights_digest, weights_wanted, with_reference, with_weights};
+pub use watch::Columns;
+use watch::Watch;
 
 /// The strategy; settings in `strategies/README.md`.
 #[derive(Clone, Debug)]
@@ -49,6 +59,8 @@ pub struct Policy {
     row: Vec<f32>,
     said: Vec<f32>,
     closed: Option<(Beliefs, (f64, f64))>,
+    /// What it meets, and whether that is what it was trained on.
+    watch: Watch,
 }
 
 /// What is kept between decisions.
@@ -57,6 +69,7 @@ struct Saved {
     ladder: Vec<u8>,
     observation: Vec<u8>,
     draws: Stream,
+    gate: Option<DriftGate>,
 }
 
 /// What a policy asked for.
@@ -75,8 +88,9 @@ impl Policy {
     pub(super) fn take(mut settings: Settings, rules: Option<&Instrument>) -> Result<Self, StrategyError> {
         let mut ladder = Ladder::take(&mut settings)?;
         let beliefs = BeliefSettings::take(&mut settings)?;
-        let network = take_network(&mut settings)?;
-        let (schema, scale) = take_observation(&mut settings)?;
+        let (network, tables) = file::take_network(&mut settings)?;
+        let (schema, scale) = file::take_observation(&mut settings)?;
+        let watch = Watch::take(&mut settings, &schema, tables)?;
         if network.inputs() != schema.features().len() || ![2, 4].contains(&network.outputs()) {
             let (inputs, outputs, features) = (network.inputs(), network.outputs(), schema.features().len());
             let why =
@@ -126,7 +140,21 @@ impl Policy {
             draws: Stream::new(seed as u64, "strategy.policy"),
             horizon_s,
             closed: None,
+            watch,
         })
+    }
+
+    /// A policy itself, of the TOML of one with its weights in it; see [`super::build`].
+    pub fn read(toml_text: &str, rules: &Instrument) -> Result<Self, StrategyError> {
+        let mut settings = Settings::parse(toml_text)?;
+        settings.word("kind", "", &[Self::NAME])?;
+        Self::take(settings, Some(rules))
+    }
+
+    /// What it met at the last decision it was asked for: a row of [`Columns`]; nothing if it had no estimates to decide by. This is
+    /// what a [`Reference`](crate::signal::drift::Reference) is made of.
+    pub fn met(&self) -> Option<&[f32]> {
+        self.watch.met()
     }
 
     /// Looks, asks the network, and strays from it where the policy explores.
@@ -158,25 +186,37 @@ impl Policy {
         };
         let inventory = seen.inventory;
         let says = |i: usize, above: f32| self.said.get(i).is_some_and(|x| *x > above);
-        let flatten = inventory != 0.0 && (says(3, self.flatten_above) || inventory.abs() >= self.flatten_orders);
+        let flatten = inventory != 0.0 && (says(3, self.flatten_above) || self.is_overfull(view));
         Ok(Answer { action, logp, hold: says(2, self.hold_above), flatten })
     }
 
     fn answer(&mut self, view: &View<'_>) -> Result<(Target, Why, Answer), Idle> {
+        self.watch.begin();
         self.ladder.attend(view)?;
         let b = self.beliefs.now(view)?;
-        let answer = self.ask(view, &b)?;
+        let mut answer = self.ask(view, &b)?;
+        self.watch.meet(view.now, &self.row, &b, answer.action);
         let (half, skew) = match self.closed {
             Some((beliefs, terms)) if beliefs == b => terms,
             Some(_) | None => closed_form(b.gamma, b.sigma, b.a, b.k, 1.0),
         };
         self.closed = Some((b, (half, skew)));
+        let gamma = b.gamma / self.ladder.order_lots();
+        let mut why = Why { sigma: b.sigma, a: b.a, k: b.k, gamma, ..Why::default() };
+        if self.watch.is_tripped() {
+            // GLFT decides, and of what the network says nothing counts; a bound on inventory is no opinion of it.
+            let flatten = answer.flatten && self.is_overfull(view);
+            answer = Answer { action: [0.0; 2], logp: None, hold: false, flatten };
+        } else {
+            (why.action, why.logp) = (Some(answer.action), answer.logp);
+        }
         let [bid, ask] = answer.action.map(|x| half + self.reach / b.k * x.clamp(-1.0, 1.0));
         let reservation = view.top.mid() - self.ladder.inventory(view) * skew;
-        let target = Target { reservation, bid_distance: Some(bid), ask_distance: Some(ask) };
-        let gamma = b.gamma / self.ladder.order_lots();
-        let (action, logp) = (Some(answer.action), answer.logp);
-        Ok((target, Why { sigma: b.sigma, a: b.a, k: b.k, gamma, action, logp, ..Why::default() }, answer))
+        Ok((Target { reservation, bid_distance: Some(bid), ask_distance: Some(ask) }, why, answer))
+    }
+
+    fn is_overfull(&self, view: &View<'_>) -> bool {
+        self.ladder.inventory(view).abs() >= self.flatten_orders
     }
 
     /// Whether all that is wanted rests already, within `hold_ticks`.
@@ -218,9 +258,18 @@ impl Strategy for Policy {
         Self::NAME
     }
 
+    fn drift(&mut self) -> Option<DriftLook> {
+        self.watch.look()
+    }
+
     fn save(&self) -> Vec<u8> {
         let (ladder, observation) = (self.ladder.memory.save(), self.observation.save());
-        crate::digest::canonical_bytes(&Saved { ladder, observation, draws: self.draws.clone() })
+        crate::digest::canonical_bytes(&Saved {
+            ladder,
+            observation,
+            draws: self.draws.clone(),
+            gate: self.watch.save(),
+        })
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<(), String> {
@@ -228,7 +277,7 @@ impl Strategy for Policy {
         self.ladder.memory = Memory::restore(&saved.ladder)?;
         self.observation.restore(&saved.observation)?;
         self.draws = saved.draws;
-        Ok(())
+        self.watch.restore(saved.gate)
     }
 }
 
@@ -249,77 +298,4 @@ fn log_probability(drawn: [f64; 2], mean: [f64; 2], deviations: [f64; 2]) -> f64
         -0.5 * off * off - numeric::ln(deviations[i]) - 0.5 * numeric::ln(std::f64::consts::TAU)
     };
     one(0) + one(1)
-}
-
-/// Key under which [`with_weights`] puts a file's bytes.
-const BYTES: &str = "weights_hex";
-
-/// The file a strategy's TOML asks for and does not hold yet.
-pub fn weights_wanted(toml_text: &str) -> Option<String> {
-    let table = toml_text.parse::<toml::Table>().ok()?;
-    if table.contains_key(BYTES) {
-        return None;
-    }
-    table.get("weights")?.as_str().map(str::to_owned)
-}
-
-/// The same TOML with a file's bytes in it, in front: nothing else of the text changes.
-pub fn with_weights(toml_text: &str, bytes: &[u8]) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{BYTES} = \"{hex}\"\n{toml_text}")
-}
-
-/// The digest of a policy's weights, of the TOML of one.
-pub fn weights_digest(toml_text: &str) -> Option<Digest> {
-    let table = toml_text.parse::<toml::Table>().ok()?;
-    let is_policy = table.get("kind")?.as_str() == Some(Policy::NAME);
-    Digest::parse(table.get("weights_blake3")?.as_str()?).filter(|_| is_policy)
-}
-
-fn take_network(settings: &mut Settings) -> Result<Mlp, StrategyError> {
-    let meaning = "a safetensors file beside the strategy's";
-    let file = settings.text("weights")?.ok_or_else(|| settings.missing("weights", meaning))?;
-    let known =
-        settings.text("weights_blake3")?.ok_or_else(|| settings.missing("weights_blake3", "digest of that file"))?;
-    let Some(hex) = settings.text(BYTES)? else {
-        let why = format!("weights = {file:?}: its bytes are not in the strategy; read it by its path");
-        return Err(StrategyError::Conflict(why));
-    };
-    let digit = |i: usize| hex.get(i..i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let bytes: Option<Vec<u8>> = (0..hex.len()).step_by(2).map(digit).collect();
-    let bytes = bytes.ok_or_else(|| not_allowed(BYTES, &"…", "pairs of hex digits".to_owned()))?;
-    let found = Digest::of(&bytes).to_string();
-    if found != known {
-        let why = format!(
-            "weights = {file:?} has digest {found}, weights_blake3 says {known}: the file is not the one meant"
-        );
-        return Err(StrategyError::Conflict(why));
-    }
-    Mlp::from_safetensors(&bytes).map_err(|e| StrategyError::Conflict(format!("weights = {file:?}: {e}")))
-}
-
-fn take_observation(settings: &mut Settings) -> Result<(Schema, Scale), StrategyError> {
-    let conflict = |why: String| StrategyError::Conflict(why);
-    let features =
-        settings.value("observation").ok_or_else(|| settings.missing("observation", "what the policy sees"))?;
-    let features: Vec<Feature> = features.try_into().map_err(|e| conflict(format!("observation: {e}")))?;
-    let schema = Schema::new(features).map_err(|e| conflict(e.to_string()))?;
-    let digest = settings.text("observation_blake3")?;
-    let digest =
-        digest.ok_or_else(|| settings.missing("observation_blake3", "digest of the observation trained on"))?;
-    let trained =
-        Digest::parse(&digest).ok_or_else(|| not_allowed("observation_blake3", &digest, "64 hex digits".to_owned()))?;
-    schema.require(&schema, &trained).map_err(|e| conflict(e.to_string()))?;
-    let numbers = |list: Option<Vec<f64>>| list.map(|list| list.into_iter().map(|x| x as f32).collect::<Vec<f32>>());
-    let mean = numbers(settings.maybe_numbers("observation_mean", -1e30..=1e30, "one per feature")?);
-    let spread = numbers(settings.maybe_numbers("observation_spread", 1e-30..=1e30, "one per feature")?);
-    let (Some(mean), Some(spread)) = (mean, spread) else {
-        let meaning = "with observation_spread: what the numbers were while it learnt";
-        return Err(StrategyError::Missing { key: "observation_mean", meaning });
-    };
-    let scale = Scale { mean, spread };
-    scale
-        .check(schema.features().len())
-        .map_err(|e| conflict(format!("observation_mean and observation_spread: {e}")))?;
-    Ok((schema, scale))
 }
