@@ -63,6 +63,9 @@ pub struct StatusSnapshot {
     /// empty without a bracket (`paper.bracket`). The session itself is the neutral one.
     #[serde(default)]
     pub bracket: Vec<BoundStatus>,
+    /// One per receiver of alerts.
+    #[serde(default)]
+    pub alerts: Vec<ReceiverStatus>,
 }
 
 /// Where the session would stand under one bound of the queue model.
@@ -331,6 +334,24 @@ pub struct JournalStatus {
     pub waiting: u64,
     /// Bytes of the session on disk.
     pub bytes: u64,
+    /// Bytes free on the store's disk; `None` before it was looked at.
+    #[serde(default)]
+    pub disk_free_bytes: Option<u64>,
+}
+
+/// How it goes with one receiver of alerts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Messages it has taken.
+    pub sent: u64,
+    /// Messages given up, after every try.
+    pub failed: u64,
+    /// Messages that found no room in the queue.
+    pub dropped: u64,
+    /// Messages on their way.
+    pub waiting: u64,
 }
 
 impl StatusSnapshot {
@@ -357,6 +378,7 @@ impl StatusSnapshot {
             feeds: Vec::new(),
             journal: JournalStatus::default(),
             bracket: Vec::new(),
+            alerts: Vec::new(),
         }
     }
 
@@ -540,6 +562,8 @@ pub(super) mod testing {
                 position: rules.qty_text(Lots(200)),
             }],
         };
+        all.journal.disk_free_bytes = Some(7 << 30);
+        all.alerts = vec![ReceiverStatus { name: "ops".to_owned(), sent: 3, ..ReceiverStatus::default() }];
         all.bracket = vec![bound("pessimistic", "-0.25"), bound("optimistic", "1.5")];
         all
     }

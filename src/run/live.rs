@@ -24,7 +24,7 @@ use crate::config::{Loaded, Sources};
 use crate::dashboard::contact::fresh_token;
 use crate::dashboard::limits::LimitsAsk;
 use crate::dashboard::status::FeedStatus;
-use crate::dashboard::{self, Contact, ContactError, Handle, ServeError, StatusSnapshot};
+use crate::dashboard::{self, Contact, ContactError, Handle, ServeError, StatusSnapshot, Vitals};
 use crate::engine::{Command, EquityMark, Input, Session, SessionSpec};
 use crate::feed::{self, Ended, Endpoint, FeedError, Health, Heard, Place, wall_clock};
 use crate::journal::{Account, JournalError, Manifest, Options, Store};
@@ -313,9 +313,17 @@ async fn open_dashboard(
     let token = fresh_token().map_err(LiveError::Token)?;
     let (commands, mut asked) = mpsc::channel::<(String, Command)>(16);
     let settings = &loaded.settings.dashboard;
-    let handle =
-        dashboard::serve(settings.bind, settings.port, token.clone(), pictures, commands, limits, stopped.clone())
-            .await?;
+    let handle = dashboard::serve(
+        settings.bind,
+        settings.port,
+        token.clone(),
+        pictures,
+        commands,
+        limits,
+        vitals(loaded),
+        stopped.clone(),
+    )
+    .await?;
     let inputs = inputs.downgrade();
     tokio::spawn(async move {
         while let (Some((by, command)), Some(inputs)) = (asked.recv().await, inputs.upgrade()) {
@@ -327,6 +335,17 @@ async fn open_dashboard(
         Contact { paper: true, address: handle.address(), token, pid: std::process::id(), session: session.to_owned() };
     info!("dashboard: http://{}", handle.address());
     Ok((handle, contact))
+}
+
+/// From when on the bot counts as unwell.
+fn vitals(loaded: &Loaded) -> Vitals {
+    let health = &loaded.settings.health;
+    Vitals {
+        feed_stale_ms: i64::from(health.feed_stale_ms),
+        journal_lag_ms: i64::from(health.journal_lag_ms),
+        silent_ms: i64::from(health.silent_ms),
+        clock: wall_clock,
+    }
 }
 
 async fn say(inputs: &mpsc::Sender<Heard>, by: &str, command: Command) {
