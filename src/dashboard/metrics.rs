@@ -7,7 +7,8 @@ use std::fmt::{Display, Write};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use super::status::{FeedStatus, Phase, PnlStatus, ReceiverStatus, StatusSnapshot, Terms};
+use super::deliveries::ReceiverStatus;
+use super::status::{FeedStatus, Phase, PnlStatus, StatusSnapshot, Terms};
 use super::vitals::Vitals;
 
 /// One page of metrics.

@@ -12,6 +12,7 @@
 
 pub mod client;
 pub mod contact;
+pub mod deliveries;
 pub mod limits;
 mod metrics;
 pub mod observer;
