@@ -264,6 +264,13 @@ pub struct LogSettings {
     pub keep_days: u32,
 }
 
+/// Lines for people on stderr, for verbs whose configuration cannot be read.
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, file: None, rotate_mib: 64, keep_files: 10, keep_days: 30 }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LogFormat {
