@@ -3,6 +3,7 @@
 //! Observations are whatever the world says of itself; actions are in [-1, 1], and the world says what they mean. A world
 //! whose episode ends begins the next one by itself, so that a learner never waits.
 
+pub mod inside;
 pub mod model;
 pub mod reward;
 

@@ -319,7 +319,7 @@ mod tests {
     use crate::exchange::habit::Habits;
     use crate::exchange::place::Answers;
     use crate::exchange::queue::QueueModel;
-    use crate::run::simulate::BEGINS;
+    use crate::env::inside::BEGINS;
     use crate::sim::SimSpec;
     use crate::units::Rate;
 
