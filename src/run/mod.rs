@@ -13,6 +13,7 @@ pub mod backtest;
 pub mod bracket;
 pub mod calibrate;
 pub mod core;
+pub mod crowd;
 pub mod explain;
 pub mod import;
 pub mod limits;
