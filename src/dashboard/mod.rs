@@ -12,15 +12,19 @@
 
 pub mod client;
 pub mod contact;
+pub mod deliveries;
+pub mod drift;
 pub mod limits;
 mod metrics;
 pub mod observer;
 mod server;
 pub mod status;
 mod terminal;
+pub mod vitals;
 
 pub use client::{Client, ClientError};
 pub use contact::{Contact, ContactError};
 pub use observer::Observer;
 pub use server::{Handle, ServeError, serve};
 pub use status::StatusSnapshot;
+pub use vitals::Vitals;

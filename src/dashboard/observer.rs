@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::drift::DriftStatus;
 use super::status::{
-    BoundStatus, DriftStatus, FeedStatus, InstrumentStatus, JournalStatus, LimitUse, Phase, PnlStatus, QuoteStatus,
-    StatusSnapshot,
+    BoundStatus, FeedStatus, InstrumentStatus, JournalStatus, LimitUse, Phase, PnlStatus, QuoteStatus, StatusSnapshot,
 };
 use crate::digest::Digest;
 use crate::engine::{BookState, Mode, Output, Session};

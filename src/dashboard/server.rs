@@ -24,6 +24,7 @@ use tokio::time::MissedTickBehavior;
 use super::limits::LimitsAsk;
 use super::metrics;
 use super::status::StatusSnapshot;
+use super::vitals::Vitals;
 use crate::engine::Command;
 
 /// Shortest time between two pictures on the stream: five a second, what eyes follow.
@@ -89,7 +90,9 @@ impl Handle {
 /// * `snapshots` — the latest picture; readers see it at most every 200 ms
 /// * `commands` — accepted writes, with who asked; the session records them as inputs
 /// * `limits` — wishes for other limits, each with the way back
+/// * `vitals` — from when on `/healthz` says no
 /// * `stop` — true ends the server and every open stream
+#[expect(clippy::too_many_arguments, reason = "each is another end of the bot, named where it is tied up")]
 pub async fn serve(
     bind: IpAddr,
     port: u16,
@@ -97,6 +100,7 @@ pub async fn serve(
     snapshots: watch::Receiver<Arc<StatusSnapshot>>,
     commands: mpsc::Sender<(String, Command)>,
     limits: mpsc::Sender<LimitsAsk>,
+    vitals: Vitals,
     stop: watch::Receiver<bool>,
 ) -> Result<Handle, ServeError> {
     let address = SocketAddr::new(bind, port);
@@ -106,7 +110,7 @@ pub async fn serve(
     };
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
-    let door = Door { token: token.into(), snapshots, commands, stop: stop.clone() };
+    let door = Door { token: token.into(), snapshots, commands, vitals, stop: stop.clone() };
     let app = routes(door, limits);
     let task = tokio::spawn(async move { axum::serve(listener, app).with_graceful_shutdown(stopped(stop)).await });
     Ok(Handle { address, task })
@@ -122,6 +126,7 @@ struct Door {
     token: Arc<str>,
     snapshots: watch::Receiver<Arc<StatusSnapshot>>,
     commands: mpsc::Sender<(String, Command)>,
+    vitals: Vitals,
     stop: watch::Receiver<bool>,
 }
 
@@ -145,6 +150,7 @@ fn routes(door: Door, limits: mpsc::Sender<LimitsAsk>) -> Router {
         .route("/api/stream", get(pictures))
         .route("/metrics", get(prometheus))
         .route("/healthz", get(health))
+        .route("/readyz", get(ready))
         .merge(writes)
         .layer(middleware::from_fn(only_to_us))
         .layer(axum::extract::DefaultBodyLimit::max(BODY_MAX))
@@ -228,15 +234,28 @@ fn latest(door: &Door) -> Arc<StatusSnapshot> {
 }
 
 async fn prometheus(State(door): State<Door>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::page(&latest(&door)))
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::page(&latest(&door), &door.vitals))
 }
 
-/// 200 while a session hands over pictures, 503 once it has ended.
+/// 200 while the bot is well, 503 with every reason while it is not, or has ended.
 async fn health(State(door): State<Door>) -> Response {
     if door.snapshots.has_changed().is_err() {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the session has ended");
     }
-    Json(serde_json::json!({ "paper": true, "ok": true, "state": latest(&door).state })).into_response()
+    let all = latest(&door);
+    let reasons = door.vitals.complaints(&all);
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let answer = serde_json::json!({ "paper": true, "ok": reasons.is_empty(), "state": all.state, "reasons": reasons });
+    (status, Json(answer)).into_response()
+}
+
+/// 200 once it does its work, 503 with the reason while it does not yet.
+async fn ready(State(door): State<Door>) -> Response {
+    let all = latest(&door);
+    match Vitals::unready(&all) {
+        Some(why) => refusal(StatusCode::SERVICE_UNAVAILABLE, &why),
+        None => Json(serde_json::json!({ "paper": true, "ok": true, "state": all.state })).into_response(),
+    }
 }
 
 /// The picture now, then each new one, at most every [`PICTURE_EVERY`].

@@ -8,13 +8,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::deliveries::ReceiverStatus;
+use super::drift::DriftStatus;
 use crate::engine::{self, BookState, EquityMark, Session};
 use crate::market::{Instrument, InstrumentId, Level};
 use crate::order::{Order, OrderState};
 use crate::risk::Whose;
 use crate::signal::Top;
-use crate::strategy::{DriftLook, Estimator, Idle, Wanted, Why};
-use crate::units::{LocalTime, Lots};
+use crate::strategy::{Estimator, Idle, Wanted, Why};
+use crate::units::Lots;
+
+#[cfg(test)]
+pub(super) mod testing;
 
 /// The whole picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +68,9 @@ pub struct StatusSnapshot {
     /// empty without a bracket (`paper.bracket`). The session itself is the neutral one.
     #[serde(default)]
     pub bracket: Vec<BoundStatus>,
+    /// One per receiver of alerts.
+    #[serde(default)]
+    pub alerts: Vec<ReceiverStatus>,
 }
 
 /// Where the session would stand under one bound of the queue model.
@@ -210,6 +218,9 @@ pub struct InstrumentStatus {
     pub warm_up: Option<WarmUp>,
     /// Why nothing is quoted, in words.
     pub idle: Option<String>,
+    /// Why a learned policy has stepped aside: what it meets is not what it was trained on.
+    #[serde(default)]
+    pub drifted: Option<String>,
     /// Milliseconds since the last decision.
     pub decision_age_ms: Option<i64>,
     /// The largest part of a level that was ever ours, of what was displayed and we together: the larger, the less a
@@ -219,48 +230,6 @@ pub struct InstrumentStatus {
     /// What a learned policy's drift gate found when it last looked; nothing before, and without one.
     #[serde(default)]
     pub drift: Option<DriftStatus>,
-}
-
-/// Whether what a policy meets is what it was trained on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DriftStatus {
-    /// Whether GLFT quotes in its place.
-    pub tripped: bool,
-    /// Population stability index of the column that is furthest beyond its limit.
-    pub psi: f64,
-    /// That limit.
-    pub psi_limit: f64,
-    /// The column, in words.
-    pub column: String,
-    /// How likely chance makes the maximum mean discrepancy; asked only where the index is beyond its limit.
-    pub mmd_p: Option<f64>,
-    /// Looks so far.
-    pub looks: u64,
-    /// How often the policy went off.
-    pub trips: u64,
-    /// The last look, nanoseconds since the epoch.
-    pub looked_ns: i64,
-    /// All of it in words.
-    pub words: String,
-}
-
-impl DriftStatus {
-    /// After another look at `at`.
-    pub fn after(before: Option<Self>, look: &DriftLook, at: LocalTime) -> Self {
-        let (looks, trips) = before.map_or((0, 0), |before| (before.looks, before.trips));
-        let score = &look.score;
-        Self {
-            tripped: score.is_tripped,
-            psi: score.psi,
-            psi_limit: score.psi_limit,
-            column: look.column.clone(),
-            mmd_p: score.mmd.map(|mmd| mmd.p),
-            looks: looks + 1,
-            trips: trips + u64::from(score.turned && score.is_tripped),
-            looked_ns: at.0,
-            words: look.to_string(),
-        }
-    }
 }
 
 /// A price and what rests there.
@@ -302,7 +271,7 @@ pub struct LimitUse {
 
 /// Where the money came from, in settlement currency.
 /// `equity = realised + unrealised - fees - funding = spread + inventory - fees - funding`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PnlStatus {
     /// Distance of our fills from the mid at the time.
     pub spread: String,
@@ -376,6 +345,9 @@ pub struct JournalStatus {
     pub waiting: u64,
     /// Bytes of the session on disk.
     pub bytes: u64,
+    /// Bytes free on the store's disk; `None` before it was looked at.
+    #[serde(default)]
+    pub disk_free_bytes: Option<u64>,
 }
 
 impl StatusSnapshot {
@@ -402,6 +374,7 @@ impl StatusSnapshot {
             feeds: Vec::new(),
             journal: JournalStatus::default(),
             bracket: Vec::new(),
+            alerts: Vec::new(),
         }
     }
 
@@ -510,88 +483,6 @@ impl From<&EquityMark> for PnlStatus {
             equity: (mark.realised + mark.unrealised - mark.fees - mark.funding).to_string(),
             drawdown: mark.drawdown.to_string(),
         }
-    }
-}
-
-#[cfg(test)]
-pub(super) mod testing {
-    use super::*;
-    use crate::market::VenueId;
-    use crate::risk::Limit;
-    use crate::signal::drift::{Discrepancy, DriftScore};
-    use crate::units::{Money, Step, Ticks};
-
-    /// A picture with something in every field: one instrument, two quotes, a bought 0.003 BTC.
-    pub(in crate::dashboard) fn a_snapshot() -> StatusSnapshot {
-        let step = |text| Step::parse(text).expect("a step");
-        let rules = Instrument::new(VenueId::BinanceSpot, "BTCUSDT", "BTC", "USDT", step("0.01"), step("0.00001"))
-            .expect("rules");
-        let mut all = StatusSnapshot::starting("2026-11-21-demo", std::slice::from_ref(&rules));
-        all.state = Phase::Quoting;
-        all.seq = 48_213;
-        all.uptime_s = 75.4;
-        all.fills = 12;
-        all.output_digest = "3f1c9a".to_owned();
-        let it = &mut all.instruments[0];
-        it.book = BookState::Live.word().to_owned();
-        let level = |price, qty| Level { price: Ticks(price), qty: Lots(qty) };
-        it.set_top(&rules, Some(Top { bid: level(6_401_200, 150_000), ask: level(6_401_301, 90_000) }));
-        let quote = |side: &str, price: &str| QuoteStatus {
-            side: side.to_owned(),
-            price: price.to_owned(),
-            qty: "0.00100".to_owned(),
-            queue_ahead: Some("0.42000".to_owned()),
-            state: "working".to_owned(),
-        };
-        it.quotes = vec![quote("buy", "64011.80"), quote("sell", "64013.40")];
-        it.position = rules.qty_text(Lots(300));
-        let (limit, whose) = (Limit::PositionLong, Whose::Instrument(InstrumentId(0)));
-        let used = engine::LimitUse { limit, whose, value: Some(300), max: 1_000, is_money: false };
-        it.limits = vec![LimitUse::of(&used, Some(&rules))];
-        it.strategy = "avellaneda-stoikov".to_owned();
-        it.decision_age_ms = Some(120);
-        it.level_share_max = 0.125;
-        let score = DriftScore { psi: 0.5, psi_limit: 0.25, is_tripped: true, turned: true, ..DriftScore::default() };
-        let mmd = Discrepancy { squared: 0.25, limit: 0.125, p: 0.005 };
-        let look = DriftLook { column: "ln σ".to_owned(), score: DriftScore { mmd: Some(mmd), ..score } };
-        it.drift = Some(DriftStatus::after(None, &look, LocalTime(7)));
-        let money = |text: &str| Money::from_decimal(text.parse().expect("a decimal")).expect("in range");
-        it.pnl = Some(PnlStatus::from(&EquityMark {
-            instrument: InstrumentId(0),
-            position: Lots(300),
-            twice_mid: 12_802_501,
-            cash: money("-192"),
-            realised: money("0.5"),
-            unrealised: money("0.25"),
-            fees: money("0.125"),
-            funding: Money::ZERO,
-            spread: money("0.6"),
-            inventory: money("0.15"),
-            drawdown: money("0.01"),
-        }));
-        all.feeds.push(FeedStatus {
-            venue: "binance-spot".to_owned(),
-            connection: 0,
-            connected: true,
-            age_ms: Some(31),
-            frames: 9_001,
-            gaps: 1,
-            reconnects: 0,
-        });
-        let bound = |bound: &str, equity: &str| BoundStatus {
-            bound: bound.to_owned(),
-            is_session: false,
-            risk: "active".to_owned(),
-            fills: 9,
-            instruments: vec![BoundEquity {
-                label: rules.label(),
-                settle: "USDT".to_owned(),
-                equity: equity.to_owned(),
-                position: rules.qty_text(Lots(200)),
-            }],
-        };
-        all.bracket = vec![bound("pessimistic", "-0.25"), bound("optimistic", "1.5")];
-        all
     }
 }
 

@@ -119,6 +119,13 @@ fn take_tables(weights: &mut Weights) -> Result<Option<Tables>, WeightsError> {
     }
 }
 
+/// The file of weights as it was before [`with_reference`].
+pub fn without_reference(weights: &[u8]) -> Result<Vec<u8>, WeightsError> {
+    let mut file = Weights::read(weights)?;
+    take_tables(&mut file)?;
+    Ok(file.write())
+}
+
 /// The file of weights with what its policy was trained on in it, in place of what was in it before. Its digest is another then.
 pub fn with_reference(weights: &[u8], training: &Reference) -> Result<Vec<u8>, WeightsError> {
     let mut file = Weights::read(weights)?;

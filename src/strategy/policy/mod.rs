@@ -2,7 +2,11 @@
 //!
 //! The network sees an observation ([`crate::signal::observation`]) as it did while it learnt, normalised by what was frozen then, and answers
 //! with two numbers in [-1, 1]: how far to move the bid and the ask away from where GLFT would put them, in units of `reach`/k. With four outputs
-//! the third says to leave what rests and the fourth to flatten. At zero it *is* GLFT, so a policy that learnt nothing does no harm.
+//! the third says to leave what rests and the fourth to flatten. At zero it *is* GLFT, so a policy that learnt nothing does no harm. An
+//! answer stands for `act_every_ms`; the quotes it moves are those of now.
+//!
+//! **Training is the same code.** [`Policy::turn`] looks, [`Policy::act`] makes a decision of an answer; whoever gives the answer, a network here or
+//! a learner in [`crate::env`](mod@crate::env), the rest is this file.
 //!
 //! **Where the weights are.** The TOML names a safetensors file beside it and the file's digest. Whoever reads the TOML puts the bytes into
 //! it ([`with_weights`]), so a session's spec holds all of its policy and a recording replays alone, wherever the files went.
@@ -19,17 +23,17 @@ use serde::{Deserialize, Serialize};
 use super::beliefs::{BeliefSettings, Beliefs};
 use super::glft::closed_form;
 use super::ladder::{Ladder, Memory, Target};
-use super::mlp::Mlp;
+use super::mlp::{Layer, Mlp};
 use super::settings::{Settings, StrategyError};
 use super::{Decision, DriftLook, Idle, QUOTES_MAX, Quote, Strategy, View, Wanted, Why};
 use crate::market::Instrument;
 use crate::numeric;
 use crate::rng::Stream;
-use crate::signal::drift::DriftGate;
-use crate::signal::observation::{Observation, Own, Resting, Scale, Seen};
-use crate::units::Side;
+use crate::signal::drift::{DriftGate, Tables};
+use crate::signal::observation::{Observation, Own, Resting, Scale, Schema, Seen};
+use crate::units::{LocalTime, Nanos, Side};
 
-pub use file::{weights_digest, weights_wanted, with_reference, with_weights};
+pub use file::{weights_digest, weights_wanted, with_reference, with_weights, without_reference};
 pub use watch::Columns;
 use watch::Watch;
 
@@ -55,6 +59,12 @@ pub struct Policy {
     draws: Stream,
     /// The clock of [`Feature::TimeLeft`], if it counts down and starts again, seconds.
     horizon_s: Option<f64>,
+    /// How long an answer stands before the network is asked again.
+    act_every: Nanos,
+    /// The last answer, and when it was given.
+    standing: Option<(LocalTime, Answer)>,
+    /// Whether answers go through tanh, as they did while it learnt.
+    is_squashed: bool,
     work: Vec<f32>,
     row: Vec<f32>,
     said: Vec<f32>,
@@ -69,16 +79,25 @@ struct Saved {
     ladder: Vec<u8>,
     observation: Vec<u8>,
     draws: Stream,
+    standing: Option<(LocalTime, Answer)>,
     gate: Option<DriftGate>,
 }
 
 /// What a policy asked for.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Answer {
     action: [f64; 2],
-    logp: Option<f64>,
     hold: bool,
     flatten: bool,
+}
+
+/// Whether a decision needs somebody's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// There is something new to see: [`Policy::act`] on it.
+    Asked,
+    /// The last answer stands: [`Policy::again`].
+    Stands,
 }
 
 impl Policy {
@@ -86,11 +105,39 @@ impl Policy {
     pub const NAME: &'static str = "policy";
 
     pub(super) fn take(mut settings: Settings, rules: Option<&Instrument>) -> Result<Self, StrategyError> {
-        let mut ladder = Ladder::take(&mut settings)?;
-        let beliefs = BeliefSettings::take(&mut settings)?;
         let (network, tables) = file::take_network(&mut settings)?;
         let (schema, scale) = file::take_observation(&mut settings)?;
+        Self::of(settings, rules, network, (schema, scale), tables)
+    }
+
+    /// A policy itself, of the TOML of one with its weights in it; see [`super::build`].
+    pub fn read(toml_text: &str, rules: &Instrument) -> Result<Self, StrategyError> {
+        Self::take(Settings::parse(toml_text)?, Some(rules))
+    }
+
+    /// A policy without a network, whose answers somebody gives who learns: the same eyes, the same hands.
+    ///
+    /// * `toml_text` — the keys of a policy, without those of weights and observation
+    /// * `outputs` — numbers in an answer, 2 or 4
+    pub fn unled(toml_text: &str, rules: &Instrument, schema: Schema, outputs: usize) -> Result<Self, StrategyError> {
+        let inputs = schema.features().len();
+        let silent = Layer { inputs, weight: vec![0.0; inputs * outputs], bias: vec![0.0; outputs] };
+        let network = Mlp::new(vec![silent]).map_err(|e| StrategyError::Conflict(e.to_string()))?;
+        let scale = Scale { mean: vec![0.0; inputs], spread: vec![1.0; inputs] };
+        Self::of(Settings::parse(toml_text)?, Some(rules), network, (schema, scale), None)
+    }
+
+    fn of(
+        mut settings: Settings,
+        rules: Option<&Instrument>,
+        network: Mlp,
+        (schema, scale): (Schema, Scale),
+        tables: Option<Tables>,
+    ) -> Result<Self, StrategyError> {
+        settings.word("kind", Self::NAME, &[Self::NAME])?;
         let watch = Watch::take(&mut settings, &schema, tables)?;
+        let mut ladder = Ladder::take(&mut settings)?;
+        let beliefs = BeliefSettings::take(&mut settings)?;
         if network.inputs() != schema.features().len() || ![2, 4].contains(&network.outputs()) {
             let (inputs, outputs, features) = (network.inputs(), network.outputs(), schema.features().len());
             let why =
@@ -107,6 +154,8 @@ impl Policy {
         let noise = settings.maybe_numbers("log_std", -20.0..=5.0, "ln of a standard deviation, two of them")?;
         let explore = settings.flag("explore", false)?;
         let seed = settings.count("explore_seed", 0, 0..=i64::MAX, "")?;
+        let act_every = Nanos::from_ms(settings.count("act_every_ms", 0, 0..=3_600_000, "milliseconds")?);
+        let is_squashed = settings.word("squash", "cut", &["cut", "tanh"])? == "tanh";
         settings.finish()?;
         let noise = match (noise.as_deref(), explore) {
             (Some([bid, ask]), true) => Some([numeric::exp(*bid), numeric::exp(*ask)]),
@@ -139,26 +188,54 @@ impl Policy {
             noise,
             draws: Stream::new(seed as u64, "strategy.policy"),
             horizon_s,
+            act_every,
+            standing: None,
+            is_squashed,
             closed: None,
             watch,
         })
     }
 
-    /// A policy itself, of the TOML of one with its weights in it; see [`super::build`].
-    pub fn read(toml_text: &str, rules: &Instrument) -> Result<Self, StrategyError> {
-        let mut settings = Settings::parse(toml_text)?;
-        settings.word("kind", "", &[Self::NAME])?;
-        Self::take(settings, Some(rules))
-    }
-
-    /// What it met at the last decision it was asked for: a row of [`Columns`]; nothing if it had no estimates to decide by. This is
-    /// what a [`Reference`](crate::signal::drift::Reference) is made of.
+    /// What it met when it was last asked to decide: a row of [`Columns`]; nothing if the answer before stood, or it had no estimates
+    /// to decide by. This is what a [`Reference`](crate::signal::drift::Reference) is made of.
     pub fn met(&self) -> Option<&[f32]> {
         self.watch.met()
     }
 
-    /// Looks, asks the network, and strays from it where the policy explores.
-    fn ask(&mut self, view: &View<'_>, b: &Beliefs) -> Result<Answer, Idle> {
+    /// What its network makes of an observation that is not normalised yet, as it counts: normalised, squashed if that is its way, cut.
+    ///
+    /// Panics if `observed` is not as long as what it sees.
+    pub fn answer_to(&mut self, observed: &[f32]) -> &[f32] {
+        self.row.copy_from_slice(observed);
+        self.forward();
+        self.said.iter_mut().take(2).for_each(|x| *x = x.clamp(-1.0, 1.0));
+        &self.said
+    }
+
+    /// Numbers in what it sees.
+    pub fn inputs(&self) -> usize {
+        self.network.inputs()
+    }
+
+    /// Numbers in an answer.
+    pub fn outputs(&self) -> usize {
+        self.network.outputs()
+    }
+
+    /// Lots in one order amount: the unit of inventory.
+    pub fn order_lots(&self) -> f64 {
+        self.ladder.order_lots()
+    }
+
+    /// First half of a decision: looks, if it is time to, and writes what it sees into `[inputs]`, not normalised. An error is
+    /// for [`Policy::wait`].
+    pub fn turn(&mut self, view: &View<'_>, into: &mut [f32]) -> Result<Turn, Idle> {
+        self.ladder.attend(view)?;
+        let b = self.beliefs.now(view)?;
+        if self.standing.is_some_and(|(at, _)| view.now.since(at) < self.act_every) {
+            return Ok(Turn::Stands);
+        }
+        let left = view.funding_in.map(|left| left.seconds());
         let seen = Seen {
             now: view.now,
             book: view.book,
@@ -167,56 +244,95 @@ impl Policy {
             k: b.k,
             sigma: b.sigma,
             inventory: self.ladder.inventory(view),
-            left_s: self.horizon_s.map(|horizon_s| horizon_s - view.elapsed.seconds() % horizon_s),
-            latency: None,
+            left_s: self.horizon_s.map(|horizon_s| horizon_s - view.elapsed.seconds() % horizon_s).or(left),
+            latency: Some(view.latency),
         };
-        self.observation.look(&seen, &own(view), &mut self.row);
-        self.scale.apply(&mut self.row);
-        self.network.forward(&self.row, &mut self.work, &mut self.said);
-        if self.said.iter().any(|x| !x.is_finite()) {
-            return Err(Idle::NoFiniteQuote);
-        }
-        let mean = [f64::from(self.said[0]), f64::from(self.said[1])];
-        let (action, logp) = match self.noise {
-            Some(deviations) => {
-                let strayed = [0, 1].map(|i| mean[i] + deviations[i] * self.draws.normal());
-                (strayed, Some(log_probability(strayed, mean, deviations)))
-            }
-            None => (mean, None),
-        };
-        let inventory = seen.inventory;
-        let says = |i: usize, above: f32| self.said.get(i).is_some_and(|x| *x > above);
-        let flatten = inventory != 0.0 && (says(3, self.flatten_above) || self.is_overfull(view));
-        Ok(Answer { action, logp, hold: says(2, self.hold_above), flatten })
+        self.observation.look(&seen, &own(view), into);
+        Ok(Turn::Asked)
     }
 
-    fn answer(&mut self, view: &View<'_>) -> Result<(Target, Why, Answer), Idle> {
-        self.watch.begin();
-        self.ladder.attend(view)?;
+    /// Second half: what an answer to what was seen comes to. A number that is not finite quotes nothing.
+    ///
+    /// * `said` — `[outputs]`: the bid's and the ask's residual, of four also hold and flatten
+    /// * `logp` — how likely that was, of who explores
+    pub fn act(&mut self, view: &View<'_>, said: &[f32], logp: Option<f64>) -> Decision {
+        if said.iter().any(|x| !x.is_finite()) {
+            return self.wait(view, Idle::NoFiniteQuote);
+        }
+        let says = |i: usize, above: f32| said.get(i).is_some_and(|x| *x > above);
+        let action = [f64::from(said[0]), f64::from(said[1])];
+        let (hold, flatten) = (says(2, self.hold_above), says(3, self.flatten_above));
+        self.standing = Some((view.now, Answer { action, hold, flatten }));
+        let mut decision = self.again(view);
+        decision.why.logp = logp.filter(|_| !self.watch.is_tripped());
+        decision
+    }
+
+    /// Second half where the last answer stands: the same residuals on the quotes of now.
+    pub fn again(&mut self, view: &View<'_>) -> Decision {
+        let Some((_, mut answer)) = self.standing else { return self.wait(view, Idle::NoFiniteQuote) };
+        let is_off = self.watch.is_tripped();
+        if is_off {
+            // GLFT decides, and nothing of what the network says counts.
+            answer = Answer { action: [0.0; 2], hold: false, flatten: false };
+        }
+        let (target, why) = match self.aim(view, answer.action) {
+            Ok(found) => found,
+            Err(idle) => return self.wait(view, idle),
+        };
+        let inventory = self.ladder.inventory(view);
+        let flattens = inventory != 0.0 && (answer.flatten || inventory.abs() >= self.flatten_orders);
+        let mut decision = self.ladder.decide(view, Ok((target, why)));
+        if is_off {
+            decision.why.action = None;
+        }
+        decision.wanted = match decision.wanted {
+            _ if flattens => Wanted::Flatten,
+            Wanted::Quotes(_) if answer.hold => Wanted::Keep,
+            Wanted::Quotes(quotes) if self.close_enough(view, &quotes) => Wanted::Keep,
+            other => other,
+        };
+        decision
+    }
+
+    /// Second half where nothing can be seen.
+    pub fn wait(&mut self, view: &View<'_>, idle: Idle) -> Decision {
+        self.ladder.decide(view, Err(idle))
+    }
+
+    /// Where GLFT quotes and how far an action moves that.
+    fn aim(&mut self, view: &View<'_>, action: [f64; 2]) -> Result<(Target, Why), Idle> {
         let b = self.beliefs.now(view)?;
-        let mut answer = self.ask(view, &b)?;
-        self.watch.meet(view.now, &self.row, &b, answer.action);
         let (half, skew) = match self.closed {
             Some((beliefs, terms)) if beliefs == b => terms,
             Some(_) | None => closed_form(b.gamma, b.sigma, b.a, b.k, 1.0),
         };
         self.closed = Some((b, (half, skew)));
-        let gamma = b.gamma / self.ladder.order_lots();
-        let mut why = Why { sigma: b.sigma, a: b.a, k: b.k, gamma, ..Why::default() };
-        if self.watch.is_tripped() {
-            // GLFT decides, and of what the network says nothing counts; a bound on inventory is no opinion of it.
-            let flatten = answer.flatten && self.is_overfull(view);
-            answer = Answer { action: [0.0; 2], logp: None, hold: false, flatten };
-        } else {
-            (why.action, why.logp) = (Some(answer.action), answer.logp);
-        }
-        let [bid, ask] = answer.action.map(|x| half + self.reach / b.k * x.clamp(-1.0, 1.0));
+        let [bid, ask] = action.map(|x| half + self.reach / b.k * x.clamp(-1.0, 1.0));
         let reservation = view.top.mid() - self.ladder.inventory(view) * skew;
-        Ok((Target { reservation, bid_distance: Some(bid), ask_distance: Some(ask) }, why, answer))
+        let target = Target { reservation, bid_distance: Some(bid), ask_distance: Some(ask) };
+        let gamma = b.gamma / self.ladder.order_lots();
+        Ok((target, Why { sigma: b.sigma, a: b.a, k: b.k, gamma, action: Some(action), ..Why::default() }))
     }
 
-    fn is_overfull(&self, view: &View<'_>) -> bool {
-        self.ladder.inventory(view).abs() >= self.flatten_orders
+    /// Asks the network, and strays from its answer where the policy explores: how likely that was.
+    fn ask(&mut self) -> Option<f64> {
+        self.forward();
+        let deviations = self.noise?;
+        let mean = [f64::from(self.said[0]), f64::from(self.said[1])];
+        for (i, x) in self.said.iter_mut().take(2).enumerate() {
+            *x = (mean[i] + deviations[i] * self.draws.normal()) as f32;
+        }
+        Some(log_probability([0, 1].map(|i| f64::from(self.said[i])), mean, deviations))
+    }
+
+    /// Normalises the row and has the network answer to it.
+    fn forward(&mut self) {
+        self.scale.apply(&mut self.row);
+        self.network.forward(&self.row, &mut self.work, &mut self.said);
+        if self.is_squashed {
+            self.said.iter_mut().for_each(|x| *x = numeric::tanh_f32(*x));
+        }
     }
 
     /// Whether all that is wanted rests already, within `hold_ticks`.
@@ -240,18 +356,24 @@ impl Policy {
 
 impl Strategy for Policy {
     fn decide(&mut self, view: &View<'_>) -> Decision {
-        let found = self.answer(view);
-        let asked = found.as_ref().ok().map(|(_, _, answer)| *answer);
-        let mut decision = self.ladder.decide(view, found.map(|(target, why, _)| (target, why)));
-        if let Some(answer) = asked {
-            decision.wanted = match decision.wanted {
-                _ if answer.flatten => Wanted::Flatten,
-                Wanted::Quotes(_) if answer.hold => Wanted::Keep,
-                Wanted::Quotes(quotes) if self.close_enough(view, &quotes) => Wanted::Keep,
-                other => other,
-            };
+        self.watch.begin();
+        let mut row = std::mem::take(&mut self.row);
+        let turn = self.turn(view, &mut row);
+        self.row = row;
+        match turn {
+            Ok(Turn::Asked) => {
+                let logp = self.ask();
+                if let (Ok(b), true) = (self.beliefs.now(view), self.said.iter().all(|x| x.is_finite())) {
+                    self.watch.meet(view.now, &self.row, &b, [0, 1].map(|i| f64::from(self.said[i])));
+                }
+                let said = std::mem::take(&mut self.said);
+                let decision = self.act(view, &said, logp);
+                self.said = said;
+                decision
+            }
+            Ok(Turn::Stands) => self.again(view),
+            Err(idle) => self.wait(view, idle),
         }
-        decision
     }
 
     fn name(&self) -> &'static str {
@@ -264,12 +386,8 @@ impl Strategy for Policy {
 
     fn save(&self) -> Vec<u8> {
         let (ladder, observation) = (self.ladder.memory.save(), self.observation.save());
-        crate::digest::canonical_bytes(&Saved {
-            ladder,
-            observation,
-            draws: self.draws.clone(),
-            gate: self.watch.save(),
-        })
+        let (draws, standing) = (self.draws.clone(), self.standing);
+        crate::digest::canonical_bytes(&Saved { ladder, observation, draws, standing, gate: self.watch.save() })
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<(), String> {
@@ -277,6 +395,7 @@ impl Strategy for Policy {
         self.ladder.memory = Memory::restore(&saved.ladder)?;
         self.observation.restore(&saved.observation)?;
         self.draws = saved.draws;
+        self.standing = saved.standing;
         self.watch.restore(saved.gate)
     }
 }

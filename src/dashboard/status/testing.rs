@@ -1,0 +1,83 @@
+//! A picture to test with.
+
+use super::*;
+use crate::market::VenueId;
+use crate::risk::Limit;
+use crate::signal::drift::{Discrepancy, DriftScore};
+use crate::strategy::DriftLook;
+use crate::units::{LocalTime, Money, Step, Ticks};
+
+/// A picture with something in every field: one instrument, two quotes, a bought 0.003 BTC.
+pub(in crate::dashboard) fn a_snapshot() -> StatusSnapshot {
+    let step = |text| Step::parse(text).expect("a step");
+    let rules =
+        Instrument::new(VenueId::BinanceSpot, "BTCUSDT", "BTC", "USDT", step("0.01"), step("0.00001")).expect("rules");
+    let mut all = StatusSnapshot::starting("2026-11-21-demo", std::slice::from_ref(&rules));
+    all.state = Phase::Quoting;
+    all.seq = 48_213;
+    all.uptime_s = 75.4;
+    all.fills = 12;
+    all.output_digest = "3f1c9a".to_owned();
+    let it = &mut all.instruments[0];
+    it.book = BookState::Live.word().to_owned();
+    let level = |price, qty| Level { price: Ticks(price), qty: Lots(qty) };
+    it.set_top(&rules, Some(Top { bid: level(6_401_200, 150_000), ask: level(6_401_301, 90_000) }));
+    let quote = |side: &str, price: &str| QuoteStatus {
+        side: side.to_owned(),
+        price: price.to_owned(),
+        qty: "0.00100".to_owned(),
+        queue_ahead: Some("0.42000".to_owned()),
+        state: "working".to_owned(),
+    };
+    it.quotes = vec![quote("buy", "64011.80"), quote("sell", "64013.40")];
+    it.position = rules.qty_text(Lots(300));
+    let (limit, whose) = (Limit::PositionLong, Whose::Instrument(InstrumentId(0)));
+    let used = engine::LimitUse { limit, whose, value: Some(300), max: 1_000, is_money: false };
+    it.limits = vec![LimitUse::of(&used, Some(&rules))];
+    it.strategy = "avellaneda-stoikov".to_owned();
+    it.decision_age_ms = Some(120);
+    it.level_share_max = 0.125;
+    let score = DriftScore { psi: 0.5, psi_limit: 0.25, is_tripped: true, turned: true, ..DriftScore::default() };
+    let mmd = Discrepancy { squared: 0.25, limit: 0.125, p: 0.005 };
+    let look = DriftLook { column: "ln σ".to_owned(), score: DriftScore { mmd: Some(mmd), ..score } };
+    it.drift = Some(DriftStatus::after(None, &look, LocalTime(7)));
+    let money = |text: &str| Money::from_decimal(text.parse().expect("a decimal")).expect("in range");
+    it.pnl = Some(PnlStatus::from(&EquityMark {
+        instrument: InstrumentId(0),
+        position: Lots(300),
+        twice_mid: 12_802_501,
+        cash: money("-192"),
+        realised: money("0.5"),
+        unrealised: money("0.25"),
+        fees: money("0.125"),
+        funding: Money::ZERO,
+        spread: money("0.6"),
+        inventory: money("0.15"),
+        drawdown: money("0.01"),
+    }));
+    all.feeds.push(FeedStatus {
+        venue: "binance-spot".to_owned(),
+        connection: 0,
+        connected: true,
+        age_ms: Some(31),
+        frames: 9_001,
+        gaps: 1,
+        reconnects: 0,
+    });
+    let bound = |bound: &str, equity: &str| BoundStatus {
+        bound: bound.to_owned(),
+        is_session: false,
+        risk: "active".to_owned(),
+        fills: 9,
+        instruments: vec![BoundEquity {
+            label: rules.label(),
+            settle: "USDT".to_owned(),
+            equity: equity.to_owned(),
+            position: rules.qty_text(Lots(200)),
+        }],
+    };
+    all.journal.disk_free_bytes = Some(7 << 30);
+    all.alerts = vec![ReceiverStatus { name: "ops".to_owned(), sent: 3, ..ReceiverStatus::default() }];
+    all.bracket = vec![bound("pessimistic", "-0.25"), bound("optimistic", "1.5")];
+    all
+}
