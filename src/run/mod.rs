@@ -11,8 +11,10 @@
 pub mod backtest;
 pub mod bracket;
 pub mod calibrate;
+pub mod card;
 pub mod core;
 pub mod crowd;
+pub mod evaluate;
 pub mod explain;
 pub mod import;
 pub mod limits;

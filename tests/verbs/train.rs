@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use papermaker::config::Sources;
 use papermaker::run::train::{Found, Progress, TrainSpec, train};
 use serde_json::Value;
 
@@ -64,10 +65,10 @@ fn a_training_that_was_stopped_goes_on_to_the_same_bits() {
             fs::copy(whole.join("seed-1/checkpoint"), stopped.join("seed-1/checkpoint")).expect("a checkpoint");
         }
     };
-    let uninterrupted = train(&spec, &whole, Found::Refuse, 1, &told).expect("trained");
+    let uninterrupted = train(&spec, &Sources::default(), &whole, Found::Refuse, 1, &told).expect("trained");
     let first = AtomicU64::new(u64::MAX);
     let told = |at: &Progress<'_>| _ = first.fetch_min(at.steps.0, Ordering::Relaxed);
-    let resumed = train(&spec, &stopped, Found::Resume, 1, &told).expect("resumed");
+    let resumed = train(&spec, &Sources::default(), &stopped, Found::Resume, 1, &told).expect("resumed");
     assert_eq!(first.into_inner(), 3840, "it went on after the checkpoint at 2,560");
     assert_eq!((&uninterrupted.seeds[0].weights, uninterrupted.worst), (&resumed.seeds[0].weights, resumed.worst));
 }
