@@ -6,6 +6,7 @@
 mod api;
 mod backtests;
 mod calibrate;
+mod evaluations;
 mod exports;
 mod imports;
 mod limits;
