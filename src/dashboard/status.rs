@@ -237,9 +237,6 @@ pub struct InstrumentStatus {
     pub warm_up: Option<WarmUp>,
     /// Why nothing is quoted, in words.
     pub idle: Option<String>,
-    /// Why a learned policy has stepped aside: what it meets is not what it was trained on.
-    #[serde(default)]
-    pub drifted: Option<String>,
     /// Milliseconds since the last decision.
     pub decision_age_ms: Option<i64>,
     /// The largest part of a level that was ever ours, of what was displayed and we together: the larger, the less a

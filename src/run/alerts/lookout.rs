@@ -233,8 +233,8 @@ impl Lookout {
                 let halted = it.risk == RiskState::Halted.word();
                 add(if halted { Trouble::Halted } else { Trouble::Reducing }, &it.label, it.risk_reason.clone());
             }
-            if let Some(why) = &it.drifted {
-                add(Trouble::Drift, &it.label, why.clone());
+            if let Some(drift) = it.drift.as_ref().filter(|drift| drift.tripped) {
+                add(Trouble::Drift, &it.label, drift.words.clone());
             }
             let fall = it.pnl.as_ref().and_then(|pnl| pnl.drawdown.parse::<Decimal>().ok()).unwrap_or_default();
             if !self.drawdown.is_zero() && fall > self.drawdown {
@@ -297,7 +297,10 @@ impl Line {
 mod tests {
     use super::*;
     use crate::config::{Sources, load};
+    use crate::dashboard::drift::DriftStatus;
     use crate::dashboard::status::InstrumentStatus;
+    use crate::signal::drift::DriftScore;
+    use crate::strategy::DriftLook;
 
     /// Looks once a second at a picture of our own, with a cool-down of a minute.
     struct Watchman {
@@ -423,14 +426,16 @@ mod tests {
             drawdown: "100.01".to_owned(),
             ..crate::dashboard::status::PnlStatus::default()
         });
-        it.drifted = Some("PSI 0.31 of inventory, limit 0.25".to_owned());
+        let score = DriftScore { psi: 0.31, psi_limit: 0.25, is_tripped: true, ..DriftScore::default() };
+        let look = DriftLook { column: "spread".to_owned(), score };
+        it.drift = Some(DriftStatus::after(None, &look, LocalTime(0)));
         (it.risk, it.risk_reason) = ("reducing".to_owned(), "INVENTORY_AGE_EXCEEDED value=700".to_owned());
         he.picture.journal.disk_free_bytes = Some(1_023 << 20);
         he.picture.journal.lag_ms = 5_001;
         let said = he.during(3);
         for line in [
             "PAPER monday: reducing okx:BTC-USDT: INVENTORY_AGE_EXCEEDED value=700",
-            "PAPER monday: drift okx:BTC-USDT: PSI 0.31 of inventory, limit 0.25",
+            &format!("PAPER monday: drift okx:BTC-USDT: {look}"),
             "PAPER monday: drawdown okx:BTC-USDT: 100.01 USDT, told from 100 on",
             "PAPER monday: disk: 1023 MiB free, told below 1024",
             "PAPER monday: journal: 5001 ms behind, told from 5000 on",
