@@ -3,6 +3,7 @@
 //! A test here starts the real program in an empty folder of its own, with nothing of ours in the environment, so
 //! that it sees what a newcomer sees.
 
+mod alerts;
 mod api;
 mod backtests;
 mod calibrate;
@@ -10,6 +11,7 @@ mod evaluations;
 mod exports;
 mod imports;
 mod limits;
+mod logs;
 mod observer;
 mod realism;
 mod recordings;
