@@ -46,15 +46,15 @@ pub struct SeedResult {
     /// What its policy is worth, exactly: percent of the optimum, in the worst world it is judged in. `None` of sessions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percent: Option<f64>,
-    /// What it earned above the quotes it moves in episodes it has not learnt from; of sessions.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub above: Option<JudgedAt>,
     /// Fingerprint of `policy.safetensors`.
     pub weights: String,
     /// What its answers go through to be actions: `cut` or `tanh`.
     pub squash: String,
     /// Seconds its updates took by the wall clock, this call's and those it resumed.
     pub seconds: f64,
+    /// What it earned above the quotes it moves in episodes it has not learnt from; of sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub above: Option<JudgedAt>,
 }
 
 const PERCENT: &str = "percent of the optimum";
