@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::deliveries::ReceiverStatus;
+use super::news::{EventStatus, FillStatus, Latency, RungStatus, TripStatus};
 use crate::engine::{self, BookState, EquityMark, Session};
 use crate::market::{Instrument, InstrumentId, Level};
 use crate::order::{Order, OrderState};
@@ -15,6 +17,9 @@ use crate::risk::Whose;
 use crate::signal::Top;
 use crate::strategy::{Estimator, Idle, Wanted, Why};
 use crate::units::Lots;
+
+#[cfg(test)]
+pub(super) mod testing;
 
 /// The whole picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +68,18 @@ pub struct StatusSnapshot {
     /// empty without a bracket (`paper.bracket`). The session itself is the neutral one.
     #[serde(default)]
     pub bracket: Vec<BoundStatus>,
+    /// One per receiver of alerts.
+    #[serde(default)]
+    pub alerts: Vec<ReceiverStatus>,
+    /// Limits that were passed and have not ended.
+    #[serde(default)]
+    pub trips: Vec<TripStatus>,
+    /// The last events, oldest first. On the stream: those since the picture before.
+    #[serde(default)]
+    pub events: Vec<EventStatus>,
+    /// The last fills, oldest first. On the stream: those since the picture before.
+    #[serde(default)]
+    pub last_fills: Vec<FillStatus>,
 }
 
 /// Where the session would stand under one bound of the queue model.
@@ -187,6 +204,15 @@ pub struct InstrumentStatus {
     pub ask: Option<LevelStatus>,
     /// Half-way between them.
     pub mid: Option<String>,
+    /// Best bids first, as far as the ladder shows them; prices we rest at are marked.
+    #[serde(default)]
+    pub bids: Vec<RungStatus>,
+    /// Best asks first.
+    #[serde(default)]
+    pub asks: Vec<RungStatus>,
+    /// What a price moves by, decimal; terms that are in ticks become prices with it.
+    #[serde(default)]
+    pub tick: String,
     /// Our orders that may still trade.
     pub quotes: Vec<QuoteStatus>,
     /// Signed inventory.
@@ -210,6 +236,9 @@ pub struct InstrumentStatus {
     pub warm_up: Option<WarmUp>,
     /// Why nothing is quoted, in words.
     pub idle: Option<String>,
+    /// Why a learned policy has stepped aside: what it meets is not what it was trained on.
+    #[serde(default)]
+    pub drifted: Option<String>,
     /// Milliseconds since the last decision.
     pub decision_age_ms: Option<i64>,
     /// The largest part of a level that was ever ours, of what was displayed and we together: the larger, the less a
@@ -257,7 +286,7 @@ pub struct LimitUse {
 
 /// Where the money came from, in settlement currency.
 /// `equity = realised + unrealised - fees - funding = spread + inventory - fees - funding`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PnlStatus {
     /// Distance of our fills from the mid at the time.
     pub spread: String,
@@ -320,6 +349,9 @@ pub struct FeedStatus {
     pub gaps: u64,
     /// Sockets opened after the first.
     pub reconnects: u64,
+    /// How late its venue's news is; `None` before the first with a stamp.
+    #[serde(default)]
+    pub latency: Option<Latency>,
 }
 
 /// How far the disk is behind.
@@ -331,6 +363,9 @@ pub struct JournalStatus {
     pub waiting: u64,
     /// Bytes of the session on disk.
     pub bytes: u64,
+    /// Bytes free on the store's disk; `None` before it was looked at.
+    #[serde(default)]
+    pub disk_free_bytes: Option<u64>,
 }
 
 impl StatusSnapshot {
@@ -357,6 +392,10 @@ impl StatusSnapshot {
             feeds: Vec::new(),
             journal: JournalStatus::default(),
             bracket: Vec::new(),
+            alerts: Vec::new(),
+            trips: Vec::new(),
+            events: Vec::new(),
+            last_fills: Vec::new(),
         }
     }
 
@@ -375,6 +414,7 @@ impl InstrumentStatus {
             quote: rules.quote.clone(),
             unit: rules.quantity_asset().to_owned(),
             settle: rules.settle().to_owned(),
+            tick: rules.tick.value(1).normalize().to_string(),
             book: BookState::default().word().to_owned(),
             position: rules.qty_text(Lots::ZERO),
             ..Self::default()
@@ -465,83 +505,6 @@ impl From<&EquityMark> for PnlStatus {
             equity: (mark.realised + mark.unrealised - mark.fees - mark.funding).to_string(),
             drawdown: mark.drawdown.to_string(),
         }
-    }
-}
-
-#[cfg(test)]
-pub(super) mod testing {
-    use super::*;
-    use crate::market::VenueId;
-    use crate::risk::Limit;
-    use crate::units::{Money, Step, Ticks};
-
-    /// A picture with something in every field: one instrument, two quotes, a bought 0.003 BTC.
-    pub(in crate::dashboard) fn a_snapshot() -> StatusSnapshot {
-        let step = |text| Step::parse(text).expect("a step");
-        let rules = Instrument::new(VenueId::BinanceSpot, "BTCUSDT", "BTC", "USDT", step("0.01"), step("0.00001"))
-            .expect("rules");
-        let mut all = StatusSnapshot::starting("2026-11-21-demo", std::slice::from_ref(&rules));
-        all.state = Phase::Quoting;
-        all.seq = 48_213;
-        all.uptime_s = 75.4;
-        all.fills = 12;
-        all.output_digest = "3f1c9a".to_owned();
-        let it = &mut all.instruments[0];
-        it.book = BookState::Live.word().to_owned();
-        let level = |price, qty| Level { price: Ticks(price), qty: Lots(qty) };
-        it.set_top(&rules, Some(Top { bid: level(6_401_200, 150_000), ask: level(6_401_301, 90_000) }));
-        let quote = |side: &str, price: &str| QuoteStatus {
-            side: side.to_owned(),
-            price: price.to_owned(),
-            qty: "0.00100".to_owned(),
-            queue_ahead: Some("0.42000".to_owned()),
-            state: "working".to_owned(),
-        };
-        it.quotes = vec![quote("buy", "64011.80"), quote("sell", "64013.40")];
-        it.position = rules.qty_text(Lots(300));
-        let (limit, whose) = (Limit::PositionLong, Whose::Instrument(InstrumentId(0)));
-        let used = engine::LimitUse { limit, whose, value: Some(300), max: 1_000, is_money: false };
-        it.limits = vec![LimitUse::of(&used, Some(&rules))];
-        it.strategy = "avellaneda-stoikov".to_owned();
-        it.decision_age_ms = Some(120);
-        it.level_share_max = 0.125;
-        let money = |text: &str| Money::from_decimal(text.parse().expect("a decimal")).expect("in range");
-        it.pnl = Some(PnlStatus::from(&EquityMark {
-            instrument: InstrumentId(0),
-            position: Lots(300),
-            twice_mid: 12_802_501,
-            cash: money("-192"),
-            realised: money("0.5"),
-            unrealised: money("0.25"),
-            fees: money("0.125"),
-            funding: Money::ZERO,
-            spread: money("0.6"),
-            inventory: money("0.15"),
-            drawdown: money("0.01"),
-        }));
-        all.feeds.push(FeedStatus {
-            venue: "binance-spot".to_owned(),
-            connection: 0,
-            connected: true,
-            age_ms: Some(31),
-            frames: 9_001,
-            gaps: 1,
-            reconnects: 0,
-        });
-        let bound = |bound: &str, equity: &str| BoundStatus {
-            bound: bound.to_owned(),
-            is_session: false,
-            risk: "active".to_owned(),
-            fills: 9,
-            instruments: vec![BoundEquity {
-                label: rules.label(),
-                settle: "USDT".to_owned(),
-                equity: equity.to_owned(),
-                position: rules.qty_text(Lots(200)),
-            }],
-        };
-        all.bracket = vec![bound("pessimistic", "-0.25"), bound("optimistic", "1.5")];
-        all
     }
 }
 
