@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// What every step earns whatever is done says nothing about what to do, but it is most of what a critic has to know: in P1 a value is 66
 /// at the beginning of the day and 0 at its end, and what a lot more or less is worth is a hundredth of that. Counted from their mean,
 /// rewards add up to nearly nothing, and what is left to be learned is what matters. Which policy is best stays as it was where no
-/// action decides how many steps there are, or where there is no end: Naik, Wan, Tomar & Sutton, *Reward centering*, RLC 2024, equation 5.
+/// action decides how many steps there are, or where there is no end: Naik, Wan, Tomar & Sutton, *Reward centering*, Reinforcement Learning Conference 2024.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Centre {
     mean: f64,
