@@ -1,5 +1,39 @@
 //! How much better than expected a step turned out.
 
+use serde::{Deserialize, Serialize};
+
+/// The mean that rewards are counted from.
+///
+/// What every step earns whatever is done says nothing about what to do, but it is most of what a critic has to know: in P1 a value is 66
+/// at the beginning of the day and 0 at its end, and what a lot more or less is worth is a hundredth of that. Counted from their mean,
+/// rewards add up to nearly nothing, and what is left to be learned is what matters. Which policy is best stays as it was where no
+/// action decides how many steps there are, or where there is no end: Naik, Wan, Tomar & Sutton, *Reward centering*, Reinforcement Learning Conference 2024.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Centre {
+    mean: f64,
+    count: u64,
+}
+
+impl Centre {
+    /// Takes more rewards in: their mean has a share of `rate`, the first ones more, so that the mean does not begin at 0.
+    pub fn take(&mut self, rate: f64, rewards: &[f32]) {
+        self.count += 1;
+        let share = rate.max(1.0 / self.count as f64);
+        let mean = rewards.iter().map(|r| f64::from(*r)).sum::<f64>() / rewards.len().max(1) as f64;
+        self.mean += share * (mean - self.mean);
+    }
+
+    /// The mean so far, reward per step; 0 if nothing was taken in.
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// Counts these from it.
+    pub fn remove(&self, rewards: &mut [f32]) {
+        rewards.iter_mut().for_each(|r| *r -= self.mean as f32);
+    }
+}
+
 /// Advantages of one rollout of many copies, time-major.
 ///
 /// `Â_t = δ_t + γλ·(1 - end_t)·Â_{t+1}`, with `δ_t = r_t + γ·(1 - end_t)·V_{t+1} - V_t`: Schulman et al., *High-dimensional continuous

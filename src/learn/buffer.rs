@@ -87,16 +87,16 @@ impl Memory {
         self.stored += 1;
     }
 
-    /// Draws as many rows as `into` has rewards, each equally likely; sums of up to `ahead` rewards, fewer where an
-    /// episode ends or memory does.
-    pub fn draw(&self, ahead: usize, gamma: f64, stream: &mut Stream, rows: usize, into: &mut Drawn) {
+    /// Draws `rows` rows, each equally likely; sums of up to `ahead` rewards discounted by `gamma` and counted from `centre`, fewer where
+    /// an episode ends or memory does.
+    pub fn draw(&self, (ahead, gamma, centre): (usize, f64, f64), stream: &mut Stream, rows: usize, into: &mut Drawn) {
         assert!(!self.is_empty(), "something to draw from");
         into.observations.resize(rows * self.see, 0.0);
         into.actions.resize(rows * self.act, 0.0);
         into.next.resize(rows * self.see, 0.0);
         into.rewards.resize(rows, 0.0);
         into.worth.resize(rows, 0.0);
-        let (gamma, newest) = (gamma as f32, self.stored - 1);
+        let (gamma, centre, newest) = (gamma as f32, centre as f32, self.stored - 1);
         for row in 0..rows {
             let drawn = stream.below(self.len() as u64) as usize;
             let (at, copy) = (drawn / self.copies, drawn % self.copies);
@@ -105,7 +105,7 @@ impl Memory {
             let (mut sum, mut worth, mut last) = (0.0, 1.0, drawn);
             for n in 0..(ahead as u64).min(age + 1) {
                 last = (at + n as usize) % self.depth * self.copies + copy;
-                sum += worth * self.rewards[last];
+                sum += worth * (self.rewards[last] - centre);
                 worth *= gamma;
                 if self.ended[last] != 0 {
                     break;
@@ -151,7 +151,7 @@ mod tests {
     /// Reward, next and worth by observation, from many draws.
     fn known(memory: &Memory, ahead: usize) -> Vec<(f32, f32, f32, f32)> {
         let mut drawn = Drawn::default();
-        memory.draw(ahead, 0.5, &mut Stream::new(1, "test.memory"), 200, &mut drawn);
+        memory.draw((ahead, 0.5, 0.0), &mut Stream::new(1, "test.memory"), 200, &mut drawn);
         let rows = (0..200).map(|i| (drawn.observations[i], drawn.rewards[i], drawn.next[i], drawn.worth[i]));
         let mut rows: Vec<_> = rows.collect();
         rows.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -174,6 +174,18 @@ mod tests {
             (5.0, 100000.0, 6.0, 0.5),
         ];
         assert_eq!(known(&memory, 2), expected);
+    }
+
+    #[test]
+    fn rewards_are_counted_from_their_mean_once_a_step() {
+        // γ = 1/2, two steps, mean 1: (1 - 1) + (10 - 1)/2 = 4.5 from 0; 10 - 1 = 9 from 1 alone, after which nothing is remembered.
+        let memory = walked(10, &[Ended::No; 2]);
+        let mut drawn = Drawn::default();
+        memory.draw((2, 0.5, 1.0), &mut Stream::new(1, "test.memory"), 50, &mut drawn);
+        for (seen, reward) in drawn.observations.iter().zip(&drawn.rewards) {
+            assert_eq!(*reward, if *seen == 0.0 { 4.5 } else { 9.0 });
+        }
+        assert!(drawn.observations.contains(&0.0) && drawn.observations.contains(&1.0), "both were drawn");
     }
 
     #[test]

@@ -520,6 +520,15 @@ on_vectors! {
     }
 }
 
+/// Shortens a row to a length of `most`; a shorter one stays as it is.
+pub fn shorten(row: &mut [f32], most: f64) {
+    let length = sum_of_squares(row).sqrt();
+    if length > most {
+        let scale = (most / (length + 1e-6)) as f32;
+        row.iter_mut().for_each(|x| *x *= scale);
+    }
+}
+
 /// The sum of squares, in double precision over blocks of single.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
     values

@@ -20,16 +20,23 @@
 //! 12. The clipped objective `min(r·Â, clip(r, 1 ± c)·Â)` \[H 8\].
 //! 13. The value's loss is half a squared error, clipped if `value_clip` is set \[H 9; A 3.6 finds that it does not help\].
 //! 14. A bonus for entropy, which falls on a straight line \[H 10\].
-//! 15. Slopes of both networks together are shortened to `gradient_max` \[H 11\].
+//! 15. Slopes are shortened to `gradient_max` \[H 11\]; each network's by themselves, or a critic that is far off would hold back the
+//!     actor.
 //! 16. An update ends early once `E[(r - 1) - ln r]` of a minibatch passes `kl_max` \[H 12; estimator: J. Schulman, *Approximating KL
 //!     divergence*, 2020\].
 //! 17. The deviation stays above a straight line from `deviation_min` to `deviation_min_end`: who does not explore learns nothing,
 //!     and who always does learns what is best for a hand that shakes.
 //! 18. What is left at the end is not the last policy but an average of the last ones, see [`apprentice::Average`].
+//! 19. With `centring`, rewards are counted from their running mean, see [`Centre`].
+//! 20. First layers can begin `bends` times steeper, with biases, see [`Plan::bend_more`](super::fused::Plan::bend_more).
+
+mod config;
 
 use serde::{Deserialize, Serialize};
 
-use super::advantage;
+pub use config::Config;
+
+use super::advantage::{self, Centre};
 use super::apprentice::{self, Apprentice, Average, Pupil, Squash};
 use super::flat::{Mover, MoverRecord};
 use super::fused::{Bend, Pass};
@@ -41,110 +48,6 @@ use crate::rng::Stream;
 
 /// How many rows go through a network together: what stays in the fast caches.
 const TILE: usize = 64;
-
-/// How to train; every key has a default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// Widths of hidden layers, actor and critic alike.
-    pub hidden: Vec<usize>,
-    /// Steps of all copies together until training ends; schedules run over them.
-    pub total_steps: u64,
-    /// Steps of each copy between updates.
-    pub rollout: usize,
-    /// Steps in a minibatch.
-    pub minibatch: usize,
-    /// How often each step is learned from.
-    pub epochs: usize,
-    /// Adam's learning rate at the start, 1 per unit of slope.
-    pub learning_rate: f64,
-    /// The same at the end.
-    pub learning_rate_end: f64,
-    /// What a reward is worth one step earlier.
-    pub gamma: f64,
-    /// How far advantages look: 0 one step, 1 to the end.
-    pub lambda: f64,
-    /// How far a probability may move, as a share of itself.
-    pub clip: f64,
-    /// How far a value may move, in units of return; unlimited if absent.
-    pub value_clip: Option<f64>,
-    /// What the value's loss counts against the policy's.
-    pub value_weight: f64,
-    /// What a nat of entropy is worth at the start, in units of advantage.
-    pub entropy: f64,
-    /// The same at the end.
-    pub entropy_end: f64,
-    /// How long a slope may be.
-    pub gradient_max: f64,
-    /// How far an update may move the policy, nats; unlimited if absent.
-    pub kl_max: Option<f64>,
-    /// Whether advantages are normalised per minibatch.
-    pub normalise_advantages: bool,
-    /// Standard deviation of actions at the start, where ±1 is the whole range.
-    pub deviation: f64,
-    /// Least deviation at the start.
-    pub deviation_min: f64,
-    /// The same at the end.
-    pub deviation_min_end: f64,
-    /// How late the policies are that the one left behind is averaged from, as [`apprentice::Average`] says; the last
-    /// alone if absent.
-    pub averaging: Option<f64>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            hidden: vec![64, 64],
-            total_steps: 1_000_000,
-            rollout: 512,
-            minibatch: 4096,
-            epochs: 10,
-            learning_rate: 3e-4,
-            learning_rate_end: 0.0,
-            gamma: 0.99,
-            lambda: 0.95,
-            clip: 0.2,
-            value_clip: None,
-            value_weight: 0.5,
-            entropy: 0.0,
-            entropy_end: 0.0,
-            gradient_max: 0.5,
-            kl_max: None,
-            normalise_advantages: true,
-            deviation: 0.5,
-            deviation_min: 0.01,
-            deviation_min_end: 0.01,
-            averaging: None,
-        }
-    }
-}
-
-impl Config {
-    /// Errors, naming the key, if a number is none that can be trained with.
-    pub fn check(&self) -> Result<(), String> {
-        let share = |x: f64| (0.0..=1.0).contains(&x);
-        let rules = [
-            ("hidden", !self.hidden.is_empty() && !self.hidden.contains(&0), "one width or more, none of them 0"),
-            ("rollout", self.rollout > 0, "at least 1"),
-            ("minibatch", self.minibatch > 1, "at least 2"),
-            ("epochs", self.epochs > 0, "at least 1"),
-            ("learning_rate", self.learning_rate > 0.0, "above 0"),
-            ("learning_rate_end", self.learning_rate_end >= 0.0, "at least 0"),
-            ("gamma", share(self.gamma), "0 to 1"),
-            ("lambda", share(self.lambda), "0 to 1"),
-            ("clip", self.clip > 0.0, "above 0"),
-            ("gradient_max", self.gradient_max > 0.0, "above 0"),
-            ("deviation_min", self.deviation_min > 0.0, "above 0"),
-            ("deviation_min_end", self.deviation_min_end > 0.0, "above 0"),
-            ("averaging", self.averaging.is_none_or(|late| late >= 0.0), "at least 0"),
-            ("deviation", self.deviation >= self.deviation_min, "at least deviation_min"),
-        ];
-        match rules.iter().find(|(_, holds, _)| !holds) {
-            Some((key, _, allowed)) => Err(format!("ppo.{key} must be {allowed}")),
-            None => Ok(()),
-        }
-    }
-}
 
 /// What an update came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -182,6 +85,7 @@ struct Saved {
     steps: u64,
     mover: MoverRecord,
     average: Average,
+    centre: Centre,
     noise: Stream,
     shuffle: Stream,
     environments: Vec<u8>,
@@ -211,6 +115,7 @@ pub struct Ppo<E> {
     critic: Pass,
     mover: Mover,
     average: Average,
+    centre: Centre,
     noise: Stream,
     shuffle: Stream,
     steps: u64,
@@ -236,8 +141,12 @@ impl<E: Environments> Ppo<E> {
         // (2), (3)
         let mut deviations = vec![0.0; padded(act)];
         deviations[..act].fill(numeric::ln(config.deviation) as f32);
-        let weights =
-            [actor.plan().fresh(net::OUTPUT_GAIN, &mut draws), deviations, critic.plan().fresh(1.0, &mut draws)];
+        let (mut acts, mut judges) =
+            (actor.plan().fresh(net::OUTPUT_GAIN, &mut draws), critic.plan().fresh(1.0, &mut draws));
+        // (20)
+        actor.plan().bend_more(config.bends, &mut acts, &mut draws);
+        critic.plan().bend_more(config.bends, &mut judges, &mut draws);
+        let weights = [acts, deviations, judges];
         // (6)
         let mover = Mover::new(weights.concat(), 1, 1e-5, vectors);
         let mut seen = vec![0.0; environments.copies() * see];
@@ -251,6 +160,7 @@ impl<E: Environments> Ppo<E> {
             critic,
             mover,
             average: Average::default(),
+            centre: Centre::default(),
             noise: Stream::new(seed, "learn.noise"),
             shuffle: Stream::new(seed, "learn.shuffle"),
             steps: 0,
@@ -334,6 +244,7 @@ impl<E: Environments> Ppo<E> {
         let mut ended = vec![Ended::No; copies];
         let mut finals = vec![0.0; copies * see];
         let mut total = 0.0;
+        let mut beyond = Vec::new();
         for t in 0..steps {
             let (from, to) = (t * copies, (t + 1) * copies);
             rollout.observations[from * see..to * see].copy_from_slice(&self.seen);
@@ -366,11 +277,17 @@ impl<E: Environments> Ppo<E> {
                 if *end == Ended::Cut {
                     let mut worth = [0.0];
                     self.value(&finals[copy * see..(copy + 1) * see], &mut worth);
-                    rollout.rewards[from + copy] += self.config.gamma as f32 * worth[0];
+                    beyond.push((from + copy, self.config.gamma as f32 * worth[0]));
                 }
             }
         }
         stats.episode_return = (stats.episodes > 0).then(|| total / stats.episodes as f64);
+        // (19)
+        if let Some(rate) = self.config.centring {
+            self.centre.take(rate, &rollout.rewards);
+            self.centre.remove(&mut rollout.rewards);
+        }
+        beyond.into_iter().for_each(|(at, worth)| rollout.rewards[at] += worth);
         self.steps += all as u64;
         self.rollout = rollout;
         let mut last = vec![0.0; copies];
@@ -425,7 +342,9 @@ impl<E: Environments> Ppo<E> {
                     break 'epochs;
                 }
                 // (15)
-                self.mover.step(stats.learning_rate, slopes, Some(self.config.gradient_max));
+                let (acts, judges) = slopes.split_at_mut(deviations.start + padded(deviations.len()));
+                [acts, judges].map(|slopes| kernel::shorten(slopes, self.config.gradient_max));
+                self.mover.step(stats.learning_rate, slopes, None);
                 // (17)
                 if self.mover.values()[deviations.clone()].iter().any(|d| *d < least) {
                     self.mover.change(|all| all[deviations.clone()].iter_mut().for_each(|d| *d = d.max(least)));
@@ -546,6 +465,7 @@ impl<E: Environments> Ppo<E> {
             steps: self.steps,
             mover: self.mover.save()?,
             average: self.average.clone(),
+            centre: self.centre,
             noise: self.noise.clone(),
             shuffle: self.shuffle.clone(),
             environments: self.environments.save(),
@@ -570,7 +490,8 @@ impl<E: Environments> Ppo<E> {
         self.environments.restore(&saved.environments)?;
         self.mover.restore(&saved.mover)?;
         (self.noise, self.shuffle, self.steps) = (saved.noise, saved.shuffle, saved.steps);
-        (self.seen, self.earned, self.average) = (saved.seen, saved.earned, saved.average);
+        (self.seen, self.earned) = (saved.seen, saved.earned);
+        (self.average, self.centre) = (saved.average, saved.centre);
         Ok(())
     }
 }

@@ -19,14 +19,21 @@
 //! 11. Adam with epsilon 1e-8, learning rates fall on a straight line.
 //! 12. Critics can be layer-normalised \[Ball et al., *Efficient online reinforcement learning with offline data*, ICML 2023, 4.2\].
 //! 13. What is left at the end is not the last policy but an average of the last ones, see [`apprentice::Average`].
-//! 14. Orthogonal weights, the actor's last layer a hundred times smaller, so that it begins near 0.
+//! 14. Orthogonal weights, the actor's last layer a hundred times smaller, so that it begins near 0; first layers can begin `bends` times
+//!     steeper, with biases, see [`Plan::bend_more`](super::fused::Plan::bend_more).
+//! 15. With `centring`, rewards are counted from their running mean, see [`Centre`](super::advantage::Centre).
+//! 16. What is played can be noisier than the policy: normal noise on top of its actions, falling on a straight line from `explore` to
+//!     `explore_end` (Lillicrap et al., *Continuous control with deep reinforcement learning*, ICLR 2016, section 3). Critics learn how worth
+//!     changes with an action from actions that differ, and do not mind whose they are; entropy alone would have to make the policy
+//!     itself that noisy, and the best noisy policy is not the best policy.
 
 use serde::{Deserialize, Serialize};
 
+use super::advantage::Centre;
 use super::apprentice::{self, Apprentice, Average, Pupil, Squash};
 use super::buffer::{Drawn, Memory};
 use super::flat::{Mover, MoverRecord};
-use super::fused::{Bend, Pass};
+use super::fused::{Bend, Pass, Plan};
 use super::kernel::{self, Squashed, Vectors, padded};
 use super::net;
 use crate::env::{Came, Ended, Environments};
@@ -45,6 +52,8 @@ pub struct Config {
     pub critic_bend: Bend,
     /// Whether the critics' layers are normalised.
     pub critic_norm: bool,
+    /// How much steeper than orthogonal the first layers begin, [`Plan::bend_more`](super::fused::Plan::bend_more).
+    pub bends: f64,
     /// Steps of all copies together until training ends; schedules run over them.
     pub total_steps: u64,
     /// Steps of each copy between two calls' statistics.
@@ -69,6 +78,13 @@ pub struct Config {
     pub rates_end: f64,
     /// What a reward is worth one step earlier.
     pub gamma: f64,
+    /// How fast the mean that rewards are counted from follows, share a step of every copy; rewards are taken as they are if absent. Only
+    /// for episodes whose length no action decides.
+    pub centring: Option<f64>,
+    /// Standard deviation of what is added to the policy's actions when they are played, at the start.
+    pub explore: f64,
+    /// The same at the end.
+    pub explore_end: f64,
     /// How far below the mean of both critics is believed: 1 the smaller, 0 the mean. Over a long horizon without discount the
     /// smaller's shortfall adds up step by step.
     pub pessimism: f64,
@@ -92,6 +108,7 @@ impl Default for Config {
             critic_hidden: vec![64, 64],
             critic_bend: Bend::Relu,
             critic_norm: false,
+            bends: 1.0,
             total_steps: 1_000_000,
             rollout: 1000,
             warm_up: 1000,
@@ -104,6 +121,9 @@ impl Default for Config {
             temperature_rate: 3e-4,
             rates_end: 1.0,
             gamma: 0.99,
+            centring: None,
+            explore: 0.0,
+            explore_end: 0.0,
             pessimism: 1.0,
             tau: 0.005,
             temperature: 1.0,
@@ -132,6 +152,10 @@ impl Config {
             ("temperature_rate", self.temperature_rate >= 0.0, "at least 0"),
             ("rates_end", (0.0..=1.0).contains(&self.rates_end), "0 to 1"),
             ("gamma", (0.0..=1.0).contains(&self.gamma), "0 to 1"),
+            ("centring", self.centring.is_none_or(|rate| rate > 0.0 && rate <= 1.0), "above 0, at most 1"),
+            ("bends", self.bends > 0.0, "above 0"),
+            ("explore", self.explore >= 0.0, "at least 0"),
+            ("explore_end", self.explore_end >= 0.0, "at least 0"),
             ("pessimism", (0.0..=1.0).contains(&self.pessimism), "0 to 1"),
             ("tau", self.tau > 0.0 && self.tau <= 1.0, "above 0, at most 1"),
             ("temperature", self.temperature > 0.0, "above 0"),
@@ -173,6 +197,7 @@ struct Saved {
     owed: f64,
     actor: MoverRecord,
     average: Average,
+    centre: Centre,
     critics: MoverRecord,
     temperature: MoverRecord,
     targets: Vec<f32>,
@@ -194,6 +219,7 @@ pub struct Sac<E> {
     passes: [Pass; 2],
     actor_mover: Mover,
     average: Average,
+    centre: Centre,
     critics: Mover,
     targets: Vec<f32>,
     /// Its logarithm, alone.
@@ -225,8 +251,13 @@ impl<E: Environments> Sac<E> {
         let pass = Pass::new(&critic, config.critic_bend, config.critic_norm, rows, vectors);
         let mut weights = Stream::new(seed, "learn.weights");
         // (14)
-        let actor_mover = Mover::new(actor.plan().fresh(net::OUTPUT_GAIN, &mut weights), 1, 1e-8, vectors);
-        let critics = [pass.plan().fresh(1.0, &mut weights), pass.plan().fresh(1.0, &mut weights)].concat();
+        let mut fresh = |plan: &Plan, gain: f64| {
+            let mut flat = plan.fresh(gain, &mut weights);
+            plan.bend_more(config.bends, &mut flat, &mut weights);
+            flat
+        };
+        let actor_mover = Mover::new(fresh(actor.plan(), net::OUTPUT_GAIN), 1, 1e-8, vectors);
+        let critics = [fresh(pass.plan(), 1.0), fresh(pass.plan(), 1.0)].concat();
         let mut seen = vec![0.0; copies * see];
         environments.reset(&mut seen);
         Ok(Self {
@@ -235,6 +266,7 @@ impl<E: Environments> Sac<E> {
             passes: [pass.clone(), pass],
             actor_mover,
             average: Average::default(),
+            centre: Centre::default(),
             targets: critics.clone(),
             critics: Mover::new(critics, 2, 1e-8, vectors),
             temperature: Mover::new(vec![numeric::ln(config.temperature) as f32], 3, 1e-8, vectors),
@@ -313,6 +345,10 @@ impl<E: Environments> Sac<E> {
                 }
             }
             self.memory.store(&before, &actions, &rewards, &ended, &finals);
+            // (15)
+            if let Some(rate) = self.config.centring {
+                self.centre.take(rate, &rewards);
+            }
             self.steps += copies as u64;
             if self.steps > self.config.warm_up {
                 self.owed += self.config.updates_per_step * copies as f64;
@@ -346,6 +382,13 @@ impl<E: Environments> Sac<E> {
             actions.extend_from_slice(&self.acted.actions);
         }
         self.seen = seen;
+        // (16)
+        let deviation = self.on_line(self.config.explore, self.config.explore_end) as f32;
+        if deviation > 0.0 {
+            let mut draws = vec![0.0; actions.len()];
+            kernel::fill_normal(self.vectors, &mut self.noise, &mut self.bits, &mut draws);
+            actions.iter_mut().zip(&draws).for_each(|(a, z)| *a = (*a + deviation * z).clamp(-1.0, 1.0));
+        }
         actions
     }
 
@@ -397,7 +440,7 @@ impl<E: Environments> Sac<E> {
     fn learn(&mut self, stats: &mut Stats) {
         let (rows, act) = (self.config.minibatch, self.environments.action_len());
         let mut drawn = std::mem::take(&mut self.drawn);
-        self.memory.draw(self.config.ahead, self.config.gamma, &mut self.draws, rows, &mut drawn);
+        self.memory.draw((self.config.ahead, self.config.gamma, self.centre.mean()), &mut self.draws, rows, &mut drawn);
         let (alpha, pessimism) = (self.alpha() as f32, self.config.pessimism as f32);
         let believed = |a: f32, b: f32| 0.5 * (a + b - pessimism * (a - b).abs());
         let left = self.on_line(1.0, self.config.rates_end);
@@ -499,6 +542,7 @@ impl<E: Environments> Sac<E> {
             owed: self.owed,
             actor: self.actor_mover.save()?,
             average: self.average.clone(),
+            centre: self.centre,
             critics: self.critics.save()?,
             temperature: self.temperature.save()?,
             targets: self.targets.clone(),
@@ -531,7 +575,8 @@ impl<E: Environments> Sac<E> {
         (self.targets, self.memory) = (saved.targets, saved.memory);
         (self.steps, self.minibatches, self.owed) = (saved.steps, saved.minibatches, saved.owed);
         (self.noise, self.draws) = (saved.noise, saved.draws);
-        (self.seen, self.earned, self.average) = (saved.seen, saved.earned, saved.average);
+        (self.seen, self.earned) = (saved.seen, saved.earned);
+        (self.average, self.centre) = (saved.average, saved.centre);
         Ok(())
     }
 }

@@ -217,9 +217,48 @@ impl<E: Environments> Learner for sac::Sac<E> {
     }
 }
 
+fn full_ppo() -> ppo::Config {
+    ppo::Config { centring: Some(0.1), bends: 1.5, ..quick_ppo() }
+}
+
+/// With everything that a checkpoint has to carry.
 fn learners(seed: u64) -> [Box<dyn Learner>; 2] {
-    let short = sac::Config { warm_up: 100, ..quick_sac() };
-    [Box::new(ppo(quick_ppo(), Stop::Over, seed)), Box::new(sac(short, Stop::Over, seed))]
+    let short =
+        sac::Config { warm_up: 100, centring: Some(0.01), explore: 0.1, explore_end: 0.05, bends: 1.5, ..quick_sac() };
+    [Box::new(ppo(full_ppo(), Stop::Over, seed)), Box::new(sac(short, Stop::Over, seed))]
+}
+
+#[test]
+fn counting_rewards_from_their_mean_changes_what_values_are_and_not_what_is_best() {
+    let mut centre = super::advantage::Centre::default();
+    centre.take(0.1, &[4.0, 6.0]);
+    assert_eq!(centre.mean(), 5.0, "the first rewards are the mean");
+    centre.take(0.1, &[8.0, 8.0]);
+    assert_eq!(centre.mean(), 6.5, "the second have half of it: 5 + (8 - 5)/2");
+    (0..20).for_each(|_| centre.take(0.1, &[6.5]));
+    centre.take(0.1, &[16.5]);
+    assert!((centre.mean() - 7.5).abs() < 1e-9, "later ones a tenth: 6.5 + 10/10, not {}", centre.mean());
+    let mut rewards = [7.5, 8.5];
+    centre.remove(&mut rewards);
+    assert!(rewards[0].abs() < 1e-6 && (rewards[1] - 1.0).abs() < 1e-6, "{rewards:?}");
+
+    let mut training = ppo(ppo::Config { centring: Some(0.1), ..quick_ppo() }, Stop::Over, 1);
+    while !training.done() {
+        training.update();
+    }
+    let after = cost(&training.actor());
+    assert!(after < BEST + 0.006, "{after}, at best {BEST}");
+}
+
+#[test]
+fn who_plays_more_noisily_than_the_policy_still_learns_the_policy() {
+    let config = sac::Config { explore: 0.2, explore_end: 0.1, target_entropy: Some(-2.5), ..quick_sac() };
+    let mut training = sac(config, Stop::Over, 1);
+    while !training.done() {
+        training.update();
+    }
+    let after = cost(&training.actor());
+    assert!(after < BEST + 0.0125, "{after}, at best {BEST}");
 }
 
 #[test]
@@ -259,7 +298,7 @@ fn a_checkpoint_of_something_else_is_refused() {
     let wider = ppo::Config { hidden: vec![17], ..quick_ppo() };
     let complaint = ppo(wider, Stop::Over, 1).back(&ppo_one.bytes()).expect_err("refused");
     assert!(complaint.contains("hidden: [16, 16]") && complaint.contains("hidden: [17]"), "{complaint}");
-    let mut many = ppo::Ppo::new(quick_ppo(), Post::new(33, Stop::Over, 1), 1).expect("a configuration that can be");
+    let mut many = ppo::Ppo::new(full_ppo(), Post::new(33, Stop::Over, 1), 1).expect("a configuration that can be");
     let complaint = many.back(&ppo_one.bytes()).expect_err("refused");
     assert_eq!(complaint, "the checkpoint is of 32 copies of a world, not of 33");
     let complaint = sac(quick_sac(), Stop::Over, 1).back(&sac_one.bytes()[..40]).expect_err("refused");

@@ -1,7 +1,7 @@
 //! Copies stepped with draws, against what they are worth exactly.
 
 use papermaker::env::model::exact::{evaluate, evaluate_rows};
-use papermaker::env::model::{Base, Copies, Fills, Knowledge, Model, Quoting, Seat, Start, Worlds};
+use papermaker::env::model::{Base, Clock, Copies, Fills, Knowledge, Model, Quoting, Seat, Start, Worlds};
 use papermaker::env::{Came, Ended, Environments};
 
 /// What copies of a world showed and paid in one step.
@@ -178,6 +178,35 @@ fn starts_are_anywhere_where_asked_for() {
             assert!(count.abs_diff(1000) < 120, "{q} {drift}: {count}");
         }
     }
+}
+
+#[test]
+fn a_logarithmic_clock_gives_the_end_as_much_room_as_the_day() {
+    // Sixteen steps: 16 left says 1, and each halving a half less, 8 ½, 4 0, 2 -½, the last -1; where it is over it stays there.
+    let seat = Seat { clock: Clock::Logarithmic, ..Seat::new(Model::drifting(1.0).in_steps(16)) };
+    assert_eq!(seat.fields(), ["time_left", "inventory", "drift", "ln_time_left"]);
+    let mut world = Copies::new(seat, 16, 1).expect("a seat");
+    let mut seen = Seen::new(&world);
+    world.reset(&mut seen.observations);
+    for step in 0..16 {
+        let known = [(0, 1.0), (8, 0.5), (12, 0.0), (14, -0.5), (15, -1.0)];
+        if let Some((_, clock)) = known.iter().find(|(at, _)| *at == step) {
+            assert!(
+                (seen.observations[3] - clock).abs() < 1e-6,
+                "{clock} at step {step}, not {}",
+                seen.observations[3]
+            );
+        }
+        seen.step(&mut world, &[0.0; 32]);
+    }
+    assert_eq!((seen.ended[0], seen.finals[3], seen.observations[3]), (Ended::Over, -1.0, 1.0));
+    // Told A and k as well, six numbers are seen, those two last.
+    let told = Seat { knowledge: Knowledge::Exact, ..seat };
+    assert_eq!(told.fields()[4..], ["ln_a", "ln_k"]);
+    let mut world = Copies::new(told, 5, 1).expect("a seat");
+    let mut seen = Seen::new(&world);
+    world.reset(&mut seen.observations);
+    assert_eq!(seen.observations, [1.0, 0.0, 0.0, 1.0, 0.0, 0.0].repeat(5));
 }
 
 #[test]

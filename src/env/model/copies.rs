@@ -138,12 +138,12 @@ impl Copies {
     fn observe(&self, b: usize, into: &mut [f32]) {
         let block = &self.state.blocks[b];
         let own = &self.state.own[if self.state.own.len() > 1 { b } else { 0 }];
-        let (drifts, told) = (self.seat.model.regimes.is_some(), self.seat.knowledge != Knowledge::Hidden);
-        match (drifts, told) {
-            (false, false) => see::<2>(&self.seat, block, own, into),
-            (true, false) => see::<3>(&self.seat, block, own, into),
-            (false, true) => see::<4>(&self.seat, block, own, into),
-            (true, true) => see::<5>(&self.seat, block, own, into),
+        match self.len {
+            2 => see::<2>(&self.seat, block, own, into),
+            3 => see::<3>(&self.seat, block, own, into),
+            4 => see::<4>(&self.seat, block, own, into),
+            5 => see::<5>(&self.seat, block, own, into),
+            _ => see::<6>(&self.seat, block, own, into),
         }
     }
 

@@ -25,7 +25,7 @@ use crate::numeric;
 
 pub use copies::Copies;
 pub use draws::Lanes;
-pub use seat::{Base, Judged, Knowledge, ModelError, Quoting, Seat, Start, Worlds};
+pub use seat::{Base, Clock, Judged, Knowledge, ModelError, Quoting, Seat, Start, Worlds};
 
 /// With what probability a quote fills in a step; `x = A·dt·e^{-kδ}`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -113,6 +113,17 @@ pub enum Start {
     Anywhere,
 }
 
+/// How time left is seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Clock {
+    /// As a share of the horizon.
+    #[default]
+    Even,
+    /// Also as the logarithm of steps left: near the end, where everything happens, half the time is as far away as at the start.
+    Logarithmic,
+}
+
 /// An agent's place in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -131,6 +142,9 @@ pub struct Seat {
     /// How episodes begin.
     #[serde(default)]
     pub start: Start,
+    /// How time left is seen.
+    #[serde(default)]
+    pub clock: Clock,
 }
 
 /// What the agent believes of its episode, and what that makes of its quotes.
@@ -161,7 +175,7 @@ impl Seat {
     /// The default seat in a world: Avellaneda & Stoikov's quotes ± 2/k.
     pub fn new(model: Model) -> Self {
         let (quoting, knowledge) = (Quoting::default(), Knowledge::default());
-        Self { model, quoting, knowledge, worlds: Worlds::default(), start: Start::default() }
+        Self { model, quoting, knowledge, worlds: Worlds::default(), start: Start::default(), clock: Clock::default() }
     }
 
     /// Errors if a number is out of range or two settings exclude each other.
@@ -206,12 +220,16 @@ impl Seat {
 
     /// Names of the numbers in an observation, in order.
     ///
-    /// `time_left` from 1 to -1, `inventory` over Q, `drift` -1, 0 or 1 where there are regimes, and `ln_a` and `ln_k`, logarithms of
+    /// `time_left` from 1 to -1, `inventory` over Q, `drift` -1, 0 or 1 where there are regimes, `ln_time_left` from 1 to -1 at the last step
+    /// if the clock has it, and `ln_a` and `ln_k`, logarithms of
     /// what is believed over the seat's own A and k, divided by the largest there is, where they are told.
     pub fn fields(&self) -> Vec<&'static str> {
         let mut names = vec!["time_left", "inventory"];
         if self.model.regimes.is_some() {
             names.push("drift");
+        }
+        if self.clock == Clock::Logarithmic {
+            names.push("ln_time_left");
         }
         if self.knowledge != Knowledge::Hidden {
             names.extend(["ln_a", "ln_k"]);
@@ -228,6 +246,12 @@ impl Seat {
         let mut at = 2;
         if self.model.regimes.is_some() {
             into[at] = sign;
+            at += 1;
+        }
+        if self.clock == Clock::Logarithmic {
+            // From ln N, all steps left, to ln 1 at the last; over, it stays there.
+            let left = steps - step as f32;
+            into[at] = 2.0 * numeric::ln_f32(left.max(1.0)) / numeric::ln_f32(steps.max(2.0)) - 1.0;
             at += 1;
         }
         if self.knowledge != Knowledge::Hidden {

@@ -95,3 +95,13 @@ fn a_squashed_density_is_that_of_its_action() {
         assert_eq!(all.bends, [3.5, 3.5]);
     }
 }
+
+#[test]
+fn what_is_too_long_is_shortened_and_what_is_not_stays() {
+    // 3-4-5.
+    let mut row = [3.0, 4.0];
+    shorten(&mut row, 5.0);
+    assert_eq!(row, [3.0, 4.0]);
+    shorten(&mut row, 1.0);
+    assert!((row[0] - 0.6).abs() < 1e-5 && (row[1] - 0.8).abs() < 1e-5, "{row:?}");
+}

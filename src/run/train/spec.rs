@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::env::model::{Fills, Knowledge, Model, Quoting, Seat, Start, Worlds};
+use crate::env::model::{Clock, Fills, Knowledge, Model, Quoting, Seat, Start, Worlds};
 use crate::learn::{ppo, sac};
 
 use super::world::World;
@@ -89,6 +89,9 @@ pub struct ModelWorld {
     /// How episodes begin.
     #[serde(default)]
     pub start: Start,
+    /// How time left is seen.
+    #[serde(default)]
+    pub clock: Clock,
     /// Whether first episodes of the copies begin at different times, so that every update sees all of the day.
     #[serde(default)]
     pub spread: bool,
@@ -106,8 +109,8 @@ impl ModelWorld {
             model.regimes = Model::drifting(drift).regimes;
         }
         model = model.in_steps(self.steps.unwrap_or(model.steps)).filled(self.fills).with_impact(self.impact);
-        let ModelWorld { quoting, knowledge, worlds, start, .. } = *self;
-        Seat { model, quoting, knowledge, worlds, start }
+        let ModelWorld { quoting, knowledge, worlds, start, clock, .. } = *self;
+        Seat { model, quoting, knowledge, worlds, start, clock }
     }
 
     /// Where policies are judged, multiples of A and k: the world itself, or a grid over those it is drawn from.
