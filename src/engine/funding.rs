@@ -52,6 +52,18 @@ impl Meter {
         self.mark
     }
 
+    /// All that is known, as the venue would say it, and up to when accruing funding is settled.
+    pub fn last(&self) -> Option<(Mark, Option<VenueTime>)> {
+        let known = self.mark.is_some() || self.index.is_some() || self.funding.is_some();
+        known.then_some((Mark { mark: self.mark, index: self.index, funding: self.funding }, self.accrued))
+    }
+
+    /// Whether what the venue announces is still to come.
+    pub fn is_clear(&self) -> bool {
+        let due = self.funding.and_then(|funding| funding.due);
+        due.is_none() || due != self.settled
+    }
+
     /// What the next payment comes to at the rate and price in force, in settlement currency; zero where unknown. Of
     /// what accrues, that of a whole period.
     pub fn next(&self, rules: &Instrument, position: Lots) -> Money {
