@@ -3,6 +3,7 @@
 use super::{Check, Verdict};
 use crate::cli::block_on;
 use crate::config::Settings;
+use crate::config::settings::ReceiverSettings;
 use crate::dashboard::{Client, ClientError, ContactError};
 use crate::feed::wall_clock;
 use crate::journal::Store;
@@ -59,7 +60,7 @@ fn log(settings: &Settings) -> Option<Check> {
 /// Whether every receiver's address is found. Nothing is sent.
 fn alerts(settings: &Settings) -> Vec<Check> {
     let name = "alerts";
-    let one = |(to, receiver)| match Address::find(to, receiver, &settings.alerts) {
+    let one = |(to, receiver): (&String, &ReceiverSettings)| match Address::find(to, receiver, &settings.alerts) {
         Ok(_) => Check::ok(name, format!("{to}: its address is found; `papermaker alerts test` tries it")),
         Err(e) => Check::fail(name, e.to_string(), "config/README.md tells where addresses are found"),
     };
