@@ -112,7 +112,7 @@ enum Verb {
     /// Cancel everything and send nothing more
     Halt(operate::HaltArgs),
     /// Bring every position to zero by crossing the spread, then stay paused
-    Flatten(operate::CommandArgs),
+    Flatten(operate::FlattenArgs),
     #[command(subcommand)]
     Limits(limits::LimitsVerb),
     #[command(subcommand)]
@@ -175,7 +175,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Pause(args) => operate::command("pause", &args, globals),
         Verb::Resume(args) => operate::command("resume", &args, globals),
         Verb::Halt(args) => operate::halt(&args, globals),
-        Verb::Flatten(args) => operate::command("flatten", &args, globals),
+        Verb::Flatten(args) => operate::flatten(&args, globals),
         Verb::Limits(verb) => limits::limits(&verb, globals),
         Verb::Risk(verb) => risk::risk(&verb, globals),
         Verb::Config(verb) => configure::config(&verb, globals),

@@ -383,6 +383,7 @@ fn run_all(
             started_ns: started.0,
             seconds: first.seconds,
             inputs: first.inputs,
+            is_simulated: recording.simulated().is_some(),
         });
     }
     Ok((recorded, runs))

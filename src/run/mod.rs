@@ -6,13 +6,14 @@
 //! comes of them with the recording, [`stress`] runs them with shocks, [`usage`] says how much of each limit they use.
 //! [`simulate`] has a simulated market in the same hand, whose book our orders rest in. [`bracket`] runs shadows beside a
 //! session, [`explain`] tells one decision, [`referee`] judges queue models, [`realism`] listens to markets,
-//! [`mod@calibrate`] makes one like a recorded one, `train` makes policies, [`alerts`] tell somebody of trouble, [`roll`] and [`retention`] keep weeks of it within bounds. What time it is they learn from [`crate::feed::wall_clock`].
+//! [`recordings`] shows the page any moment of them, [`mod@calibrate`] makes one like a recorded one, `train` makes policies, [`alerts`] tell somebody of trouble, [`roll`] and [`retention`] keep weeks of it within bounds. What time it is they learn from [`crate::feed::wall_clock`].
 
 pub mod alerts;
 pub mod backtest;
 pub mod bracket;
 pub mod calibrate;
 pub mod core;
+pub mod crowd;
 pub mod explain;
 pub mod import;
 pub mod limits;
@@ -20,6 +21,7 @@ pub mod live;
 pub mod prepare;
 pub mod purse;
 pub mod realism;
+pub mod recordings;
 pub mod referee;
 pub mod replay;
 pub mod report;

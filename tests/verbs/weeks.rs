@@ -4,11 +4,13 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use papermaker::market::VenueId;
 use serde_json::Value;
 
-use super::papermaker;
+use super::{papermaker, venues};
 use crate::storms::BOLD;
 use crate::support::bot::{Bot, Left};
+use crate::support::fake::{Fake, Plan};
 
 const STORE: [&str; 2] = ["--set", "store.path=store"];
 
@@ -102,6 +104,82 @@ fn a_paused_bot_is_paused_in_the_next_recording_and_a_halted_one_halted() {
     for name in names(here) {
         Left { folder: here, session: &name }.replays();
     }
+}
+
+#[test]
+fn books_of_every_venue_go_on_in_the_next_recording_without_being_asked_for_anew() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    fs::write(here.join("fixed.toml"), venues::STRATEGY).expect("written");
+    let (fakes, mut args) = venues::open_all();
+    args.extend(["--strategy", "fixed.toml", "--set", "session.roll_s=8"].map(str::to_owned));
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let mut bot = Bot::start(here, "long", &args);
+    let everywhere = |p: &Value| {
+        let all = p["instruments"].as_array().expect("a list");
+        all.len() == 10 && all.iter().all(|i| i["quotes"].as_array().is_some_and(|q| !q.is_empty()))
+    };
+    bot.wait_until("quoting everywhere", everywhere);
+    let picture = bot.wait_until("quoting everywhere in the next", |p| p["session"] != "long" && everywhere(p));
+    for feed in picture["feeds"].as_array().expect("a list") {
+        assert_eq!(feed["reconnects"], 0, "{feed}");
+    }
+    bot.terminate();
+    drop(fakes);
+    for name in names(here) {
+        Left { folder: here, session: &name }.replays();
+    }
+    // What was handed over is a snapshot like any other, before anything the venues said.
+    let feed = Left { folder: here, session: "long-2" }.rows("feed", &[]);
+    assert!(feed.iter().filter(|row| row[4] == "snapshot").count() >= 10, "{feed:#?}");
+    assert!(!feed.iter().any(|row| row[4] == "connected"), "nobody connected anew: {feed:#?}");
+}
+
+#[test]
+fn a_bot_that_hears_nothing_is_not_well_and_doctor_and_status_say_so() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    // A venue on which nothing moves any more.
+    let (_runtime, fake) = Fake::beside(VenueId::BinanceSpot, Plan::default());
+    let label = format!("binance-spot:{}", fake.listings()[0].symbol);
+    let urls = [
+        format!("venues.binance-spot.ws_url={}", fake.ws_url()),
+        format!("venues.binance-spot.rest_url={}", fake.rest_url()),
+    ];
+    let line = [
+        "--profile",
+        "live",
+        "--record-only",
+        "--instrument",
+        &label,
+        "--set",
+        &urls[0],
+        "--set",
+        &urls[1],
+        "--set",
+        "health.feed_stale_ms=2000",
+    ];
+    let mut bot = Bot::start(here, "deaf", &line);
+    bot.wait_until("connected", |p| p["feeds"][0]["connected"] == true);
+    bot.wait_until("silent for long", |p| {
+        p["feeds"][0]["age_ms"].as_i64().is_some_and(|ms| ms > 2_500) || p["uptime_s"].as_f64() > Some(4.0)
+    });
+    let ran = papermaker(here, &[&["status", "--health"], &STORE[..]].concat()).exits(1);
+    assert!(
+        ran.stdout().contains("NOT WELL") && ran.stdout().contains("FEED_STALE binance-spot/0"),
+        "{}",
+        ran.stdout()
+    );
+    let found = papermaker(here, &[&["doctor", "--json", "--venue", "okx"], &STORE[..]].concat()).exits(1).json();
+    let checks = found["checks"].as_array().expect("checks");
+    let of = |name: &str| {
+        checks.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name}: {found:#}"))
+    };
+    assert_eq!(of("bot")["verdict"], "fail", "{found:#}");
+    assert!(of("bot")["detail"].as_str().is_some_and(|detail| detail.contains("FEED_STALE")), "{found:#}");
+    assert_eq!(of("room")["verdict"], "ok");
+    bot.terminate();
+    papermaker(here, &[&["status", "--health"], &STORE[..]].concat()).exits(2);
 }
 
 /// Makes everything that tells a recording's age that many days older.
