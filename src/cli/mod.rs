@@ -12,6 +12,7 @@ pub mod backtest;
 mod calibrate;
 pub mod configure;
 pub mod doctor;
+pub mod evaluate;
 pub mod exchange;
 mod explain;
 mod export;
@@ -100,6 +101,7 @@ enum Verb {
     Calibrate(calibrate::CalibrateArgs),
     Backtest(Box<backtest::BacktestArgs>),
     Train(train::TrainArgs),
+    Evaluate(Box<evaluate::EvaluateArgs>),
     #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
     Status(operate::StatusArgs),
@@ -168,7 +170,8 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Realism(args) => realism::realism(&args, globals),
         Verb::Calibrate(args) => calibrate::calibrate(&args, globals),
         Verb::Backtest(args) => backtest::backtest(&args, globals),
-        Verb::Train(args) => train::train(&args),
+        Verb::Train(args) => train::train(&args, globals),
+        Verb::Evaluate(args) => evaluate::evaluate(&args, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),
         Verb::Stop(args) => operate::command("stop", &args, globals),
