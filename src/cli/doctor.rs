@@ -1,5 +1,7 @@
 //! `doctor`: every preflight check at once.
 
+mod upkeep;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
@@ -108,7 +110,8 @@ pub fn doctor(args: &DoctorArgs, globals: &Globals) -> Outcome {
                 "config",
                 format!("profile {}, {n} values, digest {}", globals.profile, loaded.digest().short()),
             ));
-            checks.extend([writable(store), disk(store), sessions(store), port(settings)]);
+            checks.extend([writable(store), disk(settings), sessions(store), port(settings)]);
+            checks.extend(upkeep::checks(settings));
             checks.extend(simulator_port(settings));
             match wanted(args, settings) {
                 Ok(wanted) => {
@@ -163,17 +166,21 @@ fn writable(store: &Path) -> Check {
     }
 }
 
-fn disk(store: &Path) -> Check {
-    let there = nearest_existing(store);
+fn disk(settings: &Settings) -> Check {
+    let there = nearest_existing(&settings.store.path);
     match rustix::fs::statvfs(there) {
         Ok(stat) => {
             let free = stat.f_bavail.saturating_mul(stat.f_frsize);
             let detail = format!("{:.1} GiB free", free as f64 / f64::from(1 << 30));
-            let hint = "`papermaker sessions delete` frees some, `--set store.path=DIR` goes to another disk";
-            match free {
-                DISK_WANTED_BYTES.. => Check::ok("disk", detail),
-                DISK_NEEDED_BYTES.. => Check::warn("disk", detail, hint),
-                0.. => Check::fail("disk", detail, hint),
+            let hint =
+                "`papermaker sessions prune` or `delete` frees some, `--set store.path=DIR` goes to another disk";
+            let (halts, warns) = (settings.store.disk_free_min_mib << 20, settings.store.disk_free_warn_mib << 20);
+            if free < DISK_NEEDED_BYTES.max(halts) {
+                Check::fail("disk", format!("{detail}; a run would be halted below {} MiB", halts >> 20), hint)
+            } else if free < DISK_WANTED_BYTES.max(warns) {
+                Check::warn("disk", detail, hint)
+            } else {
+                Check::ok("disk", detail)
             }
         }
         Err(e) => Check::fail("disk", format!("{}: {e}", there.display()), "is that path on a mounted disk?"),

@@ -21,6 +21,7 @@ pub mod limits;
 mod log;
 mod metrics;
 pub mod operate;
+mod prune;
 pub mod realism;
 pub mod referee;
 pub mod replay;

@@ -7,8 +7,12 @@ use crate::dashboard::{Client, ClientError};
 
 /// What the running bot is doing
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  papermaker status --json\n\nExit code 2 if no bot runs on the store.")]
+#[command(after_help = "Examples:\n  papermaker status --json\n  papermaker status --health\n\n\
+    Exit code 2 if no bot runs on the store; with --health 1 if it is not well.")]
 pub struct StatusArgs {
+    /// Whether it is well, as /healthz has it: feeds heard, inputs on the disk, the session moving
+    #[arg(long)]
+    pub health: bool,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -59,11 +63,30 @@ pub struct FlattenArgs {
 /// Prints the running bot's status.
 pub fn status(args: &StatusArgs, globals: &Globals) -> Outcome {
     let client = running(globals)?;
+    if args.health {
+        return health(&client, args.json);
+    }
     let picture = block_on(client.status())?.map_err(no_answer)?;
     if args.json {
         return say(serde_json::to_string_pretty(&picture).expect("a picture is plain data"));
     }
     say(picture.block())
+}
+
+fn health(client: &Client, as_json: bool) -> Outcome {
+    let answer = block_on(client.health())?.map_err(no_answer)?;
+    let (session, is_well) = (&client.contact().session, answer["ok"] == true);
+    if as_json {
+        say(format_args!("{answer:#}"))?;
+    } else {
+        say(format_args!("PAPER {session}: {}", if is_well { "well" } else { "NOT WELL" }))?;
+        for reason in answer["reasons"].as_array().into_iter().flatten() {
+            let (code, whose) =
+                (reason["code"].as_str().unwrap_or_default(), reason["whose"].as_str().unwrap_or_default());
+            say(format_args!("  {code} {whose} value={} limit={} unit=ms", reason["value_ms"], reason["limit_ms"]))?;
+        }
+    }
+    if is_well { Ok(()) } else { Err(Failure::answer_is_no(anyhow::anyhow!("{session} is not well"))) }
 }
 
 /// Halts the running bot.

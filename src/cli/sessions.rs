@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::export::{ExportArgs, export};
+use super::prune::{KeepArgs, PruneArgs, keep, prune};
 use super::{Failure, Globals, Outcome, metrics, say};
 use crate::digest::{Digest, of_state};
 use crate::journal::{IndexCheck, Manifest, SessionState, ShadowPrint, Store, import};
@@ -14,7 +15,7 @@ use crate::run::{import as drive, prepare};
 use crate::strategy;
 use crate::units::{Nanos, Step};
 
-/// The recordings: list, show, verify, export, import, delete
+/// The recordings: list, show, verify, export, import, delete, prune, keep
 #[derive(Clone, Debug, Subcommand)]
 pub enum SessionsVerb {
     /// Every session in the store
@@ -41,6 +42,15 @@ pub enum SessionsVerb {
                             papermaker sessions export monday --format hftbacktest-npz --symbol BTCUSDT --out btc.npz"
     )]
     Export(ExportArgs),
+    /// Let go of the oldest recordings, within the bounds of `store.keep_days`, `store.keep_mib` and `store.index_days`
+    ///
+    /// A running bot does the same by itself. What is being written, kept by name or cannot be read stays.
+    #[command(after_help = "Examples:\n  papermaker sessions prune --dry-run --set store.keep_days=30\n  \
+        papermaker sessions prune --set store.keep_mib=20000")]
+    Prune(PruneArgs),
+    /// Keep a recording, whatever the store's bounds say
+    #[command(after_help = "Examples:\n  papermaker sessions keep monday\n  papermaker sessions keep monday --undo")]
+    Keep(KeepArgs),
     /// Turn recordings of other programs into a session
     #[command(after_help = "Examples, one a format:\n  \
             papermaker sessions import btc.gz --format hftbacktest-raw --venue binance-spot --symbol BTCUSDT --session a\n  \
@@ -160,6 +170,8 @@ pub fn sessions(verb: &SessionsVerb, globals: &Globals) -> Outcome {
         SessionsVerb::Export(args) => export(args, globals),
         SessionsVerb::Import(args) => import(args, globals),
         SessionsVerb::Delete(args) => delete(args, globals),
+        SessionsVerb::Prune(args) => prune(args, globals),
+        SessionsVerb::Keep(args) => keep(args, globals),
     }
 }
 
@@ -171,7 +183,7 @@ fn list(args: &ListArgs, globals: &Globals) -> Outcome {
             Ok(manifest) => {
                 let mut shown = described(manifest);
                 shown["live"] = s.live.into();
-                shown["bytes"] = s.bytes.into();
+                (shown["bytes"], shown["kept"]) = (s.bytes.into(), s.kept.into());
                 shown
             }
             Err(error) => json!({ "paper": true, "id": s.id, "error": error.to_string(), "bytes": s.bytes }),

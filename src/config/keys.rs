@@ -66,7 +66,7 @@ pub const KEYS: &[Key] = &[
     key("session.tick_ms", Kind::Whole(1, 1_000)),
     key("session.equity_ms", Kind::Whole(10, 3_600_000)),
     key("session.checkpoint_inputs", Kind::Whole(1_000, 100_000_000)),
-    key("session.roll_hours", Kind::Whole(0, 8_760)),
+    key("session.roll_s", Kind::Whole(0, 31_536_000)),
     key("session.instruments", Kind::Instruments),
     key("strategy.file", Kind::Text),
     key("quoting.decide_every_ms", Kind::Whole(0, 60_000)),

@@ -37,7 +37,7 @@ pub struct SessionSettings {
     pub tick_ms: u32,
     pub equity_ms: u32,
     pub checkpoint_inputs: u64,
-    pub roll_hours: u32,
+    pub roll_s: u32,
     /// `VENUE:SYMBOL`, checked, no two alike.
     pub instruments: Vec<String>,
 }

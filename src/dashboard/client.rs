@@ -106,6 +106,16 @@ impl Client {
         serde_json::from_str(&body).map_err(|_| ClientError::Refused { address: self.contact.address, status, body })
     }
 
+    /// What `/healthz` says: `ok`, and if it is not, `reasons` or an `error`.
+    pub async fn health(&self) -> Result<serde_json::Value, ClientError> {
+        let address = self.contact.address;
+        let silent = |source| silent(&self.contact, source);
+        let answer = self.http.get(format!("http://{address}/healthz")).send().await.map_err(silent)?;
+        let status = answer.status().as_u16();
+        let body = answer.text().await.map_err(silent)?;
+        serde_json::from_str(&body).map_err(|_| ClientError::Refused { address, status, body })
+    }
+
     fn url(&self, path: &str) -> String {
         format!("http://{}/api/{path}", self.contact.address)
     }

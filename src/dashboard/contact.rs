@@ -84,10 +84,10 @@ impl Contact {
         }
     }
 
-    /// Removes the file if it is still this bot's.
+    /// Removes the file if it is still this bot's, whatever it runs by now.
     pub fn remove(&self, store: &Path) -> Result<(), ContactError> {
         match Self::read(store) {
-            Ok(found) if found == *self => {
+            Ok(found) if found.token == self.token => {
                 let path = Self::path(store);
                 fs::remove_file(&path).map_err(|source| ContactError::Io { path, source })
             }
@@ -119,7 +119,7 @@ mod tests {
 
     fn contact(session: &str) -> Contact {
         let address = "127.0.0.1:8080".parse().expect("an address");
-        Contact { paper: true, address, token: "secret".to_owned(), pid: 7, session: session.to_owned() }
+        Contact { paper: true, address, token: format!("secret of {session}"), pid: 7, session: session.to_owned() }
     }
 
     #[test]

@@ -64,6 +64,18 @@ pub(super) fn page(all: &StatusSnapshot, vitals: &Vitals) -> String {
             );
         }
     }
+    page.family(
+        "feed_latency_seconds",
+        "gauge",
+        "How late a venue's news is by its stamps, quantiles of the last 1024.",
+    );
+    for f in &all.feeds {
+        for (quantile, ms) in f.latency.iter().flat_map(|l| [("0.5", l.p50_ms), ("0.9", l.p90_ms), ("0.99", l.p99_ms)])
+        {
+            let labels = [("venue", &*f.venue), ("connection", &f.connection.to_string()), ("quantile", quantile)];
+            page.sample("feed_latency_seconds", &labels, number(ms / 1e3));
+        }
+    }
     for (name, help, value) in FEED_COUNTERS {
         page.family(name, "counter", help);
         for f in &all.feeds {

@@ -254,6 +254,26 @@ impl Desk {
         (bid.price < ask.price).then_some(Top { bid, ask })
     }
 
+    /// Why the book is out of step, until a snapshot.
+    pub fn distrusted(&self) -> Option<BookState> {
+        self.distrust
+    }
+
+    /// Connections on which a channel is silent.
+    pub fn silent_connections(&self) -> &[u16] {
+        &self.silent
+    }
+
+    /// What is known of its mark and funding.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// The best bid and offer channel's last word, where it is ahead of the book.
+    pub fn leading_bbo(&self) -> Option<(u64, Option<Level>, Option<Level>)> {
+        self.bbo.filter(|_| self.bbo_leads).map(|bbo| (bbo.seq, bbo.bid, bbo.ask))
+    }
+
     /// Lets time pass; true if the instrument has just been silent for too long.
     pub fn age(&mut self, now: LocalTime, stale_book_ms: u32) {
         self.aged = now.since(self.last_news) > Nanos::from_ms(i64::from(stale_book_ms));

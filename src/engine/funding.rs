@@ -52,6 +52,18 @@ impl Meter {
         self.mark
     }
 
+    /// All that is known, as the venue would say it, and up to when accruing funding is settled.
+    pub fn last(&self) -> Option<(Mark, Option<VenueTime>)> {
+        let known = self.mark.is_some() || self.index.is_some() || self.funding.is_some();
+        known.then_some((Mark { mark: self.mark, index: self.index, funding: self.funding }, self.accrued))
+    }
+
+    /// Whether what the venue announces is still to come.
+    pub fn is_clear(&self) -> bool {
+        let due = self.funding.and_then(|funding| funding.due);
+        due.is_none() || due != self.settled
+    }
+
     /// Until the next payment, as of the last news of it; `None` where nothing is due at a moment.
     pub fn funding_in(&self) -> Option<Nanos> {
         let due = self.funding?.due?;

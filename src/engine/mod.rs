@@ -3,6 +3,7 @@
 mod desk;
 mod funding;
 mod guard;
+mod handover;
 pub mod input;
 mod look;
 mod orders;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use super::disk::{Disk, RealDisk};
 use super::error::JournalError;
@@ -13,6 +14,7 @@ use super::reader::Reader;
 use super::recovery::{Recovery, recover};
 use super::verify::{VerifyReport, is_up_to_date, rebuild_index, verify};
 use super::writer::{Options, Writer};
+use crate::units::LocalTime;
 
 /// Where recordings live, `store.path` in configuration.
 #[derive(Clone, Debug)]
@@ -32,8 +34,14 @@ pub struct SessionSummary {
     pub manifest: Result<Manifest, JournalError>,
     /// Whether a process is writing it.
     pub live: bool,
+    /// Whether it is kept whatever the store's bounds say.
+    pub kept: bool,
+    /// When it was last written on this disk.
+    pub written: LocalTime,
     /// Bytes of its segments.
     pub bytes: u64,
+    /// Bytes of its index.
+    pub index_bytes: u64,
 }
 
 impl Store {
@@ -95,13 +103,43 @@ impl Store {
     /// One session's line.
     pub fn summary(&self, id: &str) -> SessionSummary {
         let folder = self.folder(id);
-        let size = |entry: fs::DirEntry| match entry.path().extension() {
-            Some(kind) if kind == "seg" => entry.metadata().map_or(0, |m| m.len()),
-            Some(_) | None => 0,
+        let (mut bytes, mut index_bytes, mut written) = (0, 0, 0);
+        let mut add = |path: &Path| {
+            let Ok(about) = fs::metadata(path) else { return };
+            let is_segment = path.extension().is_some_and(|kind| kind == "seg");
+            if is_segment || path.ends_with(MANIFEST_FILE) {
+                let at = about.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+                written = written.max(at.map_or(0, |at| i64::try_from(at.as_nanos()).unwrap_or(i64::MAX)));
+            }
+            bytes += if is_segment { about.len() } else { 0 };
         };
-        let bytes = fs::read_dir(&folder).map_or(0, |entries| entries.flatten().map(size).sum());
+        fs::read_dir(&folder).into_iter().flatten().flatten().for_each(|entry| add(&entry.path()));
+        let of_index = fs::read_dir(Index::path_of(&folder)).into_iter().flatten().flatten();
+        index_bytes += of_index.filter_map(|entry| entry.metadata().ok()).map(|about| about.len()).sum::<u64>();
         let manifest = Manifest::read(&folder);
-        SessionSummary { id: id.to_owned(), manifest, live: self.is_live(id), bytes, folder }
+        let (live, kept, written) = (self.is_live(id), folder.join(KEEP_FILE).exists(), LocalTime(written));
+        SessionSummary { id: id.to_owned(), manifest, live, kept, written, bytes, index_bytes, folder }
+    }
+
+    /// Keeps a session whatever the store's bounds say, or no longer.
+    pub fn keep(&self, id: &str, keep: bool) -> Result<(), JournalError> {
+        let path = self.existing(id)?.join(KEEP_FILE);
+        let done = if keep { fs::write(&path, "kept by `papermaker sessions keep`\n") } else { fs::remove_file(&path) };
+        match done {
+            Err(e) if !keep && e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            done => done.map_err(JournalError::io(&path, "mark the session")),
+        }
+    }
+
+    /// Removes the index of a session that nobody is writing; it is made anew when it is needed.
+    pub fn drop_index(&self, id: &str) -> Result<(), JournalError> {
+        let folder = self.existing(id)?;
+        let _lock = Lock::take(&lock_path(&folder), &folder)?;
+        let index = Index::path_of(&folder);
+        // Out of sight at once: half an index would be taken for a damaged one.
+        let grave = folder.join(".deleted-index");
+        fs::rename(&index, &grave).map_err(JournalError::io(&index, "delete"))?;
+        fs::remove_dir_all(&grave).map_err(JournalError::io(&grave, "delete"))
     }
 
     /// Begins a session and locks it for this process. Leaves nothing behind if it cannot.
@@ -213,6 +251,9 @@ impl Store {
         JournalError::NoSuchSession { store: self.path.clone(), id: id.to_owned() }
     }
 }
+
+/// In the folder of a session that is kept.
+const KEEP_FILE: &str = "keep";
 
 fn lock_path(folder: &Path) -> PathBuf {
     folder.join("lock")

@@ -7,7 +7,7 @@ use super::purse::{Made, Purse};
 use crate::dashboard::status::{FeedStatus, JournalStatus};
 use crate::dashboard::{Observer, StatusSnapshot};
 use crate::digest::canonical_bytes;
-use crate::engine::{Input, Output, Session, SessionSpec, Stamped};
+use crate::engine::{Command, Input, Output, Session, SessionSpec, Stamped};
 use crate::journal::{Checkpoint, Ending, JournalError, Manifest, Writer};
 use crate::market::InstrumentId;
 use crate::order::ReportKind;
@@ -169,6 +169,30 @@ impl Core {
     /// Age of the oldest input that a power cut would take, within one block.
     fn journal_lag(&self) -> Nanos {
         if self.writer.durable_seq() >= self.unsaved.0 { Nanos::ZERO } else { self.last.at.since(self.unsaved.1) }
+    }
+
+    /// Ends the recording and goes on in another: a session of `spec`, which is this one's as it stands now, begun with
+    /// `strategies` and `writer`. Returns the manifest of what has ended.
+    pub fn roll(
+        &mut self,
+        spec: &SessionSpec,
+        strategies: Strategies,
+        writer: Writer,
+        bracket: Option<Bracket>,
+    ) -> Result<Manifest, JournalError> {
+        self.save_account()?;
+        let carried = self.session.carried(&self.writer.manifest().id);
+        let handed = self.session.handover();
+        let purse = self.purse.take();
+        let mut next = Self::new(spec, strategies, writer, purse, self.checkpoint_every).with_bracket(bracket);
+        // Time goes on where it was, also if a clock was set back meanwhile.
+        next.last.at = self.last.at;
+        let (_, manifest) = std::mem::replace(self, next).finish()?;
+        let at = self.last.at;
+        let command = Command::Restore(Box::new(carried));
+        self.take(at, Input::Command { by: "account".to_owned(), command })?;
+        handed.into_iter().try_for_each(|input| self.take(at, input))?;
+        Ok(manifest)
     }
 
     /// Ends the recording: everything on disk, digests in the manifest.

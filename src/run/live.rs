@@ -21,6 +21,8 @@ use super::limits::{self, Governor, Proposal};
 use super::prepare::{self, PrepareError};
 use super::purse::{Brought, Purse, PurseError};
 use super::recordings::Recordings;
+use super::retention;
+use super::roll::{LAST_ORDERS, Plan, Roller, session_name};
 use super::simulated::{self, SimulatedError};
 use crate::config::{Loaded, Sources};
 use crate::dashboard::archive::Archive;
@@ -39,8 +41,6 @@ use crate::wire;
 
 /// Inputs that may wait for the session before the sockets do.
 const CHANNEL: usize = 4_096;
-/// How long the last cancellations may take to be confirmed.
-const LAST_ORDERS: Nanos = Nanos::from_s(3);
 /// Pictures are drawn no more often: ten a second are what the stream carries, give or take the timer's jitter.
 const DRAW_EVERY: Nanos = Nanos::from_ms(90);
 /// How often free disk space is looked at.
@@ -193,6 +193,17 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
     let core = Core::new(&spec, strategies, writer, Some(purse), loaded.settings.session.checkpoint_inputs)
         .with_bracket(bracket);
     let (governor, limits_refused) = Governor::new(ask.sources.clone(), loaded, made, propose);
+    let plan = Plan {
+        store: store.clone(),
+        options,
+        spec,
+        config_digest: loaded.digest(),
+        has_bracket: loaded.settings.paper.bracket,
+        every: Nanos::from_s(i64::from(loaded.settings.session.roll_s)),
+        named: ask.session.clone(),
+        profile: ask.profile.clone(),
+        contact: desk.as_ref().map(|(_, contact)| contact.clone()),
+    };
     let keeper = Keeper {
         core,
         limits_refused,
@@ -200,7 +211,7 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
         proposals,
         show,
         health,
-        folder: store.folder(&id),
+        roller: Roller::new(plan, now),
         disk_free_min: loaded.settings.store.disk_free_min_mib << 20,
         disk_checked: LocalTime::default(),
         disk_free: None,
@@ -213,6 +224,7 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
     let tick = Duration::from_millis(u64::from(loaded.settings.session.tick_ms));
     let timers = tokio::spawn(tell_time(inputs.clone(), tick, ask.lasting));
     let shown = tokio::spawn(show_status(pictures));
+    let tidying = tokio::spawn(retention::watch(store.clone(), (&loaded.settings.store).into()));
 
     let mut refused = None;
     let kept = loop {
@@ -233,6 +245,7 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
     };
     shown.abort();
     timers.abort();
+    tidying.abort();
     governor.abort();
     drop(ask_limits);
     let _ = stop.send(true);
@@ -418,12 +431,6 @@ fn line(picture: &StatusSnapshot) -> String {
     text
 }
 
-/// `20261121-093000-demo`: sorts by time.
-fn session_name(now: LocalTime, profile: &str) -> String {
-    let utc = jiff::Timestamp::from_nanosecond(i128::from(now.0)).expect("a clock between 1678 and 2262");
-    format!("{}-{profile}", utc.strftime("%Y%m%d-%H%M%S"))
-}
-
 type Kept = Result<(Session, Manifest, Arc<StatusSnapshot>), LiveError>;
 
 /// One connection's counters and whose they are.
@@ -450,7 +457,7 @@ struct Keeper {
     limits_refused: watch::Receiver<Option<String>>,
     show: watch::Sender<Arc<StatusSnapshot>>,
     health: Vec<FeedHealth>,
-    folder: PathBuf,
+    roller: Roller,
     disk_free_min: u64,
     disk_checked: LocalTime,
     disk_free: Option<u64>,
@@ -484,14 +491,17 @@ impl Keeper {
         }
         // Before anything can be quoted.
         self.guard_disk(wall_clock())?;
-        while let Some(Heard { at, input }) = self.inbox.blocking_recv() {
+        while let Some(heard) = self.inbox.blocking_recv() {
+            let Some(Heard { at, input }) = self.roller.keep_back(heard) else { continue };
             let is_tick = input == Input::Tick;
             if matches!(&input, Input::Command { command: Command::Stop, .. }) {
                 self.stopping_since = Some(at);
             }
             self.core.take(at, input)?;
             // Not only with time: a full channel has no room for ticks, and limits cannot wait for a quiet market.
-            while let Ok(proposal) = self.proposals.try_recv() {
+            while !self.roller.is_under_way()
+                && let Ok(proposal) = self.proposals.try_recv()
+            {
                 limits::take_up(&mut self.core, proposal)?;
             }
             if is_tick {
@@ -501,8 +511,15 @@ impl Keeper {
                     self.draw(at);
                 }
             }
-            if self.may_end(at) {
+            if self.stopping_since.is_some_and(|since| self.is_quiet() || at.since(since) > LAST_ORDERS) {
                 break;
+            }
+            if self.stopping_since.is_none() {
+                if is_tick {
+                    self.roller.begin(&mut self.core, at)?;
+                }
+                let is_quiet = self.is_quiet();
+                self.roller.go_on(&mut self.core, at, is_quiet)?;
             }
         }
         let picture = self.draw(self.core.session().now());
@@ -524,11 +541,10 @@ impl Keeper {
         picture
     }
 
-    /// After Stop, once every cancellation is confirmed.
-    fn may_end(&self, now: LocalTime) -> bool {
+    /// Whether every order is at its end.
+    fn is_quiet(&self) -> bool {
         let session = self.core.session();
-        let open = (0..session.len()).any(|i| !session.orders(InstrumentId(i as u16)).is_empty());
-        self.stopping_since.is_some_and(|since| !open || now.since(since) > LAST_ORDERS)
+        (0..session.len()).all(|i| session.orders(InstrumentId(i as u16)).is_empty())
     }
 
     /// Halts while there is still room to say so.
@@ -537,11 +553,11 @@ impl Keeper {
             return Ok(());
         }
         self.disk_checked = now;
-        self.disk_free = rustix::fs::statvfs(&self.folder).ok().map(|disk| disk.f_bavail * disk.f_frsize);
+        self.disk_free = rustix::fs::statvfs(self.roller.store()).ok().map(|disk| disk.f_bavail * disk.f_frsize);
         let Some(free) = self.disk_free else { return Ok(()) };
         if free < self.disk_free_min && self.core.session().risk_state() != RiskState::Halted {
             let (free, least) = (free >> 20, self.disk_free_min >> 20);
-            let reason = format!("DISK_LOW value={free} limit={least} unit=MiB path={}", self.folder.display());
+            let reason = format!("DISK_LOW value={free} limit={least} unit=MiB path={}", self.roller.store().display());
             error!("{reason}: free some space, then `papermaker resume`");
             self.core.take(now, Input::Command { by: "disk".to_owned(), command: Command::Halt { reason } })?;
         }

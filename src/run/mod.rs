@@ -6,7 +6,7 @@
 //! comes of them with the recording, [`stress`] runs them with shocks, [`usage`] says how much of each limit they use.
 //! [`simulate`] has a simulated market in the same hand, whose book our orders rest in. [`bracket`] runs shadows beside a
 //! session, [`explain`] tells one decision, [`referee`] judges queue models, [`realism`] listens to markets,
-//! [`recordings`] shows the page any moment of them, [`mod@calibrate`] makes one like a recorded one, `train` makes policies, [`alerts`] tell somebody of trouble. What time it is they learn from [`crate::feed::wall_clock`].
+//! [`recordings`] shows the page any moment of them, [`mod@calibrate`] makes one like a recorded one, `train` makes policies, [`alerts`] tell somebody of trouble, [`roll`] and [`retention`] keep weeks of it within bounds. What time it is they learn from [`crate::feed::wall_clock`].
 
 pub mod alerts;
 pub mod backtest;
@@ -28,6 +28,8 @@ pub mod referee;
 pub mod replay;
 pub mod report;
 pub mod rerun;
+pub mod retention;
+pub mod roll;
 pub mod simulate;
 pub mod simulated;
 pub mod stress;

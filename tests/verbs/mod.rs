@@ -23,6 +23,7 @@ mod simulated;
 mod train;
 mod usage;
 mod venues;
+mod weeks;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

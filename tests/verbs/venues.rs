@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use crate::support::bot::{Bot, Left};
 use crate::support::fake::{Fake, Fault, Plan};
 
-const STRATEGY: &str = r#"
+pub(super) const STRATEGY: &str = r#"
 kind = "fixed-spread"
 half_spread_bps = 1.0
 order_amount_base = "0.001"
@@ -17,7 +17,7 @@ order_amount_quote = "100"
 "#;
 
 /// Every venue with a market of its own, and the words that make a bot listen to the first instrument of each.
-fn open_all() -> (Vec<(Runtime, Fake)>, Vec<String>) {
+pub(super) fn open_all() -> (Vec<(Runtime, Fake)>, Vec<String>) {
     let fakes: Vec<_> = VenueId::ALL
         .into_iter()
         .zip(1..)
