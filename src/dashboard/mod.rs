@@ -15,7 +15,7 @@ pub mod archive;
 pub mod client;
 pub mod contact;
 mod guard;
-mod history;
+pub mod history;
 pub mod limits;
 mod metrics;
 pub mod news;

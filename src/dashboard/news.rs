@@ -161,9 +161,11 @@ impl News {
                 ReportKind::Filled(fill) => {
                     return self.filled(&rules[report.instrument.index()], report.id, fill, seq, at);
                 }
-                ReportKind::Rejected(why) | ReportKind::CancelRejected(why) => {
-                    ("reject", label(report.instrument.index()), format!("the venue rejected order {}: {why}", report.id.0))
-                }
+                ReportKind::Rejected(why) | ReportKind::CancelRejected(why) => (
+                    "reject",
+                    label(report.instrument.index()),
+                    format!("the venue rejected order {}: {why}", report.id.0),
+                ),
                 ReportKind::Accepted { .. }
                 | ReportKind::Cancelled { .. }
                 | ReportKind::Replaced { .. }

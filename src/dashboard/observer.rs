@@ -225,12 +225,7 @@ fn ladder(session: &Session, id: InstrumentId, side: Side) -> Vec<RungStatus> {
 }
 
 /// What the session is doing, and why it is not simply quoting.
-fn phase(
-    session: &Session,
-    instruments: &[InstrumentStatus],
-    asked_because: &str,
-    paused_by: &str,
-) -> (Phase, String) {
+fn phase(session: &Session, instruments: &[InstrumentStatus], asked_because: &str, paused_by: &str) -> (Phase, String) {
     match session.mode() {
         Mode::Stopped => return (Phase::Stopping, String::new()),
         Mode::Quoting | Mode::Paused | Mode::Flattening => {}

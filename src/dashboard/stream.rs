@@ -148,17 +148,15 @@ impl Reader {
         if let Some(frame) = self.missed.pop_front() {
             return Some(frame.text);
         }
-        loop {
-            let waiting = self.newest.wait_for(|frame| frame.as_ref().is_some_and(|frame| frame.n > self.seen));
-            match tokio::time::timeout(ALIVE_EVERY, waiting).await {
-                Ok(Ok(frame)) => {
-                    let frame = frame.as_ref()?;
-                    self.seen = frame.n;
-                    return Some(frame.text.clone());
-                }
-                Ok(Err(_)) => return None,
-                Err(_) => return Some(Bytes::from_static(b":\n\n")),
+        let waiting = self.newest.wait_for(|frame| frame.as_ref().is_some_and(|frame| frame.n > self.seen));
+        match tokio::time::timeout(ALIVE_EVERY, waiting).await {
+            Ok(Ok(frame)) => {
+                let frame = frame.as_ref()?;
+                self.seen = frame.n;
+                Some(frame.text.clone())
             }
+            Ok(Err(_)) => None,
+            Err(_) => Some(Bytes::from_static(b":\n\n")),
         }
     }
 }

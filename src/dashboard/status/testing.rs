@@ -9,8 +9,8 @@ use crate::units::{Money, Step, Ticks};
 /// A picture with something in every field: one instrument, two quotes, a bought 0.003 BTC.
 pub(in crate::dashboard) fn a_snapshot() -> StatusSnapshot {
     let step = |text| Step::parse(text).expect("a step");
-    let rules = Instrument::new(VenueId::BinanceSpot, "BTCUSDT", "BTC", "USDT", step("0.01"), step("0.00001"))
-        .expect("rules");
+    let rules =
+        Instrument::new(VenueId::BinanceSpot, "BTCUSDT", "BTC", "USDT", step("0.01"), step("0.00001")).expect("rules");
     let mut all = StatusSnapshot::starting("2026-11-21-demo", std::slice::from_ref(&rules));
     all.state = Phase::Quoting;
     all.seq = 48_213;
