@@ -13,6 +13,7 @@
 
 pub mod archive;
 pub mod client;
+mod connections;
 pub mod contact;
 mod guard;
 pub mod history;

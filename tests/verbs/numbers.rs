@@ -137,7 +137,8 @@ impl Ledger {
                 near(&it[side]["qty"], number(qty), side, picture);
                 let ladder = &it[if side == "bid" { "bids" } else { "asks" }];
                 let market = ladder.as_array().expect("a list").iter().find(|rung| number(&rung["qty"]) > 0.0);
-                assert_eq!(market.map(|rung| &rung["price"]), Some(&it[side]["price"]), "the ladder's best {side}");
+                let market = market.map(|rung| [&rung["price"], &rung["qty"]]);
+                assert_eq!(market, Some([&it[side]["price"], &it[side]["qty"]]), "the ladder's best {side}");
                 count("top");
             }
         }
