@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use papermaker::config::{Sources, load};
 use papermaker::dashboard::status::{FeedStatus, JournalStatus};
-use papermaker::dashboard::{self, Behind, Observer, StatusSnapshot};
+use papermaker::dashboard::{self, Behind, Observer, StatusSnapshot, Vitals};
 use papermaker::engine::{Input, Output, Session, SessionSpec, Stamped};
 use papermaker::market::{FeedEvent, VenueId};
 use papermaker::run::prepare;
@@ -27,6 +27,7 @@ mod tape;
 
 use tape::{BTC, TAPE};
 
+const VITALS: Vitals = Vitals { feed_stale_ms: 3_000, journal_lag_ms: 500, silent_ms: 2_000, clock: || LocalTime(0) };
 /// Streams that are read.
 const PAGES: usize = 1_000;
 /// Between two frames.
@@ -146,8 +147,14 @@ fn quote(with_pages: bool, times: &mut Times) -> (usize, usize, u64) {
     let mut observer = Observer::new("bench", &rules, &strategies);
     let (show, snapshots) = watch::channel(Arc::new(StatusSnapshot::starting("bench", &rules)));
     let (stop, stopped) = watch::channel(false);
-    let behind =
-        Behind { snapshots, commands: mpsc::channel(1).0, limits: mpsc::channel(1).0, archive: None, stop: stopped };
+    let behind = Behind {
+        snapshots,
+        commands: mpsc::channel(1).0,
+        limits: mpsc::channel(1).0,
+        vitals: VITALS,
+        archive: None,
+        stop: stopped,
+    };
     let desk = dashboard::serve([127, 0, 0, 1].into(), 0, "token".to_owned(), behind).expect("a port");
     let pages = with_pages.then(|| Pages::open(desk.address()));
 

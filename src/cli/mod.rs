@@ -7,15 +7,18 @@
 //! One file per family of verbs; each verb is its arguments and one function that calls its driver. [`Failure`] is
 //! how a verb says no.
 
+pub mod alerts;
 pub mod backtest;
 mod calibrate;
 pub mod configure;
 pub mod doctor;
+pub mod evaluate;
 pub mod exchange;
 mod explain;
 mod export;
 pub mod failure;
 pub mod limits;
+mod log;
 mod metrics;
 pub mod operate;
 pub mod realism;
@@ -25,6 +28,7 @@ pub mod report;
 pub mod risk;
 pub mod run;
 pub mod sessions;
+pub mod shell;
 pub mod span;
 pub mod train;
 mod whatif;
@@ -37,6 +41,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::config::{Loaded, Sources};
 
 pub use failure::{Failure, Outcome};
+use log::Log;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -95,6 +100,7 @@ enum Verb {
     Calibrate(calibrate::CalibrateArgs),
     Backtest(Box<backtest::BacktestArgs>),
     Train(train::TrainArgs),
+    Evaluate(Box<evaluate::EvaluateArgs>),
     #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
     Status(operate::StatusArgs),
@@ -116,22 +122,41 @@ enum Verb {
     Config(configure::ConfigVerb),
     Doctor(doctor::DoctorArgs),
     Exchange(exchange::ExchangeArgs),
+    #[command(subcommand)]
+    Alerts(alerts::AlertsVerb),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
 }
 
 /// Everything `main` does after installing the TLS provider.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_stderr();
+    let log = match start_log(&cli) {
+        Ok(log) => log,
+        Err(failure) => {
+            eprint!("{failure}");
+            return ExitCode::from(failure.code());
+        }
+    };
     if let Err(e) = listen_to_limits() {
         tracing::warn!("a limit on file sizes will end this program without a word: {e}");
     }
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprint!("{failure}");
+            log.end(&failure);
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// Only a bot that runs has a file: who asks it something must not write into it.
+fn start_log(cli: &Cli) -> Result<Log, Failure> {
+    let runs = matches!(cli.verb, None | Some(Verb::Run(_)));
+    // What is wrong with the configuration is told by the verb, all of it at once, and `config check` is one.
+    let settings = crate::config::log_settings(&cli.globals.sources()).unwrap_or_default();
+    let failed = |e| Failure::could_not_run(anyhow::Error::from(e)).hint("`--set log.file=PATH` logs elsewhere");
+    Log::start(&settings, runs).map_err(failed)
 }
 
 fn dispatch(cli: Cli) -> Outcome {
@@ -144,7 +169,8 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Realism(args) => realism::realism(&args, globals),
         Verb::Calibrate(args) => calibrate::calibrate(&args, globals),
         Verb::Backtest(args) => backtest::backtest(&args, globals),
-        Verb::Train(args) => train::train(&args),
+        Verb::Train(args) => train::train(&args, globals),
+        Verb::Evaluate(args) => evaluate::evaluate(&args, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),
         Verb::Stop(args) => operate::command("stop", &args, globals),
@@ -157,20 +183,10 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Config(verb) => configure::config(&verb, globals),
         Verb::Doctor(args) => doctor::doctor(&args, globals),
         Verb::Exchange(args) => exchange::exchange(&args, globals),
+        Verb::Alerts(verb) => alerts::alerts(&verb, globals),
+        Verb::Completions(args) => shell::completions(&args),
+        Verb::Man(args) => shell::man(&args),
     }
-}
-
-/// `PAPERMAKER_LOG` (or `RUST_LOG`) filters, for example `papermaker=debug`; `info` of our own without it.
-fn log_to_stderr() {
-    use std::io::IsTerminal;
-    let filter = std::env::var("PAPERMAKER_LOG").or_else(|_| std::env::var("RUST_LOG"));
-    let filter = tracing_subscriber::EnvFilter::new(filter.as_deref().unwrap_or("warn,papermaker=info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
 }
 
 /// Says something to people and pipes. A reader that has seen enough (`| head`) is no failure; a full disk is.

@@ -2,7 +2,7 @@
 //!
 //! One table, so that the loader, the nearest-key hint and the JSON schema cannot disagree. A `*` in a path stands
 //! for a venue's name, under `risk.instruments` for a `VENUE:SYMBOL` label, under `risk.account_rates` for a currency,
-//! and under `paper.fee_tiers` for a `VENUE:NAME` of one's own choice.
+//! under `paper.fee_tiers` for a `VENUE:NAME` of one's own choice, and under `alerts.to` for a name of one's own choice.
 
 use rust_decimal::Decimal;
 use std::fmt;
@@ -66,6 +66,7 @@ pub const KEYS: &[Key] = &[
     key("session.tick_ms", Kind::Whole(1, 1_000)),
     key("session.equity_ms", Kind::Whole(10, 3_600_000)),
     key("session.checkpoint_inputs", Kind::Whole(1_000, 100_000_000)),
+    key("session.roll_hours", Kind::Whole(0, 8_760)),
     key("session.instruments", Kind::Instruments),
     key("strategy.file", Kind::Text),
     key("quoting.decide_every_ms", Kind::Whole(0, 60_000)),
@@ -176,9 +177,32 @@ pub const KEYS: &[Key] = &[
     key("store.segment_mib", Kind::Whole(1, 4_096)),
     key("store.raw_frames", Kind::Flag),
     key("store.disk_free_min_mib", Kind::Whole(0, 1_000_000)),
+    key("store.disk_free_warn_mib", Kind::Whole(0, 1_000_000)),
+    key("store.keep_days", Kind::Whole(0, 36_500)),
+    key("store.keep_mib", Kind::Whole(0, 1_000_000_000)),
+    key("store.index_days", Kind::Whole(0, 36_500)),
     key("dashboard.enabled", Kind::Flag),
     key("dashboard.bind", Kind::Ip),
     key("dashboard.port", Kind::Whole(0, 65_535)),
+    key("health.feed_stale_ms", Kind::Whole(100, 86_400_000)),
+    key("health.journal_lag_ms", Kind::Whole(100, 86_400_000)),
+    key("health.silent_ms", Kind::Whole(100, 86_400_000)),
+    key("log.format", Kind::OneOf(&["text", "json"])),
+    key("log.file", Kind::Text),
+    key("log.rotate_mib", Kind::Whole(1, 100_000)),
+    key("log.keep_files", Kind::Whole(1, 10_000)),
+    key("log.keep_days", Kind::Whole(0, 36_500)),
+    key("alerts.cooldown_s", Kind::Whole(0, 86_400)),
+    key("alerts.disconnect_s", Kind::Whole(1, 86_400)),
+    key("alerts.gap_storm", Kind::Whole(0, 1_000_000)),
+    key("alerts.gap_storm_s", Kind::Whole(1, 86_400)),
+    key("alerts.drawdown_quote", AMOUNT),
+    key("alerts.timeout_ms", Kind::Whole(100, 60_000)),
+    key("alerts.tries", Kind::Whole(1, 100)),
+    key("alerts.to.*.shape", Kind::OneOf(&["generic", "slack", "telegram"])),
+    key("alerts.to.*.url_env", Kind::Text),
+    key("alerts.to.*.url_file", Kind::Text),
+    key("alerts.to.*.chat", Kind::Text),
     key("simulator.embedded", Kind::Flag),
     key("simulator.listen", Kind::Socket),
     key("simulator.seed", SEED),
@@ -201,10 +225,12 @@ pub fn is_section(path: &[String]) -> bool {
 fn segments_match(pattern: &str, path: &[String]) -> bool {
     let in_venues = is_of_venues(pattern);
     let of_currencies = pattern.starts_with("risk.account_rates.");
+    let of_receivers = pattern.starts_with("alerts.to.");
     let mut pattern = pattern.split('.');
     path.iter().all(|segment| match pattern.next() {
         Some("*") if in_venues => segment.parse::<VenueId>().is_ok(),
         Some("*") if of_currencies => !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_alphanumeric()),
+        Some("*") if of_receivers => is_word(segment),
         Some("*") => is_label(segment),
         Some(word) => word == segment,
         None => false,
@@ -214,6 +240,12 @@ fn segments_match(pattern: &str, path: &[String]) -> bool {
 /// Whether a pattern's name is a venue's.
 fn is_of_venues(pattern: &str) -> bool {
     pattern.starts_with("venues.") || pattern.starts_with("risk.venues.")
+}
+
+/// Whether this is a name of one's own choice.
+fn is_word(text: &str) -> bool {
+    let fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    !text.is_empty() && text.chars().all(fine)
 }
 
 /// Whether this is a `VENUE:SYMBOL` of a venue we know.
@@ -257,6 +289,8 @@ fn names_for(pattern: &str, path: &[String]) -> Vec<String> {
         named.map_or_else(|| VenueId::ALL.to_vec(), |v| vec![v]).into_iter().map(|v| v.name().to_owned()).collect()
     } else if pattern.starts_with("risk.account_rates.") {
         vec![path.get(2).cloned().unwrap_or_else(|| "CURRENCY".to_owned())]
+    } else if pattern.starts_with("alerts.to.") {
+        vec![path.get(2).cloned().unwrap_or_else(|| "NAME".to_owned())]
     } else {
         let label = path.get(2).filter(|s| is_label(s)).cloned();
         vec![label.unwrap_or_else(|| "VENUE:SYMBOL".to_owned())]
@@ -340,7 +374,7 @@ impl fmt::Display for Kind {
 }
 
 /// A URL we may speak to: encrypted, or plain to this very machine.
-fn is_safe_url(url: &str, secure: &str, plain: &str) -> bool {
+pub fn is_safe_url(url: &str, secure: &str, plain: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().expect("split yields at least one part");
     let host = match authority.strip_prefix('[') {

@@ -34,7 +34,7 @@ use layer::Scalar;
 pub use layer::Layer;
 pub use problem::{ConfigErrors, Problem};
 pub use settings::Settings;
-use settings::{LatencyChoice, TierSettings};
+use settings::{AlertShape, LatencyChoice, LogSettings, TierSettings};
 
 /// The built-in copies of the files in `config/`.
 const DEFAULT: &str = include_str!("../../config/default.toml");
@@ -106,6 +106,15 @@ pub fn load_with(sources: &Sources, risk: Option<&str>) -> Result<Loaded, Config
 /// Where the store is. Mistakes in files do not count: who wants to halt a bot must not be held up by a line of
 /// `risk.toml` that has nothing to do with where the bot is found. What was just typed still has to be right.
 pub fn store_path(sources: &Sources) -> Result<PathBuf, ConfigErrors> {
+    Ok(in_spite_of_mistakes::<String>(sources, "store.path")?.into())
+}
+
+/// How to log: wanted before anything else, mistakes elsewhere or not.
+pub fn log_settings(sources: &Sources) -> Result<LogSettings, ConfigErrors> {
+    in_spite_of_mistakes(sources, "log")
+}
+
+fn in_spite_of_mistakes<'de, T: serde::Deserialize<'de>>(sources: &Sources, key: &str) -> Result<T, ConfigErrors> {
     let mut problems = Vec::new();
     let layers = read_layers(sources, None, &mut problems);
     problems.retain(|problem| problem.is_typed());
@@ -113,8 +122,8 @@ pub fn store_path(sources: &Sources) -> Result<PathBuf, ConfigErrors> {
         return Err(ConfigErrors { problems });
     }
     let builder = layers.into_iter().fold(config::Config::builder(), |builder, layer| builder.add_source(layer));
-    let path = builder.build().and_then(|merged| merged.get_string("store.path"));
-    Ok(path.map_err(|error| Problem::new("config", None, "store.path", error.to_string()))?.into())
+    let found = builder.build().and_then(|merged| merged.get(key));
+    Ok(found.map_err(|error| Problem::new("config", None, key, error.to_string()))?)
 }
 
 /// Lays checked layers over each other, lowest first. `measured` stands where no file of measurements is named.
@@ -349,6 +358,19 @@ impl Loaded {
                 if entry.value.decimal().is_some_and(|v: Decimal| v.normalize().scale() > *places) {
                     problem(&entry.key, format!("{} is finer than {finest}", entry.value));
                 }
+            }
+        }
+        for (name, receiver) in &settings.alerts.to {
+            let section = format!("alerts.to.{name}");
+            let said = ["shape", "url_env", "url_file", "chat"]
+                .iter()
+                .find(|key| self.origin(&format!("{section}.{key}")).is_some());
+            let said = format!("{section}.{}", said.expect("a section that is there says something"));
+            if receiver.url_env.is_some() == receiver.url_file.is_some() {
+                problem(&said, "needs url_env or url_file, and not both: where its address is found".to_owned());
+            }
+            if (receiver.shape == AlertShape::Telegram) != receiver.chat.is_some() {
+                problem(&said, "chat goes with shape = \"telegram\", and only with it".to_owned());
             }
         }
         let risk = &settings.risk;

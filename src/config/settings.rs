@@ -24,6 +24,9 @@ pub struct Settings {
     pub venues: BTreeMap<String, VenueSettings>,
     pub store: StoreSettings,
     pub dashboard: DashboardSettings,
+    pub health: HealthSettings,
+    pub log: LogSettings,
+    pub alerts: AlertSettings,
     pub simulator: SimulatorSettings,
 }
 
@@ -34,6 +37,7 @@ pub struct SessionSettings {
     pub tick_ms: u32,
     pub equity_ms: u32,
     pub checkpoint_inputs: u64,
+    pub roll_hours: u32,
     /// `VENUE:SYMBOL`, checked, no two alike.
     pub instruments: Vec<String>,
 }
@@ -228,6 +232,10 @@ pub struct StoreSettings {
     pub segment_mib: u32,
     pub raw_frames: bool,
     pub disk_free_min_mib: u64,
+    pub disk_free_warn_mib: u64,
+    pub keep_days: u32,
+    pub keep_mib: u64,
+    pub index_days: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -236,6 +244,73 @@ pub struct DashboardSettings {
     pub enabled: bool,
     pub bind: IpAddr,
     pub port: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HealthSettings {
+    pub feed_stale_ms: u32,
+    pub journal_lag_ms: u32,
+    pub silent_ms: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    pub format: LogFormat,
+    pub file: Option<PathBuf>,
+    pub rotate_mib: u64,
+    pub keep_files: usize,
+    pub keep_days: u32,
+}
+
+/// Lines for people on stderr, for verbs whose configuration cannot be read.
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, file: None, rotate_mib: 64, keep_files: 10, keep_days: 30 }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlertSettings {
+    pub cooldown_s: u32,
+    pub disconnect_s: u32,
+    pub gap_storm: u64,
+    pub gap_storm_s: u32,
+    pub drawdown_quote: Decimal,
+    pub timeout_ms: u32,
+    pub tries: u32,
+    /// By a name of one's own choice.
+    #[serde(default)]
+    pub to: BTreeMap<String, ReceiverSettings>,
+}
+
+/// Where alerts go. The address is a secret: only where to find it stands here.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiverSettings {
+    #[serde(default)]
+    pub shape: AlertShape,
+    pub url_env: Option<String>,
+    pub url_file: Option<PathBuf>,
+    pub chat: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlertShape {
+    #[default]
+    Generic,
+    Slack,
+    Telegram,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]

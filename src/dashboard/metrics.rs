@@ -1,11 +1,18 @@
-//! The picture for Prometheus: text format 0.0.4, everything under `papermaker_`.
+//! The picture for Prometheus: text format 0.0.4, everything under `papermaker_`, the process under its usual names.
+//!
+//! Names are a promise: dashboards and alerts of others hang on them. `config/README.md` lists them, and a test holds the
+//! list, the Grafana dashboard beside it and this page together.
 
 use std::fmt::{Display, Write};
 
-use super::status::{Phase, PnlStatus, StatusSnapshot};
+use rustix::time::{ClockId, clock_gettime};
+
+use super::deliveries::ReceiverStatus;
+use super::status::{FeedStatus, Phase, PnlStatus, StatusSnapshot, Terms};
+use super::vitals::Vitals;
 
 /// One page of metrics.
-pub(super) fn page(all: &StatusSnapshot) -> String {
+pub(super) fn page(all: &StatusSnapshot, vitals: &Vitals) -> String {
     let mut page = Page(String::new());
     page.family("info", "gauge", "Always 1; the labels say what runs. PAPER: no order leaves this program.");
     page.sample("info", &[("session", &all.session), ("version", &all.version), ("paper", "true")], 1);
@@ -13,6 +20,8 @@ pub(super) fn page(all: &StatusSnapshot) -> String {
     for phase in Phase::ALL {
         page.sample("state", &[("phase", phase.word())], u8::from(phase == all.state));
     }
+    page.lone("healthy", "gauge", "1 while /healthz says 200.", u8::from(vitals.complaints(all).is_empty()));
+    page.lone("picture_age_seconds", "gauge", "Age of everything on this page.", seconds(vitals.picture_age_ms(all)));
     page.lone("uptime_seconds", "gauge", "Since the first input.", all.uptime_s);
     page.lone("inputs_total", "counter", "Inputs taken in.", all.seq);
     page.lone("fills_total", "counter", "Fills so far.", all.fills);
@@ -24,6 +33,17 @@ pub(super) fn page(all: &StatusSnapshot) -> String {
     page.lone("journal_lag_seconds", "gauge", "From the last input to the last on disk.", seconds(all.journal.lag_ms));
     page.lone("journal_waiting", "gauge", "Records waiting for the writer.", all.journal.waiting);
     page.lone("journal_bytes", "gauge", "Bytes of the session on disk.", all.journal.bytes);
+
+    page.family("disk_free_bytes", "gauge", "Free on the disk of the store.");
+    if let Some(free) = all.journal.disk_free_bytes {
+        page.sample("disk_free_bytes", &[], free);
+    }
+    for (name, kind, help, value) in RECEIVERS {
+        page.family(name, kind, help);
+        for receiver in &all.alerts {
+            page.sample(name, &[("receiver", &receiver.name)], value(receiver));
+        }
+    }
 
     page.family("feed_connected", "gauge", "Whether the venue's socket is open.");
     for f in &all.feeds {
@@ -69,6 +89,26 @@ pub(super) fn page(all: &StatusSnapshot) -> String {
     for it in &all.instruments {
         page.sample("quotes", &[("instrument", &it.label)], it.quotes.len());
     }
+    page.family("risk_state", "gauge", "1 for what the limits let through of an instrument, 0 for the others.");
+    for it in &all.instruments {
+        for state in ["active", "reducing", "halted"] {
+            page.sample("risk_state", &[("instrument", &it.label), ("state", state)], u8::from(it.risk == state));
+        }
+    }
+    page.family("decision_age_seconds", "gauge", "Since the strategy was last asked.");
+    for it in &all.instruments {
+        if let Some(ms) = it.decision_age_ms {
+            page.sample("decision_age_seconds", &[("instrument", &it.label)], seconds(ms));
+        }
+    }
+    for (name, help, value) in TERMS {
+        page.family(name, "gauge", help);
+        for it in &all.instruments {
+            if let Some(terms) = &it.terms {
+                page.sample(name, &[("instrument", &it.label), ("strategy", &it.strategy)], number(value(terms)));
+            }
+        }
+    }
     page.family("limit_share", "gauge", "Use of a risk limit, 1 is all of it.");
     for l in &all.limits {
         page.sample("limit_share", &[("instrument", "all"), ("limit", &l.limit)], l.share);
@@ -101,10 +141,46 @@ pub(super) fn page(all: &StatusSnapshot) -> String {
     for bound in &all.bracket {
         page.sample("bracket_fills_total", &[("bound", &bound.bound)], bound.fills);
     }
+    process(&mut page);
     page.0
 }
 
-type FeedCounter = (&'static str, &'static str, fn(&super::status::FeedStatus) -> u64);
+/// What Prometheus's own clients say of a process, where the system tells.
+fn process(page: &mut Page) {
+    let cpu = clock_gettime(ClockId::ProcessCPUTime);
+    page.plain("process_cpu_seconds_total", "counter", "Processor time used.");
+    page.line("process_cpu_seconds_total", &[], cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9);
+    page.plain("process_resident_memory_bytes", "gauge", "Memory in use.");
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    if let Some(kib) = kib {
+        page.line("process_resident_memory_bytes", &[], kib * 1024);
+    }
+    page.plain("process_open_fds", "gauge", "Open files and sockets.");
+    if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
+        page.line("process_open_fds", &[], open.count());
+    }
+}
+
+type Estimate = (&'static str, &'static str, fn(&Terms) -> f64);
+const TERMS: [Estimate; 5] = [
+    ("strategy_reservation_ticks", "Price at which the strategy is indifferent, ticks.", |t| t.reservation),
+    ("strategy_volatility_ticks", "Volatility estimate, ticks per square root of a second.", |t| t.sigma),
+    ("strategy_intensity_per_second", "Fill intensity A at the mid, 1/s.", |t| t.a),
+    ("strategy_intensity_decay_per_tick", "Its decay k with distance, 1/tick.", |t| t.k),
+    ("strategy_risk_aversion", "Risk aversion, 1/(tick lot).", |t| t.gamma),
+];
+
+type OfReceiver = (&'static str, &'static str, &'static str, fn(&ReceiverStatus) -> u64);
+const RECEIVERS: [OfReceiver; 4] = [
+    ("alerts_sent_total", "counter", "Alerts a receiver has taken.", |r| r.sent),
+    ("alerts_failed_total", "counter", "Alerts given up after every try.", |r| r.failed),
+    ("alerts_dropped_total", "counter", "Alerts that found no room in the queue.", |r| r.dropped),
+    ("alerts_waiting", "gauge", "Alerts on their way.", |r| r.waiting),
+];
+
+type FeedCounter = (&'static str, &'static str, fn(&FeedStatus) -> u64);
 const FEED_COUNTERS: [FeedCounter; 3] = [
     ("feed_frames_total", "Frames received.", |f| f.frames),
     ("feed_gaps_total", "Holes in the venue's sequence.", |f| f.gaps),
@@ -128,22 +204,41 @@ fn seconds(ms: i64) -> f64 {
     ms as f64 / 1e3
 }
 
+/// A float as the format spells it.
+fn number(value: f64) -> String {
+    match value {
+        v if v.is_nan() => "NaN".to_owned(),
+        v if v.is_infinite() => if v > 0.0 { "+Inf" } else { "-Inf" }.to_owned(),
+        v => v.to_string(),
+    }
+}
+
 struct Page(String);
 
 impl Page {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
-        let _ = writeln!(self.0, "# HELP papermaker_{name} {help}\n# TYPE papermaker_{name} {kind}");
+        self.plain(&format!("papermaker_{name}"), kind, help);
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
-        let labels: Vec<String> = labels.iter().map(|(key, text)| format!("{key}=\"{}\"", escaped(text))).collect();
-        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        let _ = writeln!(self.0, "papermaker_{name}{labels} {value}");
+        self.line(&format!("papermaker_{name}"), labels, value);
     }
 
     fn lone(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
         self.family(name, kind, help);
         self.sample(name, &[], value);
+    }
+
+    /// A family under its full name.
+    fn plain(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    /// A sample under its full name.
+    fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let labels: Vec<String> = labels.iter().map(|(key, text)| format!("{key}=\"{}\"", escaped(text))).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let _ = writeln!(self.0, "{name}{labels} {value}");
     }
 }
 
@@ -153,41 +248,4 @@ fn escaped(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::status::testing::a_snapshot;
-    use super::*;
-
-    #[test]
-    fn the_numbers_of_the_picture_are_the_samples() {
-        let mut all = a_snapshot();
-        all.refusals_by_code.insert("STATE_REDUCING".to_owned(), 3);
-        let text = page(&all);
-        for line in [
-            "papermaker_refused_total{code=\"STATE_REDUCING\"} 3",
-            "papermaker_state{phase=\"quoting\"} 1",
-            "papermaker_inputs_total 48213",
-            "papermaker_position{instrument=\"binance-spot:BTCUSDT\"} 0.00300",
-            "papermaker_equity_quote{instrument=\"binance-spot:BTCUSDT\",currency=\"USDT\"} 0.625",
-            "papermaker_bracket_equity_quote{instrument=\"binance-spot:BTCUSDT\",bound=\"optimistic\",currency=\"USDT\"} 1.5",
-            "papermaker_feed_gaps_total{venue=\"binance-spot\",connection=\"0\"} 1",
-        ] {
-            assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
-        }
-    }
-
-    #[test]
-    fn every_sample_is_a_number_under_a_declared_family() {
-        let text = page(&a_snapshot());
-        for line in text.lines().filter(|l| !l.starts_with('#')) {
-            let (name, value) =
-                (line.split(['{', ' ']).next().expect("a name"), line.rsplit(' ').next().expect("a value"));
-            assert!(value.parse::<f64>().is_ok(), "{line}");
-            assert!(text.contains(&format!("# TYPE {name} ")), "{line}");
-        }
-    }
-
-    #[test]
-    fn a_hostile_label_cannot_break_the_format() {
-        assert_eq!(escaped("a\"b\\c\nd"), r#"a\"b\\c\nd"#);
-    }
-}
+mod tests;

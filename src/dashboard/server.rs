@@ -25,6 +25,7 @@ use super::guard::{Answer, Guard, only_the_operator, only_to_us, refusal};
 use super::limits::{self, LimitsAsk};
 use super::status::StatusSnapshot;
 use super::stream::Frames;
+use super::vitals::Vitals;
 use super::{metrics, page};
 use crate::engine::Command;
 
@@ -38,7 +39,7 @@ const STANDS_BACK: i32 = 5;
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Every route: method and path, as `openapi.json` writes them.
-pub const ROUTES: [(&str, &str); 20] = [
+pub const ROUTES: [(&str, &str); 21] = [
     ("get", "/"),
     ("get", "/assets/{name}"),
     ("get", "/api/status"),
@@ -53,6 +54,7 @@ pub const ROUTES: [(&str, &str); 20] = [
     ("get", "/api/openapi.json"),
     ("get", "/metrics"),
     ("get", "/healthz"),
+    ("get", "/readyz"),
     ("post", "/api/pause"),
     ("post", "/api/resume"),
     ("post", "/api/halt"),
@@ -124,6 +126,8 @@ pub struct Behind {
     pub commands: mpsc::Sender<(String, Command)>,
     /// Wishes for other limits, each with the way back.
     pub limits: mpsc::Sender<LimitsAsk>,
+    /// From when on `/healthz` says no.
+    pub vitals: Vitals,
     /// Recorded sessions, if they may be asked for.
     pub archive: Option<Arc<dyn Archive>>,
     /// True ends the server and every open stream.
@@ -171,6 +175,7 @@ struct Reach {
     frames: Frames,
     commands: mpsc::Sender<(String, Command)>,
     limits: mpsc::Sender<LimitsAsk>,
+    vitals: Vitals,
     shelf: Shelf,
 }
 
@@ -181,9 +186,9 @@ impl FromRef<Reach> for Shelf {
 }
 
 fn router(token: String, behind: Behind, places: Places) -> Router {
-    let Behind { snapshots, commands, limits, archive, stop } = behind;
+    let Behind { snapshots, commands, limits, vitals, archive, stop } = behind;
     let frames = Frames::follow(snapshots.clone(), stop, places.streams());
-    let reach = Reach { snapshots, frames, commands, limits, shelf: Shelf::new(archive) };
+    let reach = Reach { snapshots, frames, commands, limits, vitals, shelf: Shelf::new(archive) };
     let guard = Guard::new(token);
     let mut router = Router::new();
     for (method, path) in ROUTES {
@@ -216,6 +221,7 @@ fn handler(method: &str, path: &str) -> MethodRouter<Reach> {
         }
         ("get", "/metrics") => get(prometheus),
         ("get", "/healthz") => get(health),
+        ("get", "/readyz") => get(ready),
         ("post", "/api/pause") => post(|d, b| command(d, b, |_| Command::Pause)),
         ("post", "/api/resume") => post(|d, b| command(d, b, |_| Command::Resume)),
         ("post", "/api/halt") => post(|d, b| command(d, b, halt)),
@@ -233,15 +239,28 @@ fn latest(door: &Reach) -> Arc<StatusSnapshot> {
 }
 
 async fn prometheus(State(door): State<Reach>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::page(&latest(&door)))
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::page(&latest(&door), &door.vitals))
 }
 
-/// 200 while a session hands over pictures, 503 once it has ended.
+/// 200 while the bot is well, 503 with every reason while it is not, or has ended.
 async fn health(State(door): State<Reach>) -> Response {
     if door.snapshots.has_changed().is_err() {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the session has ended");
     }
-    Json(serde_json::json!({ "paper": true, "ok": true, "state": latest(&door).state })).into_response()
+    let all = latest(&door);
+    let reasons = door.vitals.complaints(&all);
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let answer = serde_json::json!({ "paper": true, "ok": reasons.is_empty(), "state": all.state, "reasons": reasons });
+    (status, Json(answer)).into_response()
+}
+
+/// 200 once it does its work, 503 with the reason while it does not yet.
+async fn ready(State(door): State<Reach>) -> Response {
+    let all = latest(&door);
+    match Vitals::unready(&all) {
+        Some(why) => refusal(StatusCode::SERVICE_UNAVAILABLE, &why),
+        None => Json(serde_json::json!({ "paper": true, "ok": true, "state": all.state })).into_response(),
+    }
 }
 
 /// The last input a reader has seen.

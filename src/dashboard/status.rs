@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::deliveries::ReceiverStatus;
 use super::news::{EventStatus, FillStatus, Latency, RungStatus, TripStatus};
 use crate::engine::{self, BookState, EquityMark, Session};
 use crate::market::{Instrument, InstrumentId, Level};
@@ -67,6 +68,9 @@ pub struct StatusSnapshot {
     /// empty without a bracket (`paper.bracket`). The session itself is the neutral one.
     #[serde(default)]
     pub bracket: Vec<BoundStatus>,
+    /// One per receiver of alerts.
+    #[serde(default)]
+    pub alerts: Vec<ReceiverStatus>,
     /// Limits that were passed and have not ended.
     #[serde(default)]
     pub trips: Vec<TripStatus>,
@@ -232,6 +236,9 @@ pub struct InstrumentStatus {
     pub warm_up: Option<WarmUp>,
     /// Why nothing is quoted, in words.
     pub idle: Option<String>,
+    /// Why a learned policy has stepped aside: what it meets is not what it was trained on.
+    #[serde(default)]
+    pub drifted: Option<String>,
     /// Milliseconds since the last decision.
     pub decision_age_ms: Option<i64>,
     /// The largest part of a level that was ever ours, of what was displayed and we together: the larger, the less a
@@ -279,7 +286,7 @@ pub struct LimitUse {
 
 /// Where the money came from, in settlement currency.
 /// `equity = realised + unrealised - fees - funding = spread + inventory - fees - funding`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PnlStatus {
     /// Distance of our fills from the mid at the time.
     pub spread: String,
@@ -356,6 +363,9 @@ pub struct JournalStatus {
     pub waiting: u64,
     /// Bytes of the session on disk.
     pub bytes: u64,
+    /// Bytes free on the store's disk; `None` before it was looked at.
+    #[serde(default)]
+    pub disk_free_bytes: Option<u64>,
 }
 
 impl StatusSnapshot {
@@ -382,6 +392,7 @@ impl StatusSnapshot {
             feeds: Vec::new(),
             journal: JournalStatus::default(),
             bracket: Vec::new(),
+            alerts: Vec::new(),
             trips: Vec::new(),
             events: Vec::new(),
             last_fills: Vec::new(),

@@ -393,6 +393,11 @@ impl Desk {
         self.in_quote(self.ledger.realised() - self.ledger.fees() - self.ledger.funding())
     }
 
+    /// Until the next funding payment, as of the venue's last word on it.
+    pub fn funding_in(&self) -> Option<Nanos> {
+        self.meter.funding_in()
+    }
+
     /// The next funding payment at the rate in force, in quote currency; positive is paid.
     pub fn funding_due(&self) -> Money {
         self.in_quote(self.meter.next(&self.rules, self.ledger.position()))

@@ -52,6 +52,12 @@ impl Meter {
         self.mark
     }
 
+    /// Until the next payment, as of the last news of it; `None` where nothing is due at a moment.
+    pub fn funding_in(&self) -> Option<Nanos> {
+        let due = self.funding?.due?;
+        Some(Nanos(due.0 - self.accrued?.0)).filter(|left| *left > Nanos::ZERO)
+    }
+
     /// What the next payment comes to at the rate and price in force, in settlement currency; zero where unknown. Of
     /// what accrues, that of a whole period.
     pub fn next(&self, rules: &Instrument, position: Lots) -> Money {

@@ -271,12 +271,16 @@ impl Session {
         let mut scopes: Vec<_> = carried.trips.iter().map(|trip| trip.whose).filter(|w| *w != Whose::Book).collect();
         scopes.sort_unstable();
         scopes.dedup();
-        let reason = format!("carried over from {}", carried.from);
+        let reason = |whose: Whose| {
+            let trips = carried.trips.iter().filter(|trip| trip.whose == whose);
+            let why: String = trips.map(|trip| format!(": {}", trip.reason)).collect();
+            format!("carried over from {}{why}", carried.from)
+        };
         if self.gate.state() != RiskState::Active {
-            self.say_risk(Whose::Book, &reason, "account", out);
+            self.say_risk(Whose::Book, &reason(Whose::Book), "account", out);
         }
         for whose in scopes {
-            self.say_risk(whose, &reason, "account", out);
+            self.say_risk(whose, &reason(whose), "account", out);
         }
     }
 

@@ -206,6 +206,8 @@ impl Session {
             room_to_sell,
             maker_fee: desk.venue.rates().maker,
             taker_fee: desk.venue.rates().taker,
+            latency: desk.spec.paper.latency.entry(self.now),
+            funding_in: desk.funding_in(),
         }
     }
 

@@ -1,10 +1,15 @@
 //! Worlds to learn in: many copies side by side, each `reset` and `step`, no tensors.
 //!
+//! [`model`] has closed-form worlds whose optimum is known; [`session`] is the session that trades live, in a simulated market ([`inside`]) or on a
+//! recording, with the agent in the strategy's chair.
+//!
 //! Observations are whatever the world says of itself; actions are in [-1, 1], and the world says what they mean. A world
 //! whose episode ends begins the next one by itself, so that a learner never waits.
 
+pub mod inside;
 pub mod model;
 pub mod reward;
+pub mod session;
 
 /// How a step left an episode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -72,6 +72,16 @@ impl LatencySpec {
     pub fn feed(&self) -> Nanos {
         Nanos::from_us(i64::from(self.feed_us))
     }
+
+    /// How long a new order takes that is sent at `at`, as a rule: the median where it is drawn, the usual feed where it is as slow as that.
+    pub fn entry(&self, at: LocalTime) -> Nanos {
+        let us = |us: u32| Nanos::from_us(i64::from(us));
+        match self.place {
+            Way::Constant { us: entry } | Way::Lognormal { us: entry, .. } => us(entry),
+            Way::Feed { factor, us: more } => Nanos((self.feed().0 as f64 * factor) as i64 + us(more).0),
+            Way::Measured => self.measured.at(Leg::Entry, at),
+        }
+    }
 }
 
 /// The ways to the matching engine and back, with everything that travels them in mind.

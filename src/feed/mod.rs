@@ -20,6 +20,7 @@ mod settings;
 mod socket;
 mod window;
 
+pub use backoff::Backoff;
 pub use discover::discover;
 pub use endpoint::{Endpoint, FeedError};
 pub use health::Health;

@@ -143,7 +143,12 @@ impl Core {
     /// The picture of it all, at `now`.
     pub fn picture(&mut self, now: LocalTime, feeds: Vec<FeedStatus>) -> Arc<StatusSnapshot> {
         let unsaved = self.session.seq().saturating_sub(self.writer.durable_seq());
-        let journal = JournalStatus { lag_ms: self.journal_lag().ms(), waiting: unsaved, bytes: self.writer.bytes() };
+        let journal = JournalStatus {
+            lag_ms: self.journal_lag().ms(),
+            waiting: unsaved,
+            bytes: self.writer.bytes(),
+            disk_free_bytes: None,
+        };
         if let Some(bracket) = &self.bracket {
             self.observer.bracketed(bracket.status(&self.session, self.observer.fills()));
         }

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info};
 
+use super::alerts::{Alerts, ReceiverError};
 use super::bracket::{self, Bracket};
 use super::core::Core;
 use super::limits::{self, Governor, Proposal};
@@ -24,9 +25,10 @@ use super::simulated::{self, SimulatedError};
 use crate::config::{Loaded, Sources};
 use crate::dashboard::archive::Archive;
 use crate::dashboard::contact::fresh_token;
+use crate::dashboard::deliveries::ReceiverStatus;
 use crate::dashboard::limits::LimitsAsk;
 use crate::dashboard::status::FeedStatus;
-use crate::dashboard::{self, Behind, Contact, ContactError, Handle, ServeError, StatusSnapshot};
+use crate::dashboard::{self, Behind, Contact, ContactError, Handle, ServeError, StatusSnapshot, Vitals};
 use crate::engine::{Command, EquityMark, Input, Session, SessionSpec};
 use crate::feed::{self, Ended, Endpoint, FeedError, Health, Heard, Place, wall_clock};
 use crate::journal::{Account, JournalError, Manifest, Options, Store};
@@ -82,6 +84,8 @@ pub enum LiveError {
     #[error(transparent)]
     Dashboard(#[from] ServeError),
     #[error(transparent)]
+    Alerts(#[from] ReceiverError),
+    #[error(transparent)]
     Contact(#[from] ContactError),
     #[error("the system gave no random bytes for the API token: {0}")]
     Token(std::io::Error),
@@ -110,8 +114,15 @@ pub struct Summary {
     pub picture: Arc<StatusSnapshot>,
 }
 
-/// Runs until told to stop: by the clock, a signal, or an operator.
+/// Runs until told to stop: by the clock, a signal, or an operator. Tells the receivers of alerts how it ended.
 pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
+    let mut alerts = Alerts::open(&loaded.settings)?;
+    let ended = trade(loaded, ask, &mut alerts).await;
+    alerts.close(ended.as_ref().map(drop).map_err(ToString::to_string)).await;
+    ended
+}
+
+async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summary, LiveError> {
     // First of all: until somebody listens, a SIGHUP ends the process.
     let reload = signal(SignalKind::hangup()).expect("a process may listen to its own signals");
     let (stop, stopped) = watch::channel(false);
@@ -157,6 +168,7 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
         None
     };
     let writer = store.create(&id, manifest, options)?;
+    alerts.watch(&loaded.settings, pictures.clone());
     if let Some((_, contact)) = &desk {
         contact.write(store.path())?;
     }
@@ -191,6 +203,8 @@ pub async fn live(loaded: &Loaded, ask: &Ask) -> Result<Summary, LiveError> {
         folder: store.folder(&id),
         disk_free_min: loaded.settings.store.disk_free_min_mib << 20,
         disk_checked: LocalTime::default(),
+        disk_free: None,
+        deliveries: Box::new(alerts.counters()),
         drawn: LocalTime::default(),
         stopping_since: None,
     };
@@ -320,7 +334,7 @@ fn open_dashboard(
     let settings = &loaded.settings.dashboard;
     let archive: Arc<dyn Archive> = Arc::new(Recordings::new(&loaded.settings.store.path));
     let stop = stopped.clone();
-    let behind = Behind { snapshots: pictures, commands, limits, archive: Some(archive), stop };
+    let behind = Behind { snapshots: pictures, commands, limits, vitals: vitals(loaded), archive: Some(archive), stop };
     let handle = dashboard::serve(settings.bind, settings.port, token.clone(), behind)?;
     let inputs = inputs.downgrade();
     tokio::spawn(async move {
@@ -333,6 +347,17 @@ fn open_dashboard(
         Contact { paper: true, address: handle.address(), token, pid: std::process::id(), session: session.to_owned() };
     info!("dashboard: http://{}", handle.address());
     Ok((handle, contact))
+}
+
+/// From when on the bot counts as unwell.
+fn vitals(loaded: &Loaded) -> Vitals {
+    let health = &loaded.settings.health;
+    Vitals {
+        feed_stale_ms: i64::from(health.feed_stale_ms),
+        journal_lag_ms: i64::from(health.journal_lag_ms),
+        silent_ms: i64::from(health.silent_ms),
+        clock: wall_clock,
+    }
 }
 
 async fn say(inputs: &mpsc::Sender<Heard>, by: &str, command: Command) {
@@ -428,6 +453,8 @@ struct Keeper {
     folder: PathBuf,
     disk_free_min: u64,
     disk_checked: LocalTime,
+    disk_free: Option<u64>,
+    deliveries: Box<dyn Fn() -> Vec<ReceiverStatus> + Send>,
     drawn: LocalTime,
     stopping_since: Option<LocalTime>,
 }
@@ -489,9 +516,10 @@ impl Keeper {
     fn draw(&mut self, now: LocalTime) -> Arc<StatusSnapshot> {
         let feeds = self.health.iter().enumerate().map(|(n, health)| feed_status(n, health, now)).collect();
         let mut picture = self.core.picture(now, feeds);
-        if let Some(why) = self.limits_refused.borrow().clone() {
-            Arc::make_mut(&mut picture).limits_refused = Some(why);
-        }
+        let seen = Arc::make_mut(&mut picture);
+        seen.limits_refused.clone_from(&self.limits_refused.borrow());
+        seen.journal.disk_free_bytes = self.disk_free;
+        seen.alerts = (self.deliveries)();
         self.show.send_replace(Arc::clone(&picture));
         picture
     }
@@ -505,13 +533,13 @@ impl Keeper {
 
     /// Halts while there is still room to say so.
     fn guard_disk(&mut self, now: LocalTime) -> Result<(), JournalError> {
-        if now.since(self.disk_checked) < DISK_EVERY || self.core.session().risk_state() == RiskState::Halted {
+        if now.since(self.disk_checked) < DISK_EVERY {
             return Ok(());
         }
         self.disk_checked = now;
-        let Ok(disk) = rustix::fs::statvfs(&self.folder) else { return Ok(()) };
-        let free = disk.f_bavail * disk.f_frsize;
-        if free < self.disk_free_min {
+        self.disk_free = rustix::fs::statvfs(&self.folder).ok().map(|disk| disk.f_bavail * disk.f_frsize);
+        let Some(free) = self.disk_free else { return Ok(()) };
+        if free < self.disk_free_min && self.core.session().risk_state() != RiskState::Halted {
             let (free, least) = (free >> 20, self.disk_free_min >> 20);
             let reason = format!("DISK_LOW value={free} limit={least} unit=MiB path={}", self.folder.display());
             error!("{reason}: free some space, then `papermaker resume`");

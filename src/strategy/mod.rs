@@ -92,6 +92,10 @@ pub struct View<'a> {
     pub maker_fee: Rate,
     /// What a crossing order pays.
     pub taker_fee: Rate,
+    /// How long a new order takes to the venue, as a rule.
+    pub latency: Nanos,
+    /// Until the next funding payment, as of the venue's last word on it; `None` where there is none.
+    pub funding_in: Option<Nanos>,
 }
 
 /// One order that should rest.

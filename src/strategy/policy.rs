@@ -2,7 +2,11 @@
 //!
 //! The network sees an observation ([`crate::signal::observation`]) as it did while it learnt, normalised by what was frozen then, and answers
 //! with two numbers in [-1, 1]: how far to move the bid and the ask away from where GLFT would put them, in units of `reach`/k. With four outputs
-//! the third says to leave what rests and the fourth to flatten. At zero it *is* GLFT, so a policy that learnt nothing does no harm.
+//! the third says to leave what rests and the fourth to flatten. At zero it *is* GLFT, so a policy that learnt nothing does no harm. An
+//! answer stands for `act_every_ms`; the quotes it moves are those of now.
+//!
+//! **Training is the same code.** [`Policy::turn`] looks, [`Policy::act`] makes a decision of an answer; whoever gives the answer, a network here or
+//! a learner in [`crate::env`](mod@crate::env), the rest is this file.
 //!
 //! **Where the weights are.** The TOML names a safetensors file beside it and the file's digest. Whoever reads the TOML puts the bytes into
 //! it ([`with_weights`]), so a session's spec holds all of its policy and a recording replays alone, wherever the files went.
@@ -13,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::beliefs::{BeliefSettings, Beliefs};
 use super::glft::closed_form;
 use super::ladder::{Ladder, Memory, Target};
-use super::mlp::Mlp;
+use super::mlp::{Layer, Mlp};
 use super::settings::{Settings, StrategyError, not_allowed};
 use super::{Decision, Idle, QUOTES_MAX, Quote, Strategy, View, Wanted, Why};
 use crate::digest::Digest;
@@ -21,7 +25,7 @@ use crate::market::Instrument;
 use crate::numeric;
 use crate::rng::Stream;
 use crate::signal::observation::{Feature, Observation, Own, Resting, Scale, Schema, Seen};
-use crate::units::Side;
+use crate::units::{LocalTime, Nanos, Side};
 
 /// The strategy; settings in `strategies/README.md`.
 #[derive(Clone, Debug)]
@@ -45,6 +49,12 @@ pub struct Policy {
     draws: Stream,
     /// The clock of [`Feature::TimeLeft`], if it counts down and starts again, seconds.
     horizon_s: Option<f64>,
+    /// How long an answer stands before the network is asked again.
+    act_every: Nanos,
+    /// The last answer, and when it was given.
+    standing: Option<(LocalTime, Answer)>,
+    /// Whether answers go through tanh, as they did while it learnt.
+    is_squashed: bool,
     work: Vec<f32>,
     row: Vec<f32>,
     said: Vec<f32>,
@@ -57,15 +67,24 @@ struct Saved {
     ladder: Vec<u8>,
     observation: Vec<u8>,
     draws: Stream,
+    standing: Option<(LocalTime, Answer)>,
 }
 
 /// What a policy asked for.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Answer {
     action: [f64; 2],
-    logp: Option<f64>,
     hold: bool,
     flatten: bool,
+}
+
+/// Whether a decision needs somebody's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// There is something new to see: [`Policy::act`] on it.
+    Asked,
+    /// The last answer stands: [`Policy::again`].
+    Stands,
 }
 
 impl Policy {
@@ -73,10 +92,32 @@ impl Policy {
     pub const NAME: &'static str = "policy";
 
     pub(super) fn take(mut settings: Settings, rules: Option<&Instrument>) -> Result<Self, StrategyError> {
-        let mut ladder = Ladder::take(&mut settings)?;
-        let beliefs = BeliefSettings::take(&mut settings)?;
         let network = take_network(&mut settings)?;
         let (schema, scale) = take_observation(&mut settings)?;
+        Self::of(settings, rules, network, (schema, scale))
+    }
+
+    /// A policy without a network, whose answers somebody gives who learns: the same eyes, the same hands.
+    ///
+    /// * `toml_text` — the keys of a policy, without those of weights and observation
+    /// * `outputs` — numbers in an answer, 2 or 4
+    pub fn unled(toml_text: &str, rules: &Instrument, schema: Schema, outputs: usize) -> Result<Self, StrategyError> {
+        let inputs = schema.features().len();
+        let silent = Layer { inputs, weight: vec![0.0; inputs * outputs], bias: vec![0.0; outputs] };
+        let network = Mlp::new(vec![silent]).map_err(|e| StrategyError::Conflict(e.to_string()))?;
+        let scale = Scale { mean: vec![0.0; inputs], spread: vec![1.0; inputs] };
+        Self::of(Settings::parse(toml_text)?, Some(rules), network, (schema, scale))
+    }
+
+    fn of(
+        mut settings: Settings,
+        rules: Option<&Instrument>,
+        network: Mlp,
+        (schema, scale): (Schema, Scale),
+    ) -> Result<Self, StrategyError> {
+        settings.word("kind", Self::NAME, &[Self::NAME])?;
+        let mut ladder = Ladder::take(&mut settings)?;
+        let beliefs = BeliefSettings::take(&mut settings)?;
         if network.inputs() != schema.features().len() || ![2, 4].contains(&network.outputs()) {
             let (inputs, outputs, features) = (network.inputs(), network.outputs(), schema.features().len());
             let why =
@@ -93,6 +134,8 @@ impl Policy {
         let noise = settings.maybe_numbers("log_std", -20.0..=5.0, "ln of a standard deviation, two of them")?;
         let explore = settings.flag("explore", false)?;
         let seed = settings.count("explore_seed", 0, 0..=i64::MAX, "")?;
+        let act_every = Nanos::from_ms(settings.count("act_every_ms", 0, 0..=3_600_000, "milliseconds")?);
+        let is_squashed = settings.word("squash", "cut", &["cut", "tanh"])? == "tanh";
         settings.finish()?;
         let noise = match (noise.as_deref(), explore) {
             (Some([bid, ask]), true) => Some([numeric::exp(*bid), numeric::exp(*ask)]),
@@ -125,12 +168,37 @@ impl Policy {
             noise,
             draws: Stream::new(seed as u64, "strategy.policy"),
             horizon_s,
+            act_every,
+            standing: None,
+            is_squashed,
             closed: None,
         })
     }
 
-    /// Looks, asks the network, and strays from it where the policy explores.
-    fn ask(&mut self, view: &View<'_>, b: &Beliefs) -> Result<Answer, Idle> {
+    /// Numbers in what it sees.
+    pub fn inputs(&self) -> usize {
+        self.network.inputs()
+    }
+
+    /// Numbers in an answer.
+    pub fn outputs(&self) -> usize {
+        self.network.outputs()
+    }
+
+    /// Lots in one order amount: the unit of inventory.
+    pub fn order_lots(&self) -> f64 {
+        self.ladder.order_lots()
+    }
+
+    /// First half of a decision: looks, if it is time to, and writes what it sees into `[inputs]`, not normalised. An error is
+    /// for [`Policy::wait`].
+    pub fn turn(&mut self, view: &View<'_>, into: &mut [f32]) -> Result<Turn, Idle> {
+        self.ladder.attend(view)?;
+        let b = self.beliefs.now(view)?;
+        if self.standing.is_some_and(|(at, _)| view.now.since(at) < self.act_every) {
+            return Ok(Turn::Stands);
+        }
+        let left = view.funding_in.map(|left| left.seconds());
         let seen = Seen {
             now: view.now,
             book: view.book,
@@ -139,44 +207,82 @@ impl Policy {
             k: b.k,
             sigma: b.sigma,
             inventory: self.ladder.inventory(view),
-            left_s: self.horizon_s.map(|horizon_s| horizon_s - view.elapsed.seconds() % horizon_s),
-            latency: None,
+            left_s: self.horizon_s.map(|horizon_s| horizon_s - view.elapsed.seconds() % horizon_s).or(left),
+            latency: Some(view.latency),
         };
-        self.observation.look(&seen, &own(view), &mut self.row);
-        self.scale.apply(&mut self.row);
-        self.network.forward(&self.row, &mut self.work, &mut self.said);
-        if self.said.iter().any(|x| !x.is_finite()) {
-            return Err(Idle::NoFiniteQuote);
-        }
-        let mean = [f64::from(self.said[0]), f64::from(self.said[1])];
-        let (action, logp) = match self.noise {
-            Some(deviations) => {
-                let strayed = [0, 1].map(|i| mean[i] + deviations[i] * self.draws.normal());
-                (strayed, Some(log_probability(strayed, mean, deviations)))
-            }
-            None => (mean, None),
-        };
-        let inventory = seen.inventory;
-        let says = |i: usize, above: f32| self.said.get(i).is_some_and(|x| *x > above);
-        let flatten = inventory != 0.0 && (says(3, self.flatten_above) || inventory.abs() >= self.flatten_orders);
-        Ok(Answer { action, logp, hold: says(2, self.hold_above), flatten })
+        self.observation.look(&seen, &own(view), into);
+        Ok(Turn::Asked)
     }
 
-    fn answer(&mut self, view: &View<'_>) -> Result<(Target, Why, Answer), Idle> {
-        self.ladder.attend(view)?;
+    /// Second half: what an answer to what was seen comes to. A number that is not finite quotes nothing.
+    ///
+    /// * `said` — `[outputs]`: the bid's and the ask's residual, of four also hold and flatten
+    /// * `logp` — how likely that was, of who explores
+    pub fn act(&mut self, view: &View<'_>, said: &[f32], logp: Option<f64>) -> Decision {
+        if said.iter().any(|x| !x.is_finite()) {
+            return self.wait(view, Idle::NoFiniteQuote);
+        }
+        let says = |i: usize, above: f32| said.get(i).is_some_and(|x| *x > above);
+        let action = [f64::from(said[0]), f64::from(said[1])];
+        let (hold, flatten) = (says(2, self.hold_above), says(3, self.flatten_above));
+        self.standing = Some((view.now, Answer { action, hold, flatten }));
+        let mut decision = self.again(view);
+        decision.why.logp = logp;
+        decision
+    }
+
+    /// Second half where the last answer stands: the same residuals on the quotes of now.
+    pub fn again(&mut self, view: &View<'_>) -> Decision {
+        let Some((_, answer)) = self.standing else { return self.wait(view, Idle::NoFiniteQuote) };
+        let (target, why) = match self.aim(view, answer.action) {
+            Ok(found) => found,
+            Err(idle) => return self.wait(view, idle),
+        };
+        let inventory = self.ladder.inventory(view);
+        let flattens = inventory != 0.0 && (answer.flatten || inventory.abs() >= self.flatten_orders);
+        let mut decision = self.ladder.decide(view, Ok((target, why)));
+        decision.wanted = match decision.wanted {
+            _ if flattens => Wanted::Flatten,
+            Wanted::Quotes(_) if answer.hold => Wanted::Keep,
+            Wanted::Quotes(quotes) if self.close_enough(view, &quotes) => Wanted::Keep,
+            other => other,
+        };
+        decision
+    }
+
+    /// Second half where nothing can be seen.
+    pub fn wait(&mut self, view: &View<'_>, idle: Idle) -> Decision {
+        self.ladder.decide(view, Err(idle))
+    }
+
+    /// Where GLFT quotes and how far an action moves that.
+    fn aim(&mut self, view: &View<'_>, action: [f64; 2]) -> Result<(Target, Why), Idle> {
         let b = self.beliefs.now(view)?;
-        let answer = self.ask(view, &b)?;
         let (half, skew) = match self.closed {
             Some((beliefs, terms)) if beliefs == b => terms,
             Some(_) | None => closed_form(b.gamma, b.sigma, b.a, b.k, 1.0),
         };
         self.closed = Some((b, (half, skew)));
-        let [bid, ask] = answer.action.map(|x| half + self.reach / b.k * x.clamp(-1.0, 1.0));
+        let [bid, ask] = action.map(|x| half + self.reach / b.k * x.clamp(-1.0, 1.0));
         let reservation = view.top.mid() - self.ladder.inventory(view) * skew;
         let target = Target { reservation, bid_distance: Some(bid), ask_distance: Some(ask) };
         let gamma = b.gamma / self.ladder.order_lots();
-        let (action, logp) = (Some(answer.action), answer.logp);
-        Ok((target, Why { sigma: b.sigma, a: b.a, k: b.k, gamma, action, logp, ..Why::default() }, answer))
+        Ok((target, Why { sigma: b.sigma, a: b.a, k: b.k, gamma, action: Some(action), ..Why::default() }))
+    }
+
+    /// Asks the network, and strays from its answer where the policy explores: how likely that was.
+    fn ask(&mut self) -> Option<f64> {
+        self.scale.apply(&mut self.row);
+        self.network.forward(&self.row, &mut self.work, &mut self.said);
+        if self.is_squashed {
+            self.said.iter_mut().for_each(|x| *x = numeric::tanh_f32(*x));
+        }
+        let deviations = self.noise?;
+        let mean = [f64::from(self.said[0]), f64::from(self.said[1])];
+        for (i, x) in self.said.iter_mut().take(2).enumerate() {
+            *x = (mean[i] + deviations[i] * self.draws.normal()) as f32;
+        }
+        Some(log_probability([0, 1].map(|i| f64::from(self.said[i])), mean, deviations))
     }
 
     /// Whether all that is wanted rests already, within `hold_ticks`.
@@ -200,18 +306,20 @@ impl Policy {
 
 impl Strategy for Policy {
     fn decide(&mut self, view: &View<'_>) -> Decision {
-        let found = self.answer(view);
-        let asked = found.as_ref().ok().map(|(_, _, answer)| *answer);
-        let mut decision = self.ladder.decide(view, found.map(|(target, why, _)| (target, why)));
-        if let Some(answer) = asked {
-            decision.wanted = match decision.wanted {
-                _ if answer.flatten => Wanted::Flatten,
-                Wanted::Quotes(_) if answer.hold => Wanted::Keep,
-                Wanted::Quotes(quotes) if self.close_enough(view, &quotes) => Wanted::Keep,
-                other => other,
-            };
+        let mut row = std::mem::take(&mut self.row);
+        let turn = self.turn(view, &mut row);
+        self.row = row;
+        match turn {
+            Ok(Turn::Asked) => {
+                let logp = self.ask();
+                let said = std::mem::take(&mut self.said);
+                let decision = self.act(view, &said, logp);
+                self.said = said;
+                decision
+            }
+            Ok(Turn::Stands) => self.again(view),
+            Err(idle) => self.wait(view, idle),
         }
-        decision
     }
 
     fn name(&self) -> &'static str {
@@ -220,7 +328,8 @@ impl Strategy for Policy {
 
     fn save(&self) -> Vec<u8> {
         let (ladder, observation) = (self.ladder.memory.save(), self.observation.save());
-        crate::digest::canonical_bytes(&Saved { ladder, observation, draws: self.draws.clone() })
+        let (draws, standing) = (self.draws.clone(), self.standing);
+        crate::digest::canonical_bytes(&Saved { ladder, observation, draws, standing })
     }
 
     fn restore(&mut self, saved: &[u8]) -> Result<(), String> {
@@ -228,6 +337,7 @@ impl Strategy for Policy {
         self.ladder.memory = Memory::restore(&saved.ladder)?;
         self.observation.restore(&saved.observation)?;
         self.draws = saved.draws;
+        self.standing = saved.standing;
         Ok(())
     }
 }

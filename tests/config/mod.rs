@@ -54,9 +54,10 @@ impl Case {
 
 /// Keys without a built-in value that are not a venue's or an instrument's.
 fn is_optional(path: &str) -> bool {
-    matches!(path, "paper.latency_file" | "risk.short_max_base" | "risk.approved_by" | "risk.approved_at")
+    matches!(path, "paper.latency_file" | "log.file" | "risk.short_max_base" | "risk.approved_by" | "risk.approved_at")
         || path.starts_with("paper.cancel.")
         || path.starts_with("paper.replace.")
+        || path.starts_with("alerts.to.")
 }
 
 #[test]

@@ -82,6 +82,8 @@ impl Scene {
             room_to_sell: Lots(self.room.1),
             maker_fee: Rate(10_000),
             taker_fee: Rate(10_000),
+            latency: Nanos::from_ms(2),
+            funding_in: None,
         }
     }
 

@@ -3,7 +3,7 @@
 mod avellaneda_stoikov;
 mod decisions;
 mod glft;
-mod policy;
+pub mod policy;
 mod real_market;
 
 /// Asserts that two numbers agree to within `tolerance`.

@@ -16,7 +16,7 @@ const BELIEFS: &str = "order_amount_base = \"0.001\"\nsigma_fixed_ticks = 200.0\
                        k_fixed_per_tick = 0.03\nrisk_factor = 3e-5\n";
 
 /// A safetensors file of one layer: `outputs = bias + weight·inputs`, `weight` by `[input][output]`.
-fn file(weight: &[&[f32]], bias: &[f32]) -> Vec<u8> {
+pub fn file(weight: &[&[f32]], bias: &[f32]) -> Vec<u8> {
     let (inputs, outputs) = (weight.len(), bias.len());
     let (key, value) = mlp::METADATA;
     let (first, second) = (4 * outputs, 4 * (outputs + inputs * outputs));

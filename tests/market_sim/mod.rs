@@ -7,7 +7,7 @@ mod counterfactual;
 mod crowd;
 mod engine;
 mod feed;
-mod inside;
+pub mod inside;
 mod race;
 mod scenarios;
 mod server;

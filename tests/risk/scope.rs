@@ -137,7 +137,8 @@ fn a_venues_trip_comes_over_as_the_venues() {
     assert_eq!(carried.trips.iter().map(|trip| trip.whose).collect::<Vec<_>>(), [Whose::Venue(VenueId::Kraken)]);
     let spec = SessionSpec { risk: gross(&[(VenueId::Kraken, 5_000)]), ..two_venues() };
     let told = tell(&spec, vec![Restore(carried), At(ID, "100 book 10@1000 / 10@1004"), At(ID, "150 tick")]);
-    told.says(&[("kraken", "reducing", "carried over from yesterday")]);
+    let why = "carried over from yesterday: VENUE_GROSS_EXCEEDED value=5010.00 limit=5000.00 unit=quote";
+    told.says(&[("kraken", "reducing", why)]);
     assert_eq!(told.session.risk_state_of(ID), RiskState::Active);
 }
 

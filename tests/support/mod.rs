@@ -7,6 +7,7 @@ pub mod fake;
 pub mod independent;
 pub mod peer;
 pub mod playback;
+pub mod receiver;
 pub mod recording;
 pub mod talk;
 

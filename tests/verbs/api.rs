@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use papermaker::dashboard::{self, Behind, Client, Contact, Handle, ServeError, StatusSnapshot};
+use papermaker::dashboard::status::Phase;
+use papermaker::dashboard::{self, Behind, Client, Contact, Handle, ServeError, StatusSnapshot, Vitals};
 use papermaker::engine::Command;
 use papermaker::market::{Instrument, VenueId};
-use papermaker::units::Step;
+use papermaker::units::{LocalTime, Step};
 use tokio::sync::{mpsc, watch};
 
 const TOKEN: &str = "0123456789abcdef";
+
+/// It is ten seconds after the epoch.
+const VITALS: Vitals =
+    Vitals { feed_stale_ms: 3_000, journal_lag_ms: 500, silent_ms: 2_000, clock: || LocalTime(10_000_000_000) };
 
 /// A server over a picture we hold the pen of.
 struct Desk {
@@ -30,7 +35,14 @@ impl Desk {
         let (commands, heard) = mpsc::channel(2);
         let (stop, stopped) = watch::channel(false);
         let bind = "127.0.0.1".parse().expect("an address");
-        let behind = Behind { snapshots: seen, commands, limits: mpsc::channel(1).0, archive: None, stop: stopped };
+        let behind = Behind {
+            snapshots: seen,
+            commands,
+            limits: mpsc::channel(1).0,
+            vitals: VITALS,
+            archive: None,
+            stop: stopped,
+        };
         let handle = dashboard::serve(bind, 0, TOKEN.to_owned(), behind).expect("a free port");
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self { handle, pictures, heard, stop, http }
@@ -74,6 +86,38 @@ async fn everybody_on_this_machine_may_look() {
     let metrics = desk.get("/metrics").await.text().await.expect("metrics");
     assert!(metrics.contains("\npapermaker_inputs_total 48213\n"), "{metrics}");
     assert_eq!(desk.get("/healthz").await.status(), 200);
+}
+
+#[tokio::test]
+async fn healthz_says_no_with_every_reason_and_readyz_waits_for_work() {
+    let desk = Desk::open().await;
+    let well = |picture: &mut StatusSnapshot| {
+        picture.at_ns = 9_000_000_000;
+        picture.state = Phase::WarmingUp;
+        picture.reason = "binance-spot:BTCUSDT: book empty".to_owned();
+    };
+    desk.pictures.send_modify(|picture| well(Arc::make_mut(picture)));
+    assert_eq!(desk.get("/healthz").await.status(), 200);
+    let ready = desk.get("/readyz").await;
+    assert_eq!(ready.status(), 503);
+    let why: serde_json::Value = ready.json().await.expect("json");
+    assert_eq!(why["error"], "warming_up binance-spot:BTCUSDT: book empty");
+
+    // The disk hangs, and the session with it: its last picture is 4 s old.
+    let hangs = |picture: &mut StatusSnapshot| {
+        (picture.at_ns, picture.journal.lag_ms, picture.state) = (6_000_000_000, 900, Phase::Quoting);
+    };
+    desk.pictures.send_modify(|picture| hangs(Arc::make_mut(picture)));
+    assert_eq!(desk.get("/readyz").await.status(), 200);
+    let answer = desk.get("/healthz").await;
+    assert_eq!(answer.status(), 503);
+    let said: serde_json::Value = answer.json().await.expect("json");
+    let reason = |code: &str, value_ms: i64, limit_ms: i64| serde_json::json!({ "code": code, "whose": "", "value_ms": value_ms, "limit_ms": limit_ms });
+    assert_eq!(
+        said["reasons"],
+        serde_json::json!([reason("SESSION_SILENT", 4_000, 2_000), reason("JOURNAL_LAG", 900, 500)])
+    );
+    assert!(desk.get("/metrics").await.text().await.expect("metrics").contains("\npapermaker_healthy 0\n"));
 }
 
 #[tokio::test]
@@ -149,7 +193,8 @@ async fn a_taken_port_is_an_error_that_names_the_key_and_the_remedy() {
     let (commands, _heard) = mpsc::channel(1);
     let stopped = desk.stop.subscribe();
     let snapshots = desk.pictures.subscribe();
-    let behind = Behind { snapshots, commands, limits: mpsc::channel(1).0, archive: None, stop: stopped };
+    let behind =
+        Behind { snapshots, commands, limits: mpsc::channel(1).0, vitals: VITALS, archive: None, stop: stopped };
     let error = dashboard::serve(address.ip(), address.port(), String::new(), behind).expect_err("taken");
     assert!(matches!(error, ServeError::InUse { .. }) && error.to_string().contains("dashboard.port"), "{error}");
     assert!(error.hint().contains("--set dashboard.port="), "{}", error.hint());

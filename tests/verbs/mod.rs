@@ -3,12 +3,15 @@
 //! A test here starts the real program in an empty folder of its own, with nothing of ours in the environment, so
 //! that it sees what a newcomer sees.
 
+mod alerts;
 mod api;
 mod backtests;
 mod calibrate;
+mod evaluations;
 mod exports;
 mod imports;
 mod limits;
+mod logs;
 mod numbers;
 mod observer;
 mod openapi;

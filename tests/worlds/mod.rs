@@ -2,6 +2,7 @@
 
 mod continuous;
 mod draws;
+mod session;
 mod stepped;
 
 /// Asserts that two numbers agree to within `tolerance`.

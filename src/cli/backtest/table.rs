@@ -83,7 +83,7 @@ pub(super) fn as_text(found: &Backtest, verbose: bool) -> Vec<String> {
     }
     if verbose {
         for contender in &found.strategies {
-            text.push(format!("{} by recording", contender.name));
+            text.push(format!("{} by {}", contender.name, found.noun()[0]));
             text.extend(aligned(&by_recording(contender)));
         }
     }
@@ -93,8 +93,9 @@ pub(super) fn as_text(found: &Backtest, verbose: bool) -> Vec<String> {
     }
     let trials = &found.trials;
     text.push(format!(
-        "{} on these recordings so far, {} new; the best of them by chance: Sharpe ratio {}",
+        "{} on these {} so far, {} new; the best of them by chance: Sharpe ratio {}",
         plural(trials.distinct, "trial"),
+        found.noun()[1],
         trials.new,
         number(trials.best_by_chance)
     ));

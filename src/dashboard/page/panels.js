@@ -39,7 +39,7 @@ export function mind() {
       line("largest share of a level", (100 * (it.level_share_max ?? 0)).toFixed(1) + " %"));
     fill(table, shown);
     const w = it.warm_up;
-    put(warm, it.idle ?? "ready: estimates are there", "warm " + (it.idle ? "warn" : "soft"));
+    put(warm, it.drifted ? "stepped aside: " + it.drifted : it.idle ?? "ready: estimates are there", "warm " + (it.idle || it.drifted ? "warn" : "soft"));
     bar.hidden = false; bar.value = w ? w.have / w.need : it.idle ? 0 : 1;
     bar.setAttribute("aria-label", w ? `warming up: ${w.what}` : "warmed up");
   };
@@ -63,8 +63,9 @@ export function record() {
   box.draw = (it, status) => {
     const j = status.journal, m = money(places([status.gross_notional_quote]));
     // A moment of a recording is all on disk.
-    fill(table, [line("inputs", count(status.seq)), ...(j.bytes ? [line("not yet on disk", `${j.waiting} inputs, ${j.lag_ms} ms`), line("on disk", bytes(j.bytes))] : []), line("gross worth", m(status.gross_notional_quote)),
-      line("output digest", status.output_digest.slice(0, 12) || "—"), line("state digest", status.state_digest.slice(0, 12) || "not yet")]);
+    fill(table, [line("inputs", count(status.seq)), ...(j.bytes ? [line("not yet on disk", `${j.waiting} inputs, ${j.lag_ms} ms`), line("on disk", bytes(j.bytes)), ...(j.disk_free_bytes == null ? [] : [line("free on disk", bytes(j.disk_free_bytes))])] : []), line("gross worth", m(status.gross_notional_quote)),
+      line("output digest", status.output_digest.slice(0, 12) || "—"), line("state digest", status.state_digest.slice(0, 12) || "not yet"),
+      ...(status.alerts ?? []).map(a => ({ cells: ["alerts to " + a.name, [`${a.sent} sent` + (a.failed + a.dropped ? `, ${a.failed + a.dropped} LOST` : a.waiting ? `, ${a.waiting} waiting` : ""), a.failed + a.dropped ? "warn" : ""]] }))]);
     const refused = Object.entries(status.refusals_by_code ?? {});
     fill(codes, refused.length ? refused.map(([code, n]) => line(code, count(n))) : [line("nothing was refused", "")]);
   };

@@ -81,6 +81,8 @@ pub(in crate::dashboard) fn a_snapshot() -> StatusSnapshot {
             position: rules.qty_text(Lots(200)),
         }],
     };
+    all.journal.disk_free_bytes = Some(7 << 30);
+    all.alerts = vec![ReceiverStatus { name: "ops".to_owned(), sent: 3, ..ReceiverStatus::default() }];
     all.bracket = vec![bound("pessimistic", "-0.25"), bound("optimistic", "1.5")];
     all.trips.push(TripStatus {
         of: rules.label(),

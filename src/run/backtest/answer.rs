@@ -32,6 +32,14 @@ pub struct Backtest {
     pub notes: Vec<String>,
 }
 
+impl Backtest {
+    /// What strategies were run over, one and many of them, in a word for people.
+    pub fn noun(&self) -> [&'static str; 2] {
+        let is_simulated = self.recordings.iter().any(|recorded| recorded.is_simulated);
+        if is_simulated { ["simulated market", "simulated markets"] } else { ["recording", "recordings"] }
+    }
+}
+
 /// A recording that strategies were run over.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recorded {
@@ -47,6 +55,8 @@ pub struct Recorded {
     pub seconds: f64,
     /// How many.
     pub inputs: u64,
+    /// Not recorded at all, but a simulated market's; each strategy has lived its own.
+    pub is_simulated: bool,
 }
 
 /// A strategy with the settings it ran under, and what came of it.

@@ -61,10 +61,8 @@ fn head(body: &mut Html, backtest: &Backtest) {
     body.tag("<p class=\"soft wide\">")
         .text(counted(backtest.strategies.len(), "strategy", "strategies"))
         .tag(" over ");
-    body.text(counted(backtest.recordings.len(), "recording", "recordings"))
-        .tag(" · ")
-        .text(length(seconds))
-        .tag(" · ");
+    let [one, many] = backtest.noun();
+    body.text(counted(backtest.recordings.len(), one, many)).tag(" · ").text(length(seconds)).tag(" · ");
     body.text(inputs).tag(" inputs</p></header>\n");
 }
 
@@ -106,10 +104,11 @@ fn strategies(body: &mut Html, backtest: &Backtest) {
     let first = all().next().map(|(_, score)| score);
     let (period, periods) = first.map_or((0.0, 0), |score| (score.period_s, score.periods));
     body.note(format!(
-        "Ratios are per period of {}, {periods} of them, not annualised. Intervals: blocks of periods resampled, and recordings \
+        "Ratios are per period of {}, {periods} of them, not annualised. Intervals: blocks of periods resampled, and {} \
          too where there are several. Deflated: probability that the true Sharpe ratio is above what the best of all trials \
          would show by chance. MAP: mean absolute position over time.",
-        length(period)
+        length(period),
+        backtest.noun()[1]
     ));
     body.tag("</section>\n");
 }
@@ -151,7 +150,8 @@ fn pairs(body: &mut Html, backtest: &Backtest) {
     if backtest.pairs.is_empty() {
         return;
     }
-    body.tag("<section><h2>Differences on the same recordings</h2><div class=\"scroll\"><table class=\"numbers\">");
+    body.tag("<section><h2>Differences on the same ").text(backtest.noun()[1]);
+    body.tag("</h2><div class=\"scroll\"><table class=\"numbers\">");
     body.head(&[
         "first",
         "less second",
@@ -296,7 +296,7 @@ fn judgement(body: &mut Html, backtest: &Backtest) {
     let mut line = |name: &str, text: String| {
         body.tag("<tr><th scope=\"row\">").text(name).tag("</th>").cell(text).tag("</tr>");
     };
-    line("trials on these recordings", format!("{distinct}, {new} of them new"));
+    line(&format!("trials on these {}", backtest.noun()[1]), format!("{distinct}, {new} of them new"));
     line("variance of their Sharpe ratios", maybe(*sharpe_variance));
     line("Sharpe ratio of the best by chance", maybe(*best_by_chance));
     if let Some(over) = &backtest.overfitting {
@@ -385,7 +385,9 @@ fn cross_validation(body: &mut Html, crossed: &CrossValidation) {
 }
 
 fn recordings(body: &mut Html, backtest: &Backtest) {
-    body.tag("<section><h2>Recordings</h2><div class=\"scroll\"><table class=\"numbers left\">");
+    let heading = if backtest.noun()[0] == "recording" { "Recordings" } else { "Simulated markets" };
+    body.tag("<section><h2>").text(heading);
+    body.tag("</h2><div class=\"scroll\"><table class=\"numbers left\">");
     body.head(&["", "instruments", "began", "length", "inputs", "fingerprint"]);
     for recorded in &backtest.recordings {
         body.tag("<tr><th scope=\"row\">").text(&recorded.name).tag("</th>").cell(recorded.instruments.join(" "));

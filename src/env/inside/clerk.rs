@@ -314,12 +314,12 @@ pub(super) fn response_at_least(spec: &LatencySpec) -> Nanos {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::env::inside::BEGINS;
     use crate::exchange::PaperSpec;
     use crate::exchange::fee::Schedule;
     use crate::exchange::habit::Habits;
     use crate::exchange::place::Answers;
     use crate::exchange::queue::QueueModel;
-    use crate::run::simulate::BEGINS;
     use crate::sim::SimSpec;
     use crate::units::Rate;
 
