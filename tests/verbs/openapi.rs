@@ -95,7 +95,8 @@ impl Asked {
             let wrong = misfits(&value, &content["schema"], &self.document, &format!("{method} {route}"));
             assert_eq!(wrong, Vec::<String>::new(), "{body}");
         }
-        if status < 300 {
+        // On a loaded machine a no to these two is as good an answer as a yes.
+        if status < 300 || (status == 503 && ["/healthz", "/readyz"].contains(&route)) {
             self.answered.insert((method.to_owned(), route.to_owned()));
         }
     }
@@ -156,6 +157,7 @@ async fn every_route_is_in_the_document_and_answers_as_it_says() {
         ("/api/openapi.json", "/api/openapi.json".to_owned()),
         ("/metrics", "/metrics".to_owned()),
         ("/healthz", "/healthz".to_owned()),
+        ("/readyz", "/readyz".to_owned()),
     ];
     for (route, path) in &reads {
         let answer = http.get(url(path)).send().await.expect("an answer");
