@@ -66,6 +66,8 @@ pub struct Moment {
     pub inputs: u64,
     /// What `GET /api/status` would have said then, less what no recording knows: the state of sockets and of the disk.
     pub status: StatusSnapshot,
+    /// The minutes before it, as `GET /api/history` would have told them.
+    pub past: Value,
 }
 
 /// The archive behind its door.

@@ -23,7 +23,7 @@ const EVENTS: usize = 500;
 const FILLS: usize = 2_000;
 
 /// Names of the values of a [`Point`], in their order.
-pub(super) const COLUMNS: [&str; 10] = [
+pub const COLUMNS: [&str; 10] = [
     "at_ns",
     "seq",
     "mid",
@@ -41,7 +41,7 @@ type Point = (i64, u64, [Option<f64>; COLUMNS.len() - 2]);
 
 /// What `GET /api/history` answers.
 #[derive(Debug, Serialize)]
-pub(super) struct Past<'a> {
+pub struct Past<'a> {
     paper: bool,
     session: &'a str,
     /// Of the last picture.
@@ -67,7 +67,7 @@ struct Trace {
 
 /// The past of one session.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub struct History {
     session: String,
     seq: u64,
     labels: Vec<String>,
@@ -79,6 +79,10 @@ pub(super) struct History {
 impl History {
     /// Takes in a picture, later than those before.
     pub fn see(&mut self, picture: &StatusSnapshot) {
+        // Before the first input there is no time to draw it at.
+        if picture.at_ns == 0 {
+            return;
+        }
         if self.labels.len() != picture.instruments.len() {
             self.labels = picture.instruments.iter().map(|it| it.label.clone()).collect();
             self.traces.resize_with(self.labels.len(), Trace::default);
@@ -179,12 +183,12 @@ mod tests {
         // Seven days, a picture every ten seconds.
         let step = 10_000_000_000;
         for i in 0..7 * 8_640 {
-            (picture.at_ns, picture.seq) = (i * step, 1 + i as u64);
+            (picture.at_ns, picture.seq) = ((1 + i) * step, 1 + i as u64);
             history.see(&picture);
         }
         let points = history.traces[0].since(0);
         assert!(points.len() <= FINE + COARSE && points.len() > FINE, "{} points", points.len());
-        assert_eq!((points[0].0, points[points.len() - 1].1), (0, picture.seq), "the first and the last are there");
+        assert_eq!((points[0].0, points[points.len() - 1].1), (step, picture.seq), "the first and the last are there");
         assert!(points.windows(2).all(|pair| pair[0].0 < pair[1].0), "in order, none twice");
         let widest = points.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap_or(0);
         assert!(widest <= 7 * 86_400_000_000_000 / (COARSE as i64 / 2), "a hole of {widest} ns");

@@ -13,11 +13,12 @@
 
 pub mod archive;
 pub mod client;
+mod connections;
 pub mod contact;
 pub mod deliveries;
 pub mod drift;
 mod guard;
-mod history;
+pub mod history;
 pub mod limits;
 mod metrics;
 pub mod news;

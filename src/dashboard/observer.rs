@@ -9,7 +9,7 @@ use super::status::{
 };
 use crate::digest::Digest;
 use crate::engine::{BookState, Command, Input, Mode, Output, Session, Stamped};
-use crate::market::{Instrument, InstrumentId, VenueId};
+use crate::market::{Instrument, InstrumentId, Level, VenueId};
 use crate::order::{OrderState, ReportKind};
 use crate::risk::{RiskState, Trip, Whose};
 use crate::strategy::Strategies;
@@ -199,16 +199,18 @@ fn look(it: &mut InstrumentStatus, session: &Session, id: InstrumentId) {
 /// The best levels of a side, and beyond them those we rest at: an order of ours is never out of sight.
 fn ladder(session: &Session, id: InstrumentId, side: Side) -> Vec<RungStatus> {
     let (rules, venue) = (session.rules(id), session.venue(id));
-    if session.top(id).is_none() {
-        return Vec::new();
-    }
+    let Some(top) = session.top(id) else { return Vec::new() };
     let alive = |state: OrderState| match state {
         OrderState::Pending | OrderState::Working | OrderState::Leaving => true,
         OrderState::Filled | OrderState::Gone => false,
     };
     let ours: Vec<_> = session.orders(id).iter().filter(|o| o.side == side && alive(o.state)).collect();
     let book = session.book(id);
-    let mut shown: Vec<_> = book.levels(side).take(RUNGS).map(|level| (level.price, level.qty)).collect();
+    // A best quote is often ahead of the book: what the book still has beyond it is gone.
+    let best = if side == Side::Bid { top.bid } else { top.ask };
+    let is_behind = |level: &Level| if side == Side::Bid { level.price < best.price } else { level.price > best.price };
+    let behind = book.levels(side).filter(is_behind).take(RUNGS - 1);
+    let mut shown: Vec<_> = std::iter::once(best).chain(behind).map(|level| (level.price, level.qty)).collect();
     for order in &ours {
         if shown.iter().all(|(price, _)| *price != order.price) {
             shown.push((order.price, book.qty_at(side, order.price)));

@@ -20,6 +20,7 @@ use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::archive::{self, Archive, Shelf};
+use super::connections::{Door, Places};
 use super::guard::{Answer, Guard, only_the_operator, only_to_us, refusal};
 use super::limits::{self, LimitsAsk};
 use super::status::StatusSnapshot;
@@ -150,8 +151,9 @@ pub fn serve(bind: IpAddr, port: u16, token: String, behind: Behind) -> Result<H
         let _ = rustix::process::nice(STANDS_BACK);
         let served = runtime.block_on(async move {
             let stop = behind.stop.clone();
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            axum::serve(listener, router(token, behind)).with_graceful_shutdown(stopped(stop)).await
+            let places = Places::granted();
+            let listener = Door::new(tokio::net::TcpListener::from_std(listener)?, places);
+            axum::serve(listener, router(token, behind, places)).with_graceful_shutdown(stopped(stop)).await
         });
         runtime.shutdown_timeout(LAST_ANSWERS);
         // Nobody may be waiting.
@@ -168,7 +170,7 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 
 /// What every route can reach.
 #[derive(Clone)]
-struct Door {
+struct Reach {
     snapshots: watch::Receiver<Arc<StatusSnapshot>>,
     frames: Frames,
     commands: mpsc::Sender<(String, Command)>,
@@ -177,16 +179,16 @@ struct Door {
     shelf: Shelf,
 }
 
-impl FromRef<Door> for Shelf {
-    fn from_ref(door: &Door) -> Self {
+impl FromRef<Reach> for Shelf {
+    fn from_ref(door: &Reach) -> Self {
         door.shelf.clone()
     }
 }
 
-fn router(token: String, behind: Behind) -> Router {
+fn router(token: String, behind: Behind, places: Places) -> Router {
     let Behind { snapshots, commands, limits, vitals, archive, stop } = behind;
-    let frames = Frames::follow(snapshots.clone(), stop);
-    let door = Door { snapshots, frames, commands, limits, vitals, shelf: Shelf::new(archive) };
+    let frames = Frames::follow(snapshots.clone(), stop, places.streams());
+    let reach = Reach { snapshots, frames, commands, limits, vitals, shelf: Shelf::new(archive) };
     let guard = Guard::new(token);
     let mut router = Router::new();
     for (method, path) in ROUTES {
@@ -196,19 +198,19 @@ fn router(token: String, behind: Behind) -> Router {
         }
         router = router.route(path, handler);
     }
-    router.layer(middleware::from_fn(only_to_us)).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(door)
+    router.layer(middleware::from_fn(only_to_us)).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(reach)
 }
 
-fn handler(method: &str, path: &str) -> MethodRouter<Door> {
+fn handler(method: &str, path: &str) -> MethodRouter<Reach> {
     match (method, path) {
         ("get", "/") => get(page::page),
         ("get", "/assets/{name}") => get(page::asset),
         ("get", "/api/status") => {
-            get(|State(door): State<Door>| async move { Json(StatusSnapshot::clone(&latest(&door))) })
+            get(|State(door): State<Reach>| async move { Json(StatusSnapshot::clone(&latest(&door))) })
         }
         ("get", "/api/stream") => get(pictures),
         ("get", "/api/history") => get(past),
-        ("get", "/api/limits") => get(|State(door): State<Door>| async move { limits::show(&door.limits).await }),
+        ("get", "/api/limits") => get(|State(door): State<Reach>| async move { limits::show(&door.limits).await }),
         ("get", "/api/sessions") => get(archive::list),
         ("get", "/api/sessions/{session}/metrics") => get(archive::metrics),
         ("get", "/api/sessions/{session}/report") => get(archive::report),
@@ -226,22 +228,22 @@ fn handler(method: &str, path: &str) -> MethodRouter<Door> {
         ("post", "/api/flatten") => post(|d, b| command(d, b, |_| Command::Flatten)),
         ("post", "/api/stop") => post(|d, b| command(d, b, |_| Command::Stop)),
         ("post", "/api/limits") => {
-            post(|State(door): State<Door>, body| async move { limits::ask(&door.limits, body).await })
+            post(|State(door): State<Reach>, body| async move { limits::ask(&door.limits, body).await })
         }
         _ => unreachable!("a route without a handler: {method} {path}"),
     }
 }
 
-fn latest(door: &Door) -> Arc<StatusSnapshot> {
+fn latest(door: &Reach) -> Arc<StatusSnapshot> {
     door.snapshots.borrow().clone()
 }
 
-async fn prometheus(State(door): State<Door>) -> impl IntoResponse {
+async fn prometheus(State(door): State<Reach>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::page(&latest(&door), &door.vitals))
 }
 
 /// 200 while the bot is well, 503 with every reason while it is not, or has ended.
-async fn health(State(door): State<Door>) -> Response {
+async fn health(State(door): State<Reach>) -> Response {
     if door.snapshots.has_changed().is_err() {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "the session has ended");
     }
@@ -253,7 +255,7 @@ async fn health(State(door): State<Door>) -> Response {
 }
 
 /// 200 once it does its work, 503 with the reason while it does not yet.
-async fn ready(State(door): State<Door>) -> Response {
+async fn ready(State(door): State<Reach>) -> Response {
     let all = latest(&door);
     match Vitals::unready(&all) {
         Some(why) => refusal(StatusCode::SERVICE_UNAVAILABLE, &why),
@@ -269,12 +271,12 @@ struct Since {
 }
 
 /// The picture now, or those after the last one seen, then each new one.
-async fn pictures(State(door): State<Door>, Query(since): Query<Since>, headers: HeaderMap) -> Response {
+async fn pictures(State(door): State<Reach>, Query(since): Query<Since>, headers: HeaderMap) -> Response {
     let header = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     door.frames.open(header.or(since.since))
 }
 
-async fn past(State(door): State<Door>, Query(since): Query<Since>) -> impl IntoResponse {
+async fn past(State(door): State<Reach>, Query(since): Query<Since>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], door.frames.past(since.since.unwrap_or(0)))
 }
 
@@ -305,7 +307,7 @@ pub(super) fn signed(by: Option<String>, reason: Option<&str>) -> Result<String,
 }
 
 async fn command(
-    State(door): State<Door>,
+    State(door): State<Reach>,
     body: axum::body::Bytes,
     make: impl FnOnce(Option<&str>) -> Command,
 ) -> Response {

@@ -29,8 +29,6 @@ const PICTURE_EVERY: Duration = Duration::from_millis(100);
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
 /// Pictures kept for those who come back: about ten seconds.
 const KEPT: usize = 100;
-/// Most streams at once.
-pub(super) const STREAMS_MAX: usize = 2_048;
 
 /// One picture as it goes out.
 #[derive(Clone, Debug)]
@@ -54,13 +52,18 @@ pub(super) struct Frames {
     kept: Arc<Mutex<Kept>>,
     newest: watch::Receiver<Option<Frame>>,
     open: Arc<AtomicUsize>,
+    most: usize,
 }
 
 impl Frames {
-    /// Follows `pictures` until their source is gone or `stop` is true.
-    pub fn follow(mut pictures: watch::Receiver<Arc<StatusSnapshot>>, mut stop: watch::Receiver<bool>) -> Self {
+    /// Follows `pictures` until their source is gone or `stop` is true; at most so many streams may be open.
+    pub fn follow(
+        mut pictures: watch::Receiver<Arc<StatusSnapshot>>,
+        mut stop: watch::Receiver<bool>,
+        most: usize,
+    ) -> Self {
         let (show, newest) = watch::channel(None);
-        let frames = Self { kept: Arc::default(), newest, open: Arc::default() };
+        let frames = Self { kept: Arc::default(), newest, open: Arc::default(), most };
         let kept = Arc::clone(&frames.kept);
         let mut clock = tokio::time::interval(PICTURE_EVERY);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -96,8 +99,8 @@ impl Frames {
 
     /// Opens a stream; `since` is the last input its reader has seen.
     pub fn open(&self, since: Option<u64>) -> Response {
-        let Some(place) = Place::take(&self.open) else {
-            let why = format!("{STREAMS_MAX} streams are open, and that is the most there may be");
+        let Some(place) = Place::take(&self.open, self.most) else {
+            let why = format!("{} streams are open, and that is the most there may be", self.most);
             return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], why).into_response();
         };
         let kept = lock(&self.kept);
@@ -148,17 +151,15 @@ impl Reader {
         if let Some(frame) = self.missed.pop_front() {
             return Some(frame.text);
         }
-        loop {
-            let waiting = self.newest.wait_for(|frame| frame.as_ref().is_some_and(|frame| frame.n > self.seen));
-            match tokio::time::timeout(ALIVE_EVERY, waiting).await {
-                Ok(Ok(frame)) => {
-                    let frame = frame.as_ref()?;
-                    self.seen = frame.n;
-                    return Some(frame.text.clone());
-                }
-                Ok(Err(_)) => return None,
-                Err(_) => return Some(Bytes::from_static(b":\n\n")),
+        let waiting = self.newest.wait_for(|frame| frame.as_ref().is_some_and(|frame| frame.n > self.seen));
+        match tokio::time::timeout(ALIVE_EVERY, waiting).await {
+            Ok(Ok(frame)) => {
+                let frame = frame.as_ref()?;
+                self.seen = frame.n;
+                Some(frame.text.clone())
             }
+            Ok(Err(_)) => None,
+            Err(_) => Some(Bytes::from_static(b":\n\n")),
         }
     }
 }
@@ -167,8 +168,8 @@ impl Reader {
 struct Place(Arc<AtomicUsize>);
 
 impl Place {
-    fn take(open: &Arc<AtomicUsize>) -> Option<Self> {
-        let more = |open: usize| (open < STREAMS_MAX).then_some(open + 1);
+    fn take(open: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
+        let more = |open: usize| (open < most).then_some(open + 1);
         open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
         Some(Self(Arc::clone(open)))
     }
@@ -199,9 +200,9 @@ mod tests {
     #[test]
     fn there_are_so_many_places_and_one_that_is_left_is_free_again() {
         let open = Arc::default();
-        let taken: Vec<_> = (0..STREAMS_MAX).map_while(|_| Place::take(&open)).collect();
-        assert_eq!((taken.len(), Place::take(&open).is_none()), (STREAMS_MAX, true));
+        let taken: Vec<_> = (0..10).map_while(|_| Place::take(&open, 7)).collect();
+        assert_eq!(taken.len(), 7);
         drop(taken);
-        assert!(Place::take(&open).is_some());
+        assert!(Place::take(&open, 7).is_some());
     }
 }

@@ -13,12 +13,18 @@ use super::replay::{ReplayError, resumed};
 use super::report;
 use crate::dashboard::Observer;
 use crate::dashboard::archive::{Archive, ArchiveError, Moment, When};
+use crate::dashboard::history::History;
 use crate::dashboard::status::JournalStatus;
 use crate::journal::{JournalError, Manifest, Reader, SessionState, SessionSummary, Store};
 use crate::market::Instrument;
 use crate::metrics::{Account, Plan};
 use crate::strategy;
 use crate::units::{LocalTime, Nanos};
+
+/// How much of what was before it a moment shows at least.
+const SHOWN_BEFORE: Nanos = Nanos::from_s(300);
+/// Between two points of that.
+const DRAWN_EVERY: Nanos = Nanos::from_ms(500);
 
 /// The sessions of one store.
 #[derive(Debug)]
@@ -44,6 +50,16 @@ impl Recordings {
 
     fn reader(&self, session: &str) -> Result<Reader, ArchiveError> {
         self.store.reader(session).map_err(unreadable)
+    }
+
+    /// The input some minutes before `seq`, or the first: there the chart of a moment begins.
+    fn minutes_before(&self, session: &str, seq: u64) -> Result<u64, ArchiveError> {
+        let mut reader = self.store.reader_at(session, seq).map_err(unreadable)?;
+        let mut input = Reader::blank();
+        reader.next_input(&mut input).map_err(unreadable)?;
+        reader.seek_time(input.at - SHOWN_BEFORE).map_err(unreadable)?;
+        reader.next_input(&mut input).map_err(unreadable)?;
+        Ok(input.seq.min(seq))
     }
 
     /// The input that `when` means, the last one there is, and when that was heard.
@@ -143,7 +159,8 @@ impl Archive for Recordings {
         let manifest = self.manifest(session)?;
         let (seq, inputs, ended) = self.find(&manifest, when)?;
         let mut reader = self.reader(session)?;
-        let (mut live, mut strategies) = resumed(&mut reader, &manifest, seq).map_err(unreadable)?;
+        let (mut live, mut strategies) =
+            resumed(&mut reader, &manifest, self.minutes_before(session, seq)?).map_err(unreadable)?;
         let rules: Vec<Instrument> = manifest.spec.desks.iter().map(|desk| desk.rules.clone()).collect();
         let mut observer = Observer::new(session, &rules, &strategies);
         let (mut input, mut outputs) = (Reader::blank(), Vec::new());
@@ -152,15 +169,22 @@ impl Archive for Recordings {
             observer.told(&input);
             observer.hear(&outputs, input.seq, input.at);
         }
+        let (mut history, mut drawn) = (History::default(), LocalTime::default());
         while live.seq() < seq && reader.next_input(&mut input).map_err(unreadable)? {
             outputs.clear();
             live.step(&input, &mut strategies, &mut outputs);
             observer.told(&input);
             observer.hear(&outputs, input.seq, input.at);
+            if input.at.since(drawn) >= DRAWN_EVERY {
+                drawn = input.at;
+                history.see(&observer.picture(&live, live.now(), Vec::new(), JournalStatus::default()));
+            }
         }
         let status = observer.picture(&live, live.now(), Vec::new(), JournalStatus::default());
         let started_ns = manifest.started_ns;
-        Ok(Moment { paper: true, started_ns, ended_ns: ended.0, inputs, status: (*status).clone() })
+        history.see(&status);
+        let past = serde_json::to_value(history.past(0)).map_err(unreadable)?;
+        Ok(Moment { paper: true, started_ns, ended_ns: ended.0, inputs, status: (*status).clone(), past })
     }
 
     fn explain(&self, session: &str, seq: u64) -> Result<Value, ArchiveError> {

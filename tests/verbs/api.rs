@@ -222,3 +222,100 @@ async fn the_verbs_client_finds_the_bot_through_its_store() {
     let ran = tokio::task::spawn_blocking(status).await.expect("ran").exits(0);
     assert!(ran.stdout().starts_with("PAPER monday · STARTING"), "{}", ran.stdout());
 }
+
+#[tokio::test]
+async fn a_write_says_why_and_a_wild_program_is_told_to_wait_but_a_halt_goes_through() {
+    let mut desk = Desk::open().await;
+    let words = r#"{"by":"anna","reason":"lunch"}"#;
+    assert_eq!(status_of(desk.post("/api/flatten").bearer_auth(TOKEN).body(words)).await, 202);
+    assert_eq!(desk.heard.recv().await, Some(("anna (lunch)".to_owned(), Command::Flatten)));
+    let too_long = format!(r#"{{"reason":"{}"}}"#, "x".repeat(201));
+    assert_eq!(status_of(desk.post("/api/flatten").bearer_auth(TOKEN).body(too_long)).await, 400);
+
+    let mut refused = None;
+    for _ in 0..100 {
+        let answer = desk.post("/api/resume").bearer_auth(TOKEN).send().await.expect("an answer");
+        if answer.status() == 429 {
+            refused = Some(answer);
+            break;
+        }
+        let _ = desk.heard.try_recv();
+    }
+    let refused = refused.expect("a hundred writes without a pause were all taken");
+    let wait: u64 = refused.headers()["retry-after"].to_str().expect("text").parse().expect("seconds");
+    assert!((1..=10).contains(&wait), "{wait} s");
+    // Whoever has no token uses up nobody's budget, and is told so before anything else.
+    assert_eq!(status_of(desk.post("/api/resume").bearer_auth("guess")).await, 401);
+    while desk.heard.try_recv().is_ok() {}
+    assert_eq!(status_of(desk.post("/api/halt").bearer_auth(TOKEN)).await, 202);
+    // What a browser says of a page elsewhere, where it sends no Origin.
+    let elsewhere = desk.post("/api/halt").bearer_auth(TOKEN).header("sec-fetch-site", "cross-site");
+    assert_eq!(status_of(elsewhere).await, 403);
+}
+
+/// Reads a stream until `seq` has gone by; the ids in their order.
+async fn ids_up_to(stream: &mut reqwest::Response, seq: u64) -> Vec<u64> {
+    let mut text = String::new();
+    loop {
+        let ids: Vec<u64> = text.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect();
+        // The whole event has come once the empty line after it has.
+        if ids.contains(&seq) && text.ends_with("\n\n") {
+            return ids;
+        }
+        let piece = stream.chunk().await.expect("a living stream").expect("more to come");
+        text.push_str(std::str::from_utf8(&piece).expect("text"));
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_was_away_resumes_where_it_left_and_a_new_one_begins_with_now() {
+    let desk = Desk::open().await;
+    let mut first = desk.get("/api/stream").await;
+    for seq in 1..=5 {
+        desk.draw(seq);
+        ids_up_to(&mut first, seq).await;
+    }
+    let again = desk.http.get(desk.url("/api/stream")).header("last-event-id", "2");
+    assert_eq!(ids_up_to(&mut again.send().await.expect("a stream"), 5).await, [3, 4, 5]);
+    assert_eq!(ids_up_to(&mut desk.get("/api/stream?since=4").await, 5).await, [5]);
+    assert_eq!(ids_up_to(&mut desk.get("/api/stream").await, 5).await, [5]);
+    assert_eq!(desk.get("/api/stream?from=4").await.status(), 400);
+}
+
+#[tokio::test]
+async fn a_page_that_does_not_read_holds_up_nobody_and_gets_the_newest_when_it_reads_again() {
+    let desk = Desk::open().await;
+    let mut stalled = desk.get("/api/stream").await;
+    let mut reading = desk.get("/api/stream").await;
+    // Pictures too large for what the system keeps for a socket that nobody reads.
+    desk.pictures.send_modify(|picture| Arc::make_mut(picture).reason = "x".repeat(1 << 20));
+    for seq in 1..=20 {
+        desk.draw(seq);
+        ids_up_to(&mut reading, seq).await;
+    }
+    let ids = ids_up_to(&mut stalled, 20).await;
+    assert!(ids.len() < 21, "twenty megabytes were kept for a page that does not read: {ids:?}");
+}
+
+#[tokio::test]
+async fn recordings_are_nobodys_business_without_an_archive_and_the_page_asks_for_what_there_is() {
+    let desk = Desk::open().await;
+    assert_eq!(desk.get("/api/sessions").await.status(), 404);
+    let page = desk.get("/").await;
+    let policy = page.headers()["content-security-policy"].to_str().expect("text").to_owned();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{policy}");
+    let mut wanted = vec![page.text().await.expect("a page")];
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(text) = wanted.pop() {
+        let names = text.split(['"', '\'']).filter_map(|s| s.strip_prefix("/assets/").or_else(|| s.strip_prefix("./")));
+        for name in names.filter(|name| name.ends_with(".js") || name.ends_with(".css")) {
+            if seen.insert(name.to_owned()) {
+                let asset = desk.get(&format!("/assets/{name}")).await;
+                assert_eq!(asset.status(), 200, "{name}");
+                wanted.push(asset.text().await.expect("text"));
+            }
+        }
+    }
+    assert!(seen.len() > 12 && seen.contains("view.js") && seen.contains("uPlot.js"), "{seen:?}");
+    assert_eq!(desk.get("/assets/../server.rs").await.status(), 404);
+}

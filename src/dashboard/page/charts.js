@@ -39,7 +39,8 @@ export class Past {
   add(label, point) {
     const points = this.of.get(label) ?? [];
     this.of.set(label, points);
-    if (points.length && point.t <= points.at(-1).t) return;
+    // Before the first input there is no time.
+    if (!point.t || (points.length && point.t <= points.at(-1).t)) return;
     points.push(point);
     // Old moments are thinned, never cut: of the first half every second goes.
     if (points.length > 6000) this.of.set(label, points.filter((_, i) => i >= 3000 || i % 2 === 0));
@@ -115,6 +116,7 @@ export function charts() {
   const choosing = s => { span = s; buttons.forEach((b, i) => b.setAttribute("aria-pressed", SPANS[i][1] === s)); drawn = 0; };
   choosing(300);
   box.span = by => { const i = Math.max(0, Math.min(SPANS.length - 1, SPANS.findIndex(([, s]) => s === span) + by)); choosing(SPANS[i][1]); };
+  box.again = () => { drawn = 0; };
   box.restyle = () => { if (drawn) [prices, held, worth].forEach(c => c.u.redraw(false)); };
   box.draw = (it, status, past) => {
     // Charts follow twice a second; numbers are quicker.
@@ -129,7 +131,7 @@ export function charts() {
     prices.fills = past.fills.filter(f => f.of === it.label);
     const use = name => it.limits.find(l => l.limit.startsWith(name))?.max;
     held.levels = [use("position_max"), use("short_max") != null ? -use("short_max") : null].filter(v => v != null);
-    put(bounds, "Position, " + it.unit + (held.levels.length ? ", limits " + held.levels.map(v => minus(String(v))).join(" and ") : ""));
+    put(bounds, "Position, " + it.unit + (held.levels.length ? ", limits " + held.levels.map(v => (v > 0 ? "+" : "") + minus(String(+v))).join(" and ") : ""));
     const banded = points.some(p => p.low != null && p.high != null);
     for (const [c, data] of [[prices, [x, of("mid"), of("reservation"), of("bid"), of("ask")]], [held, [x, of("position")]],
       [worth, [x, of("equity"), banded ? points.map(p => p.low == null ? null : Math.min(p.low, p.high)) : x.map(() => null), banded ? points.map(p => p.low == null ? null : Math.max(p.low, p.high)) : x.map(() => null)]]]) {

@@ -13,7 +13,7 @@ export const bytes = n => n >= 1e9 ? (n / 1e9).toFixed(2) + " GB" : n >= 1e6 ? (
 // Money of one table: as many decimals in each row, so that points stand under points; the minus is a minus.
 export const places = texts => texts.some(t => Math.abs(t) >= 100) ? 2 : 4;
 export const money = digits => t => t == null ? "—" : minus((+t).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative" }));
-export const minus = text => text.replace("-", "−");
+export const minus = text => text.replaceAll("-", "−").replaceAll("e−", "e-");
 export const decimals = text => (text?.split(".")[1] ?? "").length;
 
 // Words of codes and states.

@@ -23,11 +23,11 @@ export function ladder() {
       while (top.length < RUNGS) top.push(null);
       return top;
     };
-    const spread = it.bid && it.ask ? "spread " + sig(+it.ask.price - +it.bid.price) : "";
+    const spread = it.bid && it.ask ? sig(+it.ask.price - +it.bid.price) : "—";
     const reservation = it.terms?.reservation ? (it.terms.reservation * +it.tick).toFixed(decimals(it.ask?.price) + 1) : "";
-    fill(table, [{ head: true, cells: ["ours, " + it.unit, "price", "displayed", "ahead of us"] },
+    fill(table, [{ head: true, cells: ["ours, " + it.unit, "price", "displayed", "ahead"] },
       ...side(it.asks).reverse().map(r => row(r, "sell")),
-      { cls: "mid", cells: ["mid", midText(it), spread, ""] },
+      { cls: "mid", cells: ["mid", midText(it), "spread", spread] },
       ...side(it.bids).map(r => row(r, "buy")),
       { cls: "mid", cells: ["reservation", reservation || "—", "", it.book === "live" ? "" : ["book " + it.book, "warn"]] }]);
   };
@@ -38,10 +38,10 @@ const sig = x => String(+x.toPrecision(4));
 // Our orders as they are, with what the ladder has no room for.
 export function quotes() {
   const table = el("table", { "aria-label": "Our quotes" }), box = panel("Our quotes", "at-quotes", table);
-  const rows = 4;
+  const rows = 3;
   box.draw = it => {
     const shown = it.quotes.slice(0, rows).map(q => ({ cls: "quote", cells: [[(q.side === "buy" ? "▲ " : "▼ ") + q.side, q.side], [q.price, q.side], q.qty, q.state === "working" ? q.queue_ahead ?? "—" : [q.state, "soft"]] }));
-    while (shown.length < rows) shown.push({ cells: [shown.length ? "" : ["nothing rests", "soft"], "", "", ""] });
+    while (shown.length < rows) shown.push({ cells: [shown.length ? "\u00a0" : ["nothing rests", "soft"], "", "", ""] });
     fill(table, [{ head: true, cells: ["side", "price", it.unit, "ahead"] }, ...shown]);
   };
   return box;
@@ -63,7 +63,7 @@ export function purse() {
     const bounds = (status.bracket ?? []).map(b => [b, b.instruments.find(i => i.label === it.label)]).filter(([, i]) => i);
     fill(band, bounds.length ? [{ head: true, cells: ["bound", "equity", "held", "fills"] }, ...bounds.map(([b, i]) => ({ cells:
       [[(b.is_session ? "● " : "") + b.bound, b.risk === "active" ? "" : "warn"], m(i.equity), minus(i.position), String(b.fills)] }))]
-      : [{ cells: ["no band: paper.bracket is off, or the orders rest in a market's own book"] }]);
+      : [{ cells: ["no band: paper.bracket is off, or this is a recording"] }]);
   };
   return box;
 }

@@ -28,18 +28,18 @@ export function mind() {
   const box = panel("Strategy", "at-mind", table, warm, bar);
   box.draw = it => {
     box.label.textContent = it.strategy || "Recording only";
-    const t = it.terms, shown = [line("position", minus(it.position) + " " + it.unit), line("worth", it.notional_quote == null ? "—" : sig(it.notional_quote, 7) + " " + it.quote)];
+    const t = it.terms, shown = [line("position", minus(it.position) + " " + it.unit), line("worth, " + it.quote, it.notional_quote == null ? "—" : sig(it.notional_quote, 7))];
     if (it.policy) for (const [name, value] of Object.entries(it.policy)) if (typeof value !== "object" || value === null) shown.push(line(words(name), typeof value === "number" ? sig(value) : String(value ?? "—")));
     if (it.drift != null) {
       const drift = typeof it.drift === "object" ? it.drift : { drift: it.drift };
       for (const [name, value] of Object.entries(drift)) shown.push(line((name.startsWith("drift") ? "" : "drift ") + words(name), typeof value === "number" ? sig(value) : String(value ?? "—")));
     }
     shown.push(line("σ, ticks/√s", sig(t?.sigma)), line("A, 1/s", sig(t?.a)), line("k, 1/tick", sig(t?.k)), line("γ, 1/(tick·lot)", t ? t.gamma.toPrecision(4) : "—"),
-      line("reservation − mid, ticks", t?.reservation && it.mid != null ? minus((t.reservation - it.mid / it.tick).toFixed(2)) : "—"), line("last decision", ago(it.decision_age_ms) + (it.decision_age_ms == null ? "" : " ago")),
+      line("r − mid, ticks", t?.reservation && it.mid != null ? minus((t.reservation - it.mid / it.tick).toFixed(2)) : "—"), line("last decision", ago(it.decision_age_ms) + (it.decision_age_ms == null ? "" : " ago")),
       line("largest share of a level", (100 * (it.level_share_max ?? 0)).toFixed(1) + " %"));
     fill(table, shown);
     const w = it.warm_up;
-    put(warm, it.idle ?? "ready: estimates are there", "warm " + (it.idle ? "warn" : "soft"));
+    put(warm, it.drifted ? "stepped aside: " + it.drifted : it.idle ?? "ready: estimates are there", "warm " + (it.idle || it.drifted ? "warn" : "soft"));
     bar.hidden = false; bar.value = w ? w.have / w.need : it.idle ? 0 : 1;
     bar.setAttribute("aria-label", w ? `warming up: ${w.what}` : "warmed up");
   };
@@ -49,11 +49,10 @@ export function mind() {
 // Health of each venue.
 export function feeds() {
   const table = el("table.feeds", { "aria-label": "Feeds" }), box = panel("Feeds", "at-feeds", el("div.scroll", table));
-  box.draw = (it, status) => fill(table, [{ head: true, cells: ["venue", "last frame", "late by p50 / p90 / p99", "gaps", "reconnects", "frames"] },
+  box.draw = (it, status) => fill(table, !status.feeds.length ? [{ cells: ["of the state of its sockets a recording knows nothing"] }] : [{ head: true, cells: ["venue", "last frame", "late by p50 / p90 / p99", "gaps", "reconnects", "frames"] },
     ...status.feeds.map(f => ({ cells: [[(f.connected ? "● " : "○ DISCONNECTED ") + f.venue + (status.feeds.length > 1 ? " " + f.connection : ""), f.connected ? "" : "sell"], [ago(f.age_ms) + " ago", f.age_ms > 5000 ? "warn" : ""],
       f.latency ? [f.latency.p50_ms, f.latency.p90_ms, f.latency.p99_ms].map(ms).join(" / ") : "no stamps", [String(f.gaps), f.gaps ? "warn" : ""], [String(f.reconnects), f.reconnects ? "warn" : ""], count(f.frames)],
-      title: f.latency ? `our clock less the venue's stamp; the latest ${ms(f.latency.max_ms)}, of the last ${f.latency.n}` : "" })),
-    ...(status.feeds.length ? [] : [{ cells: ["a recording knows of no sockets", "", "", "", "", ""] }])]);
+      title: f.latency ? `our clock less the venue's stamp; the latest ${ms(f.latency.max_ms)}, of the last ${f.latency.n}` : "" }))]);
   return box;
 }
 
@@ -63,8 +62,10 @@ export function record() {
   const box = panel("Recording and refusals", "at-record", table, el("h3", "Refused by the risk gate"), codes);
   box.draw = (it, status) => {
     const j = status.journal, m = money(places([status.gross_notional_quote]));
-    fill(table, [line("inputs", count(status.seq)), line("not yet on disk", `${j.waiting} inputs, ${j.lag_ms} ms`), line("on disk", bytes(j.bytes)), line("gross worth", m(status.gross_notional_quote)),
-      line("output digest", status.output_digest.slice(0, 16) || "—"), line("state digest", status.state_digest.slice(0, 16) || "not yet")]);
+    // A moment of a recording is all on disk.
+    fill(table, [line("inputs", count(status.seq)), ...(j.bytes ? [line("not yet on disk", `${j.waiting} inputs, ${j.lag_ms} ms`), line("on disk", bytes(j.bytes)), ...(j.disk_free_bytes == null ? [] : [line("free on disk", bytes(j.disk_free_bytes))])] : []), line("gross worth", m(status.gross_notional_quote)),
+      line("output digest", status.output_digest.slice(0, 12) || "—"), line("state digest", status.state_digest.slice(0, 12) || "not yet"),
+      ...(status.alerts ?? []).map(a => ({ cells: ["alerts to " + a.name, [`${a.sent} sent` + (a.failed + a.dropped ? `, ${a.failed + a.dropped} LOST` : a.waiting ? `, ${a.waiting} waiting` : ""), a.failed + a.dropped ? "warn" : ""]] }))]);
     const refused = Object.entries(status.refusals_by_code ?? {});
     fill(codes, refused.length ? refused.map(([code, n]) => line(code, count(n))) : [line("nothing was refused", "")]);
   };

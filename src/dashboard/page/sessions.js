@@ -68,8 +68,8 @@ export function sessions(host) {
     const step = (text, name, does) => el("button", text, { type: "button", title: name, "aria-label": name, onclick: does });
     const past = new Past(), drawn = view(desk, past), why = el("button", "Why?", { type: "button", title: "What was seen, believed and wanted at this input" });
     let now = null, wanted = null, busy = false;
-    const bar = panel("Replay of " + session, "replay", slider, el("div.bar", step("⏮", "Beginning", () => ask("seq=1")), step("−10 s", "Ten seconds back", () => move(-10e9)), step("−1", "One input back", () => to(-1)), at, step("+1", "One input on", () => to(1)),
-      step("+10 s", "Ten seconds on", () => move(10e9)), step("⏭", "End", () => ask("seq=" + now.inputs)), why, said), told);
+    const bar = panel("Replay of " + session, "replay", slider, el("div.bar", step("Start", "Beginning", () => ask("seq=1")), step("−10 s", "Ten seconds back", () => move(-10e9)), step("−1", "One input back", () => to(-1)), at, step("+1", "One input on", () => to(1)),
+      step("+10 s", "Ten seconds on", () => move(10e9)), step("End", "The last input", () => ask("seq=" + now.inputs)), why, said), told);
     host.replaceChildren(el("p", el("a", "← all recordings", { href: "#sessions" }), " · ", el("a", "report", { href: path(session, "report"), target: "_blank", rel: "noopener" })), bar, desk);
     show(desk, false); told.hidden = true;
     const to = by => now && ask("seq=" + Math.min(now.inputs, Math.max(1, now.status.seq + by)));
@@ -90,8 +90,9 @@ export function sessions(host) {
     function take(found) {
       now = found;
       const s = found.status;
-      past.forget(); past.picture(s);
-      drawn.events.forget(); drawn.events.take(s.events, s.last_fills);
+      past.forget(); past.take(found.past); past.picture(s);
+      drawn.events.forget(); drawn.events.take(found.past.events, found.past.fills); drawn.events.take(s.events, s.last_fills);
+      drawn.chart.again();
       show(desk, true); told.hidden = true;
       drawn.draw(s);
       put(at, `${moment(s.at_ns)} UTC, input ${count(s.seq)} of ${count(found.inputs)}`);
