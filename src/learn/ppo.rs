@@ -343,7 +343,9 @@ impl<E: Environments> Ppo<E> {
                 }
                 // (15)
                 let (acts, judges) = slopes.split_at_mut(deviations.start + padded(deviations.len()));
-                [acts, judges].map(|slopes| kernel::shorten(slopes, self.config.gradient_max));
+                for slopes in [acts, judges] {
+                    kernel::shorten(slopes, self.config.gradient_max);
+                }
                 self.mover.step(stats.learning_rate, slopes, None);
                 // (17)
                 if self.mover.values()[deviations.clone()].iter().any(|d| *d < least) {

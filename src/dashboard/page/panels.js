@@ -39,7 +39,7 @@ export function mind() {
       line("largest share of a level", (100 * (it.level_share_max ?? 0)).toFixed(1) + " %"));
     fill(table, shown);
     const w = it.warm_up;
-    put(warm, it.drifted ? "stepped aside: " + it.drifted : it.idle ?? "ready: estimates are there", "warm " + (it.idle || it.drifted ? "warn" : "soft"));
+    put(warm, it.drift?.tripped ? "stepped aside: " + it.drift.words : it.idle ?? "ready: estimates are there", "warm " + (it.idle || it.drift?.tripped ? "warn" : "soft"));
     bar.hidden = false; bar.value = w ? w.have / w.need : it.idle ? 0 : 1;
     bar.setAttribute("aria-label", w ? `warming up: ${w.what}` : "warmed up");
   };
