@@ -20,6 +20,7 @@ pub mod limits;
 mod log;
 mod metrics;
 pub mod operate;
+pub mod policy;
 pub mod realism;
 pub mod referee;
 pub mod replay;
@@ -100,6 +101,8 @@ enum Verb {
     Backtest(Box<backtest::BacktestArgs>),
     Train(train::TrainArgs),
     #[command(subcommand)]
+    Policy(policy::PolicyVerb),
+    #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
     Status(operate::StatusArgs),
     /// End the running session: cancel everything, close the recording, exit
@@ -168,6 +171,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Calibrate(args) => calibrate::calibrate(&args, globals),
         Verb::Backtest(args) => backtest::backtest(&args, globals),
         Verb::Train(args) => train::train(&args),
+        Verb::Policy(verb) => policy::policy(&verb, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),
         Verb::Stop(args) => operate::command("stop", &args, globals),

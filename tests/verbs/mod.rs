@@ -12,6 +12,7 @@ mod imports;
 mod limits;
 mod logs;
 mod observer;
+mod policies;
 mod realism;
 mod recordings;
 mod refusals;
