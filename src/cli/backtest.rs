@@ -4,6 +4,7 @@ mod table;
 
 use std::fs;
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::thread::available_parallelism;
@@ -200,6 +201,7 @@ pub fn backtest(args: &BacktestArgs, globals: &Globals) -> Outcome {
             None => sources(args, Nanos::from_ms(i64::from(loaded.settings.session.tick_ms)))?,
         },
         strategies: strategies(args, &loaded.settings.strategy.file),
+        texts: Vec::new(),
         configuration: globals.sources(),
         settings: if args.as_recorded { Settings::AsRecorded } else { Settings::InForce },
         seed: args.seed,
@@ -236,6 +238,22 @@ pub fn backtest(args: &BacktestArgs, globals: &Globals) -> Outcome {
 
 /// A simulated market, once per seed.
 fn simulated(args: &BacktestArgs, name: &str, globals: &Globals, loaded: &Loaded) -> Result<Vec<Source>, Failure> {
+    let keep = args.keep.as_ref().map(|prefix| Keep {
+        prefix: prefix.clone(),
+        checkpoint_every: loaded.settings.session.checkpoint_inputs,
+        config_digest: loaded.digest(),
+    });
+    markets(name, globals, loaded, (args.lasting, 1..=args.seeds), keep.as_ref())
+}
+
+/// A simulated market for so long, once for each of these seeds.
+pub(super) fn markets(
+    name: &str,
+    globals: &Globals,
+    loaded: &Loaded,
+    (lasting, seeds): (Duration, RangeInclusive<u64>),
+    keep: Option<&Keep>,
+) -> Result<Vec<Source>, Failure> {
     let market = market::read(globals.sources().dir.as_deref(), name).map_err(|errors| {
         Failure::could_not_run(errors)
             .context("the market cannot be used")
@@ -244,15 +262,10 @@ fn simulated(args: &BacktestArgs, name: &str, globals: &Globals, loaded: &Loaded
     let settings = &loaded.settings;
     let instruments = listed(&market, &settings.session.instruments).map_err(|error| {
         Failure::could_not_run(error)
-            .context("no backtest")
+            .context("the market cannot be traded in")
             .hint("--set session.instruments='[\"binance-spot:SYMBOL\"]' names what is traded")
     })?;
-    let lasting = i64::try_from(args.lasting.as_nanos()).map_err(Failure::could_not_run)?;
-    let keep = args.keep.as_ref().map(|prefix| Keep {
-        prefix: prefix.clone(),
-        checkpoint_every: settings.session.checkpoint_inputs,
-        config_digest: loaded.digest(),
-    });
+    let lasting = i64::try_from(lasting.as_nanos()).map_err(Failure::could_not_run)?;
     let one = |seed| {
         Source::Simulated(Box::new(Simulated {
             name: name.to_owned(),
@@ -261,10 +274,10 @@ fn simulated(args: &BacktestArgs, name: &str, globals: &Globals, loaded: &Loaded
             seed,
             lasting: Nanos(lasting),
             tick_every: Nanos::from_ms(i64::from(settings.session.tick_ms)),
-            keep: keep.clone(),
+            keep: keep.cloned(),
         }))
     };
-    Ok((1..=args.seeds).map(one).collect())
+    Ok(seeds.map(one).collect())
 }
 
 /// Those asked for, the rival among them.
@@ -325,7 +338,7 @@ fn sources(args: &BacktestArgs, tick_every: Nanos) -> Result<Vec<Source>, Failur
     Ok(wishes.into_iter().flat_map(|wish| wish.files.clone().iter().map(single(wish)).collect::<Vec<_>>()).collect())
 }
 
-fn refusal(error: BacktestError) -> Failure {
+pub(super) fn refusal(error: BacktestError) -> Failure {
     const NAMES: &str = "`papermaker sessions list` names the recordings; of other programs' files say the --format";
     let hint = match error.root() {
         BacktestError::Journal(e) | BacktestError::Rerun(RerunError::Journal(e)) => match e.is_damage() {
@@ -354,7 +367,7 @@ fn refusal(error: BacktestError) -> Failure {
 }
 
 /// A bar on stderr; none where that is no terminal.
-struct Bar(ProgressBar);
+pub(super) struct Bar(pub(super) ProgressBar);
 
 impl Progress for Bar {
     fn begin(&self, runs: usize, inputs: Option<u64>) {

@@ -16,7 +16,7 @@ pub enum LimitsVerb {
     /// Put other limits in force, recorded as an input of the session
     #[command(after_help = "Examples:\n  papermaker limits set collar_bps=50 --dry-run    what would change\n  \
         papermaker limits set collar_bps=50\n  \
-        papermaker limits set loss_max_quote=800 --confirm --by anna    letting more through needs --confirm\n  \
+        papermaker limits set loss_max_quote=800 --confirm --by anna --reason \"quiet day\"    letting more through needs --confirm\n  \
         papermaker limits set 'instruments.\"binance-spot:BTCUSDT\".position_max_base=0.02'\n\n\
         What is set stands above config/risk.toml until that file changes. Exit code 1: refused, nothing has changed.")]
     Set(SetArgs),
@@ -45,6 +45,9 @@ pub struct SetArgs {
     /// Who asks, for the record
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
+    /// Why, for the record
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -104,6 +107,7 @@ fn set(args: &SetArgs, globals: &Globals) -> Outcome {
         confirm: args.confirm,
         dry_run: args.dry_run,
         by: args.by.clone(),
+        reason: args.reason.clone(),
     };
     let answer = ask(&wish, globals)?;
     if args.json {

@@ -12,6 +12,7 @@ pub mod backtest;
 mod calibrate;
 pub mod configure;
 pub mod doctor;
+pub mod evaluate;
 pub mod exchange;
 mod explain;
 mod export;
@@ -100,6 +101,7 @@ enum Verb {
     Calibrate(calibrate::CalibrateArgs),
     Backtest(Box<backtest::BacktestArgs>),
     Train(train::TrainArgs),
+    Evaluate(Box<evaluate::EvaluateArgs>),
     #[command(subcommand)]
     Policy(policy::PolicyVerb),
     #[command(subcommand)]
@@ -114,7 +116,7 @@ enum Verb {
     /// Cancel everything and send nothing more
     Halt(operate::HaltArgs),
     /// Bring every position to zero by crossing the spread, then stay paused
-    Flatten(operate::CommandArgs),
+    Flatten(operate::FlattenArgs),
     #[command(subcommand)]
     Limits(limits::LimitsVerb),
     #[command(subcommand)]
@@ -170,7 +172,8 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Realism(args) => realism::realism(&args, globals),
         Verb::Calibrate(args) => calibrate::calibrate(&args, globals),
         Verb::Backtest(args) => backtest::backtest(&args, globals),
-        Verb::Train(args) => train::train(&args),
+        Verb::Train(args) => train::train(&args, globals),
+        Verb::Evaluate(args) => evaluate::evaluate(&args, globals),
         Verb::Policy(verb) => policy::policy(&verb, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),
@@ -178,7 +181,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Pause(args) => operate::command("pause", &args, globals),
         Verb::Resume(args) => operate::command("resume", &args, globals),
         Verb::Halt(args) => operate::halt(&args, globals),
-        Verb::Flatten(args) => operate::command("flatten", &args, globals),
+        Verb::Flatten(args) => operate::flatten(&args, globals),
         Verb::Limits(verb) => limits::limits(&verb, globals),
         Verb::Risk(verb) => risk::risk(&verb, globals),
         Verb::Config(verb) => configure::config(&verb, globals),

@@ -25,6 +25,9 @@ pub struct CommandArgs {
     /// Who asks, for the record
     #[arg(long, value_name = "NAME", default_value = "operator")]
     pub by: String,
+    /// Why, for the record; a halt shows it, also over a restart
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
     /// One JSON document on stdout
     #[arg(long)]
     pub json: bool,
@@ -32,11 +35,22 @@ pub struct CommandArgs {
 
 /// Ask the running bot to halt; recorded with its reason
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "Example:\n  papermaker halt --reason \"strange fills\" --by anna")]
+#[command(after_help = "Example:\n  papermaker halt --reason \"strange fills\" --by anna\n\n\
+    Asks nobody whether it should: the session stays halted, also over a restart, until `papermaker resume`.")]
 pub struct HaltArgs {
-    /// Why; the session stays halted, also over a restart, and shows it
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
+    /// As every command.
+    #[command(flatten)]
+    pub rest: CommandArgs,
+}
+
+/// Bring every position to zero by crossing the spread, then stay paused
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Example:\n  papermaker flatten --yes --by anna --reason \"end of day\"\n\n\
+    What it pays for the spread cannot be had back: on a terminal it asks first.")]
+pub struct FlattenArgs {
+    /// Do not ask whether it should
+    #[arg(long)]
+    pub yes: bool,
     /// As every command.
     #[command(flatten)]
     pub rest: CommandArgs,
@@ -52,19 +66,33 @@ pub fn status(args: &StatusArgs, globals: &Globals) -> Outcome {
     say(picture.block())
 }
 
-/// Sends a command to the running bot.
-pub fn command(verb: &str, args: &CommandArgs, globals: &Globals) -> Outcome {
-    ask(verb, None, args, globals)
-}
-
 /// Halts the running bot.
 pub fn halt(args: &HaltArgs, globals: &Globals) -> Outcome {
-    ask("halt", args.reason.as_deref(), &args.rest, globals)
+    command("halt", &args.rest, globals)
 }
 
-fn ask(verb: &str, reason: Option<&str>, args: &CommandArgs, globals: &Globals) -> Outcome {
+/// Flattens the running bot, after asking whoever sits at a terminal.
+pub fn flatten(args: &FlattenArgs, globals: &Globals) -> Outcome {
+    use std::io::IsTerminal;
+    if !args.yes && std::io::stdin().is_terminal() {
+        let picture = block_on(running(globals)?.status())?.map_err(no_answer)?;
+        for it in &picture.instruments {
+            say(format_args!("PAPER {}: {} {}", it.label, it.position, it.unit))?;
+        }
+        say("close every position at the market, whatever the spread costs? [y/N]")?;
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map_err(Failure::could_not_run)?;
+        if !matches!(answer.trim(), "y" | "Y" | "yes") {
+            return Err(Failure::answer_is_no(anyhow::anyhow!("nothing was flattened")));
+        }
+    }
+    command("flatten", &args.rest, globals)
+}
+
+/// Sends a command to the running bot.
+pub fn command(verb: &str, args: &CommandArgs, globals: &Globals) -> Outcome {
     let client = running(globals)?;
-    block_on(client.command(verb, &args.by, reason))?.map_err(no_answer)?;
+    block_on(client.command(verb, &args.by, args.reason.as_deref()))?.map_err(no_answer)?;
     let session = &client.contact().session;
     if args.json {
         return say(serde_json::json!({ "paper": true, "session": session, "accepted": verb }));

@@ -3,7 +3,6 @@
 //! The page's server knows neither configuration nor session; it passes the wish on ([`LimitsAsk`]) and the answer back.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -36,6 +35,9 @@ pub struct LimitsWish {
     /// Who asks.
     #[serde(default)]
     pub by: Option<String>,
+    /// Why; recorded beside who.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// What became of a wish.
@@ -122,26 +124,27 @@ impl std::fmt::Display for LimitChange {
 }
 
 /// Asks, and answers with 200 (shown, previewed or applied), 400 (not a wish), 409 (refused) or 503 (nobody there).
-pub(super) async fn ask(State(door): State<mpsc::Sender<LimitsAsk>>, body: axum::body::Bytes) -> Response {
+pub(super) async fn ask(door: &mpsc::Sender<LimitsAsk>, body: axum::body::Bytes) -> Response {
     let failed = |status, error: String| {
         (status, Json(LimitsAnswer { paper: true, error: Some(error), ..LimitsAnswer::default() })).into_response()
     };
-    let wish = match serde_json::from_slice::<LimitsWish>(&body) {
+    let mut wish = match serde_json::from_slice::<LimitsWish>(&body) {
         Ok(wish) => wish,
         Err(e) => {
-            let expected = r#"expected {"set": ["risk.key=value"], "confirm", "dry_run", "by"}"#;
+            let expected = r#"expected {"set": ["risk.key=value"], "confirm", "dry_run", "by", "reason"}"#;
             return failed(StatusCode::BAD_REQUEST, format!("{expected}: {e}"));
         }
     };
-    if wish.by.as_ref().is_some_and(|by| by.len() > super::server::WORDS_MAX) {
-        return failed(StatusCode::BAD_REQUEST, "`by` may be 200 bytes long".to_owned());
+    match super::server::signed(wish.by.take(), wish.reason.take().as_deref()) {
+        Ok(by) => wish.by = Some(by),
+        Err(why) => return failed(StatusCode::BAD_REQUEST, why.to_owned()),
     }
-    pass_on(&door, wish).await
+    pass_on(door, wish).await
 }
 
 /// The limits in force.
-pub(super) async fn show(State(door): State<mpsc::Sender<LimitsAsk>>) -> Response {
-    pass_on(&door, LimitsWish { dry_run: true, ..LimitsWish::default() }).await
+pub(super) async fn show(door: &mpsc::Sender<LimitsAsk>) -> Response {
+    pass_on(door, LimitsWish { dry_run: true, ..LimitsWish::default() }).await
 }
 
 async fn pass_on(door: &mpsc::Sender<LimitsAsk>, wish: LimitsWish) -> Response {

@@ -7,24 +7,31 @@
 //!
 //! The session is not here. It hands over [`StatusSnapshot`]s and receives commands, which it records as inputs.
 //!
-//! Reading order: [`status`] is what is shown, [`Observer`] draws it, [`serve`] the door, [`contact`] how the verbs find it, [`client`] the
-//! verbs' side of the conversation.
+//! Reading order: [`status`] is what is shown, [`news`] what has happened, [`Observer`] draws both; [`serve`] is the door, `guard`
+//! its lock, `stream` how a thousand pages look at once, [`archive`] the way to recordings; [`contact`] is how the verbs find it,
+//! [`client`] their side of the conversation. `page/` is the page, in small modules.
 
+pub mod archive;
 pub mod client;
 pub mod contact;
 pub mod deliveries;
 pub mod drift;
+mod guard;
+mod history;
 pub mod limits;
 mod metrics;
+pub mod news;
 pub mod observer;
+mod page;
 mod server;
 pub mod status;
+mod stream;
 mod terminal;
 pub mod vitals;
 
 pub use client::{Client, ClientError};
 pub use contact::{Contact, ContactError};
 pub use observer::Observer;
-pub use server::{Handle, ServeError, serve};
+pub use server::{Behind, Handle, ROUTES, ServeError, serve};
 pub use status::StatusSnapshot;
 pub use vitals::Vitals;

@@ -3,16 +3,22 @@
 use std::sync::Arc;
 
 use super::drift::DriftStatus;
+use super::news::{Delays, Latency, News, RungStatus, TripStatus};
 use super::status::{
     BoundStatus, FeedStatus, InstrumentStatus, JournalStatus, LimitUse, Phase, PnlStatus, QuoteStatus, StatusSnapshot,
 };
 use crate::digest::Digest;
-use crate::engine::{BookState, Mode, Output, Session};
-use crate::market::{Instrument, InstrumentId};
-use crate::order::ReportKind;
-use crate::risk::{RiskState, Whose};
+use crate::engine::{BookState, Command, Input, Mode, Output, Session, Stamped};
+use crate::market::{Instrument, InstrumentId, VenueId};
+use crate::order::{OrderState, ReportKind};
+use crate::risk::{RiskState, Trip, Whose};
 use crate::strategy::Strategies;
-use crate::units::{LocalTime, Money};
+use crate::units::{LocalTime, Lots, Money, Nanos, Side};
+
+/// Levels of each side that a picture shows.
+const RUNGS: usize = 10;
+/// Delays are summed up so often: it takes a sort.
+const LATENCY_EVERY: Nanos = Nanos::from_s(1);
 
 /// Follows one session. Costs nothing to the session and tells it nothing.
 #[derive(Debug)]
@@ -21,6 +27,13 @@ pub struct Observer {
     decided: Vec<Option<LocalTime>>,
     /// Why somebody asked for the state there is, and who.
     asked_because: String,
+    /// Who took the quotes out.
+    paused_by: String,
+    rules: Vec<Instrument>,
+    news: News,
+    /// By venue: its last delays, and what they came to when that was last worked out.
+    delays: Vec<(VenueId, Delays, Option<Latency>)>,
+    summed_up: LocalTime,
 }
 
 impl Observer {
@@ -30,12 +43,39 @@ impl Observer {
         for (it, strategy) in picture.instruments.iter_mut().zip(strategies) {
             it.strategy = strategy.as_ref().map_or(String::new(), |s| s.name().to_owned());
         }
-        Self { picture, decided: vec![None; rules.len()], asked_because: String::new() }
+        let mut delays: Vec<(VenueId, Delays, Option<Latency>)> = Vec::new();
+        for rules in rules {
+            if delays.iter().all(|(venue, ..)| *venue != rules.venue) {
+                delays.push((rules.venue, Delays::default(), None));
+            }
+        }
+        Self {
+            picture,
+            decided: vec![None; rules.len()],
+            asked_because: String::new(),
+            paused_by: String::new(),
+            rules: rules.to_vec(),
+            news: News::default(),
+            delays,
+            summed_up: LocalTime::default(),
+        }
     }
 
-    /// Takes in what the session said at `at`.
-    pub fn hear(&mut self, said: &[Output], at: LocalTime) {
+    /// Takes in when the session was told something.
+    pub fn told(&mut self, input: &Stamped) {
+        let Input::Market(event) = &input.input else { return };
+        let venue = self.rules[event.instrument.index()].venue;
+        if let (Some(stamp), Some((_, delays, _))) =
+            (event.venue_time, self.delays.iter_mut().find(|(of, ..)| *of == venue))
+        {
+            delays.heard(input.at, stamp);
+        }
+    }
+
+    /// Takes in what the session said at `at` to input `seq`.
+    pub fn hear(&mut self, said: &[Output], seq: u64, at: LocalTime) {
         for output in said {
+            self.news.hear(&self.rules, output, seq, at);
             match output {
                 Output::Decided { decision, .. } => self.decided[decision.instrument.index()] = Some(at),
                 Output::Heard(report) => {
@@ -48,6 +88,9 @@ impl Observer {
                 // What trips limits is looked up; what operators and accounts want is known from their words only.
                 Output::Risk { whose: Whose::Book, reason, by, .. } if by != "risk" => {
                     self.asked_because = format!("{reason}, by {by}");
+                }
+                Output::Commanded { by, command: Command::Pause | Command::Flatten } => {
+                    self.paused_by.clone_from(by);
                 }
                 Output::Risk { .. } => {}
                 Output::Book { .. }
@@ -111,8 +154,25 @@ impl Observer {
         }
         let notional = |index| session.notional_in_quote(InstrumentId(index as u16)).unwrap_or_default();
         picture.gross_notional_quote = (0..session.len()).map(notional).sum::<Money>().to_string();
-        (picture.state, picture.reason) = phase(session, &picture.instruments, &self.asked_because);
+        (picture.state, picture.reason) = phase(session, &picture.instruments, &self.asked_because, &self.paused_by);
+        let trip = |trip: &Trip| TripStatus {
+            of: trip.whose.label(&self.rules),
+            state: trip.state.word().to_owned(),
+            reason: trip.reason.to_string(),
+            since_ns: trip.since.0,
+            is_soft: trip.is_soft,
+        };
+        picture.trips = session.breakers().trips().iter().map(trip).collect();
+        (picture.events, picture.last_fills) = (self.news.events(), self.news.fills());
         picture.feeds = feeds;
+        if now.since(self.summed_up) >= LATENCY_EVERY {
+            self.summed_up = now;
+            self.delays.iter_mut().for_each(|(_, delays, latency)| *latency = delays.latency());
+        }
+        for feed in &mut picture.feeds {
+            let of = self.delays.iter().find(|(venue, ..)| venue.name() == feed.venue);
+            feed.latency = of.and_then(|(.., latency)| *latency);
+        }
         picture.journal = journal;
         Arc::new(picture.clone())
     }
@@ -125,6 +185,7 @@ fn look(it: &mut InstrumentStatus, session: &Session, id: InstrumentId) {
     it.book = session.book_state(id).word().to_owned();
     it.set_top(rules, session.top(id));
     it.quotes = orders.iter().map(|o| QuoteStatus::new(rules, o, session.venue(id).queue_ahead(o.id))).collect();
+    [it.bids, it.asks] = Side::BOTH.map(|side| ladder(session, id, side));
     it.position = rules.qty_text(mark.position);
     it.notional_quote = session.notional_in_quote(id).map(|notional| notional.to_string());
     it.risk = session.risk_state_of(id).word().to_owned();
@@ -135,8 +196,41 @@ fn look(it: &mut InstrumentStatus, session: &Session, id: InstrumentId) {
     it.set_decision(wanted, &why);
 }
 
+/// The best levels of a side, and beyond them those we rest at: an order of ours is never out of sight.
+fn ladder(session: &Session, id: InstrumentId, side: Side) -> Vec<RungStatus> {
+    let (rules, venue) = (session.rules(id), session.venue(id));
+    if session.top(id).is_none() {
+        return Vec::new();
+    }
+    let alive = |state: OrderState| match state {
+        OrderState::Pending | OrderState::Working | OrderState::Leaving => true,
+        OrderState::Filled | OrderState::Gone => false,
+    };
+    let ours: Vec<_> = session.orders(id).iter().filter(|o| o.side == side && alive(o.state)).collect();
+    let book = session.book(id);
+    let mut shown: Vec<_> = book.levels(side).take(RUNGS).map(|level| (level.price, level.qty)).collect();
+    for order in &ours {
+        if shown.iter().all(|(price, _)| *price != order.price) {
+            shown.push((order.price, book.qty_at(side, order.price)));
+        }
+    }
+    shown.sort_by_key(|(price, _)| if side == Side::Bid { -price.0 } else { price.0 });
+    let rung = |(price, qty): (crate::units::Ticks, Lots)| {
+        let mut here = ours.iter().filter(|order| order.price == price).peekable();
+        let ahead = here.peek().and_then(|order| venue.queue_ahead(order.id));
+        let own: i64 = here.map(|order| order.remaining.0).sum();
+        RungStatus {
+            price: rules.price_text(price),
+            qty: rules.qty_text(qty),
+            ours: if own == 0 { String::new() } else { rules.qty_text(Lots(own)) },
+            ahead: ahead.map_or_else(String::new, |lots| rules.qty_text(lots)),
+        }
+    };
+    shown.into_iter().map(rung).collect()
+}
+
 /// What the session is doing, and why it is not simply quoting.
-fn phase(session: &Session, instruments: &[InstrumentStatus], asked_because: &str) -> (Phase, String) {
+fn phase(session: &Session, instruments: &[InstrumentStatus], asked_because: &str, paused_by: &str) -> (Phase, String) {
     match session.mode() {
         Mode::Stopped => return (Phase::Stopping, String::new()),
         Mode::Quoting | Mode::Paused | Mode::Flattening => {}
@@ -147,8 +241,9 @@ fn phase(session: &Session, instruments: &[InstrumentStatus], asked_because: &st
         RiskState::Halted => return (Phase::Halted, of_book(session, asked_because)),
     }
     match session.mode() {
-        Mode::Paused => return (Phase::Paused, String::new()),
-        Mode::Flattening => return (Phase::Paused, "flattening".to_owned()),
+        Mode::Paused if paused_by.is_empty() => return (Phase::Paused, String::new()),
+        Mode::Paused => return (Phase::Paused, format!("by {paused_by}")),
+        Mode::Flattening => return (Phase::Paused, format!("flattening, by {paused_by}")),
         Mode::Quoting | Mode::Stopped => {}
     }
     if session.seq() == 0 {

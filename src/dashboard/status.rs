@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deliveries::ReceiverStatus;
 use super::drift::DriftStatus;
+use super::news::{EventStatus, FillStatus, Latency, RungStatus, TripStatus};
 use crate::engine::{self, BookState, EquityMark, Session};
 use crate::market::{Instrument, InstrumentId, Level};
 use crate::order::{Order, OrderState};
@@ -71,6 +72,15 @@ pub struct StatusSnapshot {
     /// One per receiver of alerts.
     #[serde(default)]
     pub alerts: Vec<ReceiverStatus>,
+    /// Limits that were passed and have not ended.
+    #[serde(default)]
+    pub trips: Vec<TripStatus>,
+    /// The last events, oldest first. On the stream: those since the picture before.
+    #[serde(default)]
+    pub events: Vec<EventStatus>,
+    /// The last fills, oldest first. On the stream: those since the picture before.
+    #[serde(default)]
+    pub last_fills: Vec<FillStatus>,
 }
 
 /// Where the session would stand under one bound of the queue model.
@@ -195,6 +205,15 @@ pub struct InstrumentStatus {
     pub ask: Option<LevelStatus>,
     /// Half-way between them.
     pub mid: Option<String>,
+    /// Best bids first, as far as the ladder shows them; prices we rest at are marked.
+    #[serde(default)]
+    pub bids: Vec<RungStatus>,
+    /// Best asks first.
+    #[serde(default)]
+    pub asks: Vec<RungStatus>,
+    /// What a price moves by, decimal; terms that are in ticks become prices with it.
+    #[serde(default)]
+    pub tick: String,
     /// Our orders that may still trade.
     pub quotes: Vec<QuoteStatus>,
     /// Signed inventory.
@@ -334,6 +353,9 @@ pub struct FeedStatus {
     pub gaps: u64,
     /// Sockets opened after the first.
     pub reconnects: u64,
+    /// How late its venue's news is; `None` before the first with a stamp.
+    #[serde(default)]
+    pub latency: Option<Latency>,
 }
 
 /// How far the disk is behind.
@@ -375,6 +397,9 @@ impl StatusSnapshot {
             journal: JournalStatus::default(),
             bracket: Vec::new(),
             alerts: Vec::new(),
+            trips: Vec::new(),
+            events: Vec::new(),
+            last_fills: Vec::new(),
         }
     }
 
@@ -393,6 +418,7 @@ impl InstrumentStatus {
             quote: rules.quote.clone(),
             unit: rules.quantity_asset().to_owned(),
             settle: rules.settle().to_owned(),
+            tick: rules.tick.value(1).normalize().to_string(),
             book: BookState::default().word().to_owned(),
             position: rules.qty_text(Lots::ZERO),
             ..Self::default()

@@ -153,6 +153,8 @@ pub struct Ask {
     pub sources: Vec<Source>,
     /// Strategy files, names of built-in ones, or [`RECORDED`]; none: the configuration's, or as recorded the recording's own.
     pub strategies: Vec<String>,
+    /// Texts of strategies that are no files, by the names they have among `strategies`.
+    pub texts: Vec<(String, String)>,
     /// The configuration; a sweep lays its values over it.
     pub configuration: Sources,
     /// Whose settings.

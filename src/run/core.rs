@@ -69,12 +69,13 @@ impl Core {
         // Two connections and a timer have three clocks' worth of jitter; the recording has one order.
         self.last = Stamped { seq: self.last.seq + 1, at: at.max(self.last.at), input };
         self.writer.input(&self.last)?;
+        self.observer.told(&self.last);
         self.session.step(&self.last, &mut self.strategies, &mut self.out);
         if let Some(bracket) = &mut self.bracket {
             bracket.step(&self.last);
         }
         self.writer.outputs(self.last.seq, &self.out)?;
-        self.observer.hear(&self.out, self.last.at);
+        self.observer.hear(&self.out, self.last.seq, self.last.at);
         let mut account_changed = false;
         for output in self.out.drain(..) {
             match &output {

@@ -316,7 +316,7 @@ impl Governor {
     }
 
     async fn hear(&mut self, ask: LimitsAsk) -> bool {
-        let LimitsWish { set, confirm, dry_run, by } = ask.wish;
+        let LimitsWish { set, confirm, dry_run, by, reason: _ } = ask.wish;
         let file_refused = self.refused.borrow().clone();
         let stray = set.iter().find(|argument| !argument.trim_start().starts_with("risk."));
         let failed = |error: String| LimitsAnswer {

@@ -20,13 +20,15 @@ use super::core::Core;
 use super::limits::{self, Governor, Proposal};
 use super::prepare::{self, PrepareError};
 use super::purse::{Brought, Purse, PurseError};
+use super::recordings::Recordings;
 use super::simulated::{self, SimulatedError};
 use crate::config::{Loaded, Sources};
+use crate::dashboard::archive::Archive;
 use crate::dashboard::contact::fresh_token;
 use crate::dashboard::deliveries::ReceiverStatus;
 use crate::dashboard::limits::LimitsAsk;
 use crate::dashboard::status::FeedStatus;
-use crate::dashboard::{self, Contact, ContactError, Handle, ServeError, StatusSnapshot, Vitals};
+use crate::dashboard::{self, Behind, Contact, ContactError, Handle, ServeError, StatusSnapshot, Vitals};
 use crate::engine::{Command, EquityMark, Input, Session, SessionSpec};
 use crate::feed::{self, Ended, Endpoint, FeedError, Health, Heard, Place, wall_clock};
 use crate::journal::{Account, JournalError, Manifest, Options, Store};
@@ -39,6 +41,8 @@ use crate::wire;
 const CHANNEL: usize = 4_096;
 /// How long the last cancellations may take to be confirmed.
 const LAST_ORDERS: Nanos = Nanos::from_s(3);
+/// Pictures are drawn no more often: ten a second are what the stream carries, give or take the timer's jitter.
+const DRAW_EVERY: Nanos = Nanos::from_ms(90);
 /// How often free disk space is looked at.
 const DISK_EVERY: Nanos = Nanos::from_s(5);
 
@@ -159,7 +163,7 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
     let (propose, proposals) = std::sync::mpsc::channel();
     let (show, pictures) = watch::channel(Arc::new(StatusSnapshot::starting(&id, &rules_of(&spec))));
     let desk = if ask.dashboard && loaded.settings.dashboard.enabled {
-        Some(open_dashboard(loaded, &id, pictures.clone(), &inputs, ask_limits.clone(), &stopped).await?)
+        Some(open_dashboard(loaded, &id, pictures.clone(), &inputs, ask_limits.clone(), &stopped)?)
     } else {
         None
     };
@@ -201,6 +205,7 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
         disk_checked: LocalTime::default(),
         disk_free: None,
         deliveries: Box::new(alerts.counters()),
+        drawn: LocalTime::default(),
         stopping_since: None,
     };
     let mut keeping = keeper.start(brought)?;
@@ -316,7 +321,7 @@ async fn discover(endpoints: &[Endpoint], names: &[String]) -> Result<Vec<Instru
     Ok(instruments)
 }
 
-async fn open_dashboard(
+fn open_dashboard(
     loaded: &Loaded,
     session: &str,
     pictures: watch::Receiver<Arc<StatusSnapshot>>,
@@ -327,17 +332,10 @@ async fn open_dashboard(
     let token = fresh_token().map_err(LiveError::Token)?;
     let (commands, mut asked) = mpsc::channel::<(String, Command)>(16);
     let settings = &loaded.settings.dashboard;
-    let handle = dashboard::serve(
-        settings.bind,
-        settings.port,
-        token.clone(),
-        pictures,
-        commands,
-        limits,
-        vitals(loaded),
-        stopped.clone(),
-    )
-    .await?;
+    let archive: Arc<dyn Archive> = Arc::new(Recordings::new(&loaded.settings.store.path));
+    let stop = stopped.clone();
+    let behind = Behind { snapshots: pictures, commands, limits, vitals: vitals(loaded), archive: Some(archive), stop };
+    let handle = dashboard::serve(settings.bind, settings.port, token.clone(), behind)?;
     let inputs = inputs.downgrade();
     tokio::spawn(async move {
         while let (Some((by, command)), Some(inputs)) = (asked.recv().await, inputs.upgrade()) {
@@ -440,6 +438,7 @@ fn feed_status(connection: usize, (venue, health): &FeedHealth, now: LocalTime) 
         frames: health.frames(),
         gaps: health.gaps(),
         reconnects: health.connects().saturating_sub(1),
+        latency: None,
     }
 }
 
@@ -456,6 +455,7 @@ struct Keeper {
     disk_checked: LocalTime,
     disk_free: Option<u64>,
     deliveries: Box<dyn Fn() -> Vec<ReceiverStatus> + Send>,
+    drawn: LocalTime,
     stopping_since: Option<LocalTime>,
 }
 
@@ -496,7 +496,10 @@ impl Keeper {
             }
             if is_tick {
                 self.guard_disk(at)?;
-                self.draw(at);
+                if at.since(self.drawn) >= DRAW_EVERY {
+                    self.drawn = at;
+                    self.draw(at);
+                }
             }
             if self.may_end(at) {
                 break;

@@ -6,14 +6,16 @@
 //! comes of them with the recording, [`stress`] runs them with shocks, [`usage`] says how much of each limit they use.
 //! [`simulate`] has a simulated market in the same hand, whose book our orders rest in. [`bracket`] runs shadows beside a
 //! session, [`explain`] tells one decision, [`referee`] judges queue models, [`realism`] listens to markets,
-//! [`mod@calibrate`] makes one like a recorded one, `train` makes policies, [`alerts`] tell somebody of trouble. What time it is they learn from [`crate::feed::wall_clock`].
+//! [`recordings`] shows the page any moment of them, [`mod@calibrate`] makes one like a recorded one, `train` makes policies, [`alerts`] tell somebody of trouble. What time it is they learn from [`crate::feed::wall_clock`].
 
 pub mod alerts;
 pub mod backtest;
 pub mod bracket;
 pub mod calibrate;
+pub mod card;
 pub mod core;
 pub mod crowd;
+pub mod evaluate;
 pub mod explain;
 pub mod import;
 pub mod limits;
@@ -22,6 +24,7 @@ pub mod policy;
 pub mod prepare;
 pub mod purse;
 pub mod realism;
+pub mod recordings;
 pub mod referee;
 pub mod replay;
 pub mod report;

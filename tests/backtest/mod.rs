@@ -65,6 +65,7 @@ fn ask(store: PathBuf, sources: Vec<Source>, strategies: Vec<String>) -> Ask {
         store,
         sources,
         strategies,
+        texts: Vec::new(),
         configuration: Sources {
             sets: sets.iter().chain(&more).map(|s| (*s).to_owned()).collect(),
             ..Sources::default()

@@ -142,6 +142,7 @@ fn a_backtests_report_tells_of_every_strategy_fold_and_trial() {
     let ask = Ask {
         store: store.path().to_owned(),
         sources: vec![Source::Session("demo-btcusdt".to_owned())],
+        texts: Vec::new(),
         strategies: vec!["fixed-spread".to_owned()],
         configuration: Sources { profile: "demo".to_owned(), ..Sources::default() },
         settings: Settings::InForce,

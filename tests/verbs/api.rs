@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use papermaker::dashboard::status::Phase;
-use papermaker::dashboard::{self, Client, Contact, Handle, ServeError, StatusSnapshot, Vitals};
+use papermaker::dashboard::{self, Behind, Client, Contact, Handle, ServeError, StatusSnapshot, Vitals};
 use papermaker::engine::Command;
 use papermaker::market::{Instrument, VenueId};
 use papermaker::units::{LocalTime, Step};
@@ -35,9 +35,15 @@ impl Desk {
         let (commands, heard) = mpsc::channel(2);
         let (stop, stopped) = watch::channel(false);
         let bind = "127.0.0.1".parse().expect("an address");
-        let handle = dashboard::serve(bind, 0, TOKEN.to_owned(), seen, commands, mpsc::channel(1).0, VITALS, stopped)
-            .await
-            .expect("a free port");
+        let behind = Behind {
+            snapshots: seen,
+            commands,
+            limits: mpsc::channel(1).0,
+            vitals: VITALS,
+            archive: None,
+            stop: stopped,
+        };
+        let handle = dashboard::serve(bind, 0, TOKEN.to_owned(), behind).expect("a free port");
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self { handle, pictures, heard, stop, http }
     }
@@ -186,17 +192,10 @@ async fn a_taken_port_is_an_error_that_names_the_key_and_the_remedy() {
     let address = desk.handle.address();
     let (commands, _heard) = mpsc::channel(1);
     let stopped = desk.stop.subscribe();
-    let again = dashboard::serve(
-        address.ip(),
-        address.port(),
-        String::new(),
-        desk.pictures.subscribe(),
-        commands,
-        mpsc::channel(1).0,
-        VITALS,
-        stopped,
-    );
-    let error = again.await.expect_err("taken");
+    let snapshots = desk.pictures.subscribe();
+    let behind =
+        Behind { snapshots, commands, limits: mpsc::channel(1).0, vitals: VITALS, archive: None, stop: stopped };
+    let error = dashboard::serve(address.ip(), address.port(), String::new(), behind).expect_err("taken");
     assert!(matches!(error, ServeError::InUse { .. }) && error.to_string().contains("dashboard.port"), "{error}");
     assert!(error.hint().contains("--set dashboard.port="), "{}", error.hint());
 }

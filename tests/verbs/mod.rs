@@ -7,6 +7,7 @@ mod alerts;
 mod api;
 mod backtests;
 mod calibrate;
+mod evaluations;
 mod exports;
 mod imports;
 mod limits;

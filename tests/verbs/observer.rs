@@ -24,7 +24,7 @@ fn picture_of_a(spec: &SessionSpec, told: &str) -> Arc<StatusSnapshot> {
     let mut observer = Observer::new("story", &[spec.desks[0].rules.clone()], &joining(5));
     for (seq, output) in said {
         let at = inputs[usize::try_from(seq).expect("small") - 1].at;
-        observer.hear(&[output], at);
+        observer.hear(&[output], seq, at);
     }
     let last = inputs.last().map_or(LocalTime(0), |input| input.at);
     observer.picture(&session, last + Nanos::from_ms(10), Vec::new(), JournalStatus::default())
@@ -97,7 +97,7 @@ fn a_session_that_does_not_quote_says_why() {
     for (told, state, reason) in [
         ("100 tick", Phase::WarmingUp, "binance-spot:TESTUSDT: book empty"),
         ("100 book 10@1000 / 10@1004\n150 gap", Phase::WarmingUp, "binance-spot:TESTUSDT: book gap"),
-        ("100 book 10@1000 / 10@1004\n150 pause", Phase::Paused, ""),
+        ("100 book 10@1000 / 10@1004\n150 pause", Phase::Paused, "by operator"),
         ("100 book 10@1000 / 10@1004\n150 halt", Phase::Halted, "asked, by operator"),
         ("100 book 10@1000 / 10@1004\n150 halt\n160 resume", Phase::Quoting, ""),
         ("100 book 10@1000 / 10@1004\n150 stop", Phase::Stopping, ""),

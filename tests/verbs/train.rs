@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use papermaker::config::Sources;
 use papermaker::run::train::{Found, Progress, TrainSpec, train};
 use serde_json::Value;
 
@@ -64,10 +65,10 @@ fn a_training_that_was_stopped_goes_on_to_the_same_bits() {
             fs::copy(whole.join("seed-1/checkpoint"), stopped.join("seed-1/checkpoint")).expect("a checkpoint");
         }
     };
-    let uninterrupted = train(&spec, &whole, Found::Refuse, 1, &told).expect("trained");
+    let uninterrupted = train(&spec, &Sources::default(), &whole, Found::Refuse, 1, &told).expect("trained");
     let first = AtomicU64::new(u64::MAX);
     let told = |at: &Progress<'_>| _ = first.fetch_min(at.steps.0, Ordering::Relaxed);
-    let resumed = train(&spec, &stopped, Found::Resume, 1, &told).expect("resumed");
+    let resumed = train(&spec, &Sources::default(), &stopped, Found::Resume, 1, &told).expect("resumed");
     assert_eq!(first.into_inner(), 3840, "it went on after the checkpoint at 2,560");
     assert_eq!((&uninterrupted.seeds[0].weights, uninterrupted.worst), (&resumed.seeds[0].weights, resumed.worst));
 }
@@ -111,4 +112,91 @@ fn a_missed_goal_is_an_answer_and_a_wrong_file_is_none() {
     fs::write(here.join("bad.toml"), SPEC.replace("minibatch", "minibach")).expect("written");
     papermaker(here, &["train", "bad.toml"]).exits(2).complains_of(&["bad.toml", "minibach", "minibatch"]);
     papermaker(here, &["train", "none.toml"]).exits(2).complains_of(&["none.toml", "No such file"]);
+}
+
+/// A training in the demo's market that takes a moment: what is learnt in so few steps is next to nothing.
+const IN_SESSIONS: &str = "seeds = 1\ncopies = 2\nevaluate_every = 2\n[world]\nkind = \"sim\"\nmarket = \"demo\"\nepisode_s = 20\n\
+                           judge_seeds = 2\njudge_s = 20\nnormalise_looks = 60\nlessons = { count = 20 }\n\
+                           observation = [{ feature = \"inventory\", orders_max = 4.0 }, { feature = \"imbalance\", levels = 1 }]\n\
+                           vary = { volatility = [0.5, 2.0], latency = [1.0, 3.0], widen_steps = 40 }\n\
+                           [world.quotes]\norder_amount_base = \"0.001\"\nrisk_factor = 0.5\nrisk_factor_unit = \"per-volatility\"\n\
+                           sigma_fallback_ticks = 30.0\na_fallback_per_s = 1.0\nk_fallback_per_tick = 0.05\nact_every_ms = 1000\n";
+
+const LEARNERS: [(&str, &str); 2] = [
+    ("ppo", "[ppo]\nhidden = [8]\ntotal_steps = 128\nrollout = 16\nminibatch = 16\nepochs = 2\n"),
+    (
+        "sac",
+        "[sac]\nhidden = [8]\ncritic_hidden = [8]\ntotal_steps = 128\nrollout = 16\nwarm_up = 32\nmemory = 256\nminibatch = 16\n",
+    ),
+];
+
+#[test]
+fn a_policy_trained_in_sessions_quotes_is_backtested_and_evaluated() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    for (name, learner) in LEARNERS {
+        let (spec, file) = (format!("{name}-train.toml"), format!("{name}.toml"));
+        fs::write(here.join(&spec), format!("{IN_SESSIONS}{learner}")).expect("written");
+        let line = ["train", &spec, "--ship", &file, "--threads", "1", "--json"];
+        let told: Value = papermaker(here, &line).exits(0).json();
+        let seed = &told["seeds"][0];
+        assert!(seed["percent"].is_null() && seed["above"]["episodes"] == 2, "{told}");
+        assert!(told["data"].to_string().contains("simulated market demo"), "{told}");
+        let folder = here.join(format!("train/{name}-train/seed-1"));
+        let seen = fs::read_to_string(folder.join("seen.csv")).expect("a sample of what it saw and said");
+        assert!(seen.starts_with("run,row,\"inventory, order amounts over 4\"") && seen.lines().count() == 1 + 4 * 256);
+        let card = fs::read_to_string(here.join(format!("{name}.card.toml"))).expect("a card");
+        let card: toml::Table = card.parse().expect("toml");
+        assert_eq!(card["weights"].as_str(), seed["weights"].as_str());
+        assert_eq!(card["training"]["world"]["kind"].as_str(), Some("sim"));
+
+        // Two threads, and a checkpoint that is gone on with, make no difference.
+        let again = ["train", &spec, "--out", "again", "--threads", "2", "--json", "--force"];
+        assert_eq!(weights(&papermaker(here, &again).exits(0).json()), weights(&told));
+
+        let sim = ["--sim", "demo", "--for", "2m", "--seeds", "2", "--set", "store.path=store", "--json"];
+        let backtest = papermaker(here, &[&["backtest", "--strategy", &file], &sim[..]].concat()).exits(0).json();
+        assert!(backtest["strategies"][0]["fills"].as_u64() > Some(0), "it quotes, and is hit: {backtest}");
+        fs::write(here.join("grid.toml"), "[strategy.fixed-spread]\nhalf_spread_bps = [0.5]\n").expect("written");
+        let few = ["--grid", "grid.toml", "--tune-seeds", "1", "--resamples", "100"];
+        let found = papermaker(here, &[&["evaluate", &file], &sim[..], &few[..]].concat()).exits(0).json();
+        assert_eq!(found["cards"], serde_json::json!([format!("{name}.card.toml")]));
+        let card = fs::read_to_string(here.join(format!("{name}.card.toml"))).expect("a card");
+        let card: toml::Table = card.parse().expect("toml");
+        let evaluation = &card["evaluation"][0];
+        assert_eq!(evaluation["trials"].as_integer(), Some(3));
+        assert_eq!(evaluation["pnl"]["value"].as_float(), found["strategies"][0]["pnl"]["value"].as_f64());
+        assert_eq!(evaluation["against"].as_array().map(Vec::len), Some(4), "three kinds and who does not quote");
+    }
+}
+
+#[test]
+fn a_training_on_recordings_walks_forward() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/replay/golden/demo-btcusdt");
+    let (_, learner) = LEARNERS[0];
+    let world = IN_SESSIONS
+        .replace(
+            "kind = \"sim\"\nmarket = \"demo\"\nepisode_s = 20",
+            "kind = \"recorded\"\nepisode_s = 4\nfolds = 2\nembargo_s = 4",
+        )
+        .replace(
+            "vary = { volatility = [0.5, 2.0], latency = [1.0, 3.0], widen_steps = 40 }",
+            &format!("sessions = [\"{golden}\"]"),
+        );
+    fs::write(here.join("walk.toml"), format!("{world}{learner}")).expect("written");
+    let told: Value = papermaker(here, &["train", "walk.toml", "--ship", "mine.toml", "--json"]).exits(0).json();
+    let seeds = told["seeds"].as_array().expect("seeds");
+    assert_eq!(seeds.iter().map(|seed| seed["fold"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
+    assert_ne!(seeds[0]["weights"], seeds[1]["weights"]);
+    let card = |path: &str| fs::read_to_string(here.join(path)).expect("a card").parse::<toml::Table>().expect("toml");
+    let until = |card: &toml::Table| card["learnt_until_ns"].as_integer().expect("a moment");
+    let (first, second) = (card("train/walk/fold-1/seed-1/policy.card.toml"), card("mine.card.toml"));
+    assert!(until(&first) < until(&second), "the second learnt from more");
+    assert_eq!(second["fold"].as_integer(), Some(2), "the one that has seen most is shipped");
+
+    fs::write(here.join("short.toml"), format!("{}{learner}", world.replace("folds = 2", "folds = 40")))
+        .expect("written");
+    papermaker(here, &["train", "short.toml"]).exits(2).complains_of(&["episodes of 4 s leave fold"]);
 }

@@ -1,5 +1,6 @@
-//! A picture to test with.
+//! A picture for tests.
 
+use super::super::news::{EventStatus, FillStatus, Latency, RungStatus, TripStatus};
 use super::*;
 use crate::market::VenueId;
 use crate::risk::Limit;
@@ -55,6 +56,15 @@ pub(in crate::dashboard) fn a_snapshot() -> StatusSnapshot {
         inventory: money("0.15"),
         drawdown: money("0.01"),
     }));
+    let rung = |price: &str, ours: &str| RungStatus {
+        price: price.to_owned(),
+        qty: "1.50000".to_owned(),
+        ours: ours.to_owned(),
+        ahead: if ours.is_empty() { String::new() } else { "0.42000".to_owned() },
+    };
+    let it = &mut all.instruments[0];
+    it.bids = vec![rung("64012.00", ""), rung("64011.80", "0.00100")];
+    it.asks = vec![rung("64013.01", ""), rung("64013.40", "0.00100")];
     all.feeds.push(FeedStatus {
         venue: "binance-spot".to_owned(),
         connection: 0,
@@ -63,6 +73,7 @@ pub(in crate::dashboard) fn a_snapshot() -> StatusSnapshot {
         frames: 9_001,
         gaps: 1,
         reconnects: 0,
+        latency: Some(Latency { p50_ms: 1.5, p90_ms: 2.25, p99_ms: 9.0, max_ms: 12.0, n: 1_024 }),
     });
     let bound = |bound: &str, equity: &str| BoundStatus {
         bound: bound.to_owned(),
@@ -79,5 +90,34 @@ pub(in crate::dashboard) fn a_snapshot() -> StatusSnapshot {
     all.journal.disk_free_bytes = Some(7 << 30);
     all.alerts = vec![ReceiverStatus { name: "ops".to_owned(), sent: 3, ..ReceiverStatus::default() }];
     all.bracket = vec![bound("pessimistic", "-0.25"), bound("optimistic", "1.5")];
+    all.trips.push(TripStatus {
+        of: rules.label(),
+        state: "reducing".to_owned(),
+        reason: "INSTRUMENT_LOSS value=12 limit=10".to_owned(),
+        since_ns: 1,
+        is_soft: false,
+    });
+    all.events.push(EventStatus {
+        n: 3,
+        seq: 48_200,
+        at_ns: 2,
+        kind: "command".to_owned(),
+        of: String::new(),
+        text: "pause, by anna".to_owned(),
+    });
+    all.last_fills.push(FillStatus {
+        n: 12,
+        seq: 48_210,
+        at_ns: 3,
+        order: 77,
+        of: rules.label(),
+        side: "buy".to_owned(),
+        price: "64011.80".to_owned(),
+        qty: "0.00100".to_owned(),
+        fee: "0".to_owned(),
+        liquidity: "maker".to_owned(),
+        why: "queue_front".to_owned(),
+        queue_ahead: "0.00000".to_owned(),
+    });
     all
 }

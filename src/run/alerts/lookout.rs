@@ -342,7 +342,7 @@ mod tests {
     #[test]
     fn what_comes_and_goes_is_quiet_for_the_cool_down_and_then_says_how_often() {
         let mut he = Watchman::new(&[]);
-        let mut flap = |he: &mut Watchman, state| {
+        let flap = |he: &mut Watchman, state| {
             he.picture.state = state;
             he.during(10)
         };
@@ -370,7 +370,16 @@ mod tests {
 
     fn feed(connected: bool, age_ms: i64, gaps: u64) -> FeedStatus {
         let venue = "okx".to_owned();
-        FeedStatus { venue, connection: 0, connected, age_ms: Some(age_ms), frames: 9, gaps, reconnects: 0 }
+        FeedStatus {
+            venue,
+            connection: 0,
+            connected,
+            age_ms: Some(age_ms),
+            frames: 9,
+            gaps,
+            reconnects: 0,
+            latency: None,
+        }
     }
 
     #[test]

@@ -111,9 +111,11 @@ pub fn candidates(ask: &Ask) -> Result<Vec<Candidate>, BacktestError> {
     let names = short_names(&named)?;
     let mut all = Vec::new();
     for (given, name) in named.iter().zip(names) {
-        let text = match given.as_str() {
-            RECORDED => None,
-            file => Some(prepare::strategy_text(file, ask.configuration.dir.as_deref())?),
+        let own = ask.texts.iter().find(|(known, _)| known == given);
+        let text = match (given.as_str(), own) {
+            (_, Some((_, text))) => Some(text.clone()),
+            (RECORDED, None) => None,
+            (file, None) => Some(prepare::strategy_text(file, ask.configuration.dir.as_deref())?),
         };
         all.extend(swept(ask, &base, grid.as_ref(), &name, text)?);
     }

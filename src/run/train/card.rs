@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use super::spec::{Goal, TrainSpec};
+use super::stage::Stage;
+use crate::run::card::JudgedAt;
 
 /// A training and what came of it.
 #[derive(Clone, Debug, Serialize)]
@@ -13,14 +15,19 @@ pub struct Card {
     pub algorithm: String,
     /// The version of this program.
     pub papermaker: String,
-    /// Percent of the optimum: the median over the seeds.
+    /// What median, worst and seeds count: percent of the optimum, or quote currency an episode above the quotes that are moved.
+    pub measure: &'static str,
+    /// The median over the seeds, and folds if there are any.
     pub median: f64,
     /// And the worst.
     pub worst: f64,
     /// Whether that is what was wanted, if anything was.
     pub reached: Option<bool>,
     /// Where it was trained and judged: names of the numbers it sees, in order.
-    pub observation: Vec<&'static str>,
+    pub observation: Vec<String>,
+    /// What it was trained on, where that is no formula: names and digests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<String>,
     /// Seed by seed.
     pub seeds: Vec<SeedResult>,
     /// What was trained, completely.
@@ -32,10 +39,16 @@ pub struct Card {
 pub struct SeedResult {
     /// Which.
     pub seed: u64,
+    /// Fold of a walk forward, from 1; always 1 where there is none.
+    pub fold: usize,
     /// Steps of all copies it took.
     pub steps: u64,
-    /// What its policy is worth, exactly: percent of the optimum, in the worst world it is judged in.
-    pub percent: f64,
+    /// What its policy is worth, exactly: percent of the optimum, in the worst world it is judged in. `None` of sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<f64>,
+    /// What it earned above the quotes it moves in episodes it has not learnt from; of sessions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub above: Option<JudgedAt>,
     /// Fingerprint of `policy.safetensors`.
     pub weights: String,
     /// What its answers go through to be actions: `cut` or `tanh`.
@@ -44,15 +57,35 @@ pub struct SeedResult {
     pub seconds: f64,
 }
 
+const PERCENT: &str = "percent of the optimum";
+const ABOVE: &str = "quote currency an episode above the quotes it moves";
+
+impl SeedResult {
+    /// The number it is judged by.
+    pub fn worth(&self) -> f64 {
+        self.percent.or(self.above.as_ref().map(|above| above.above)).unwrap_or(f64::NAN)
+    }
+}
+
 impl Card {
-    pub(super) fn new(spec: &TrainSpec, seeds: Vec<SeedResult>) -> Self {
-        let mut percents: Vec<f64> = seeds.iter().map(|seed| seed.percent).collect();
-        percents.sort_unstable_by(f64::total_cmp);
-        let (median, worst) = (median(&percents), percents.first().copied().unwrap_or(f64::NAN));
+    pub(super) fn new(spec: &TrainSpec, stages: &[Stage], seeds: Vec<SeedResult>) -> Self {
+        let mut worths: Vec<f64> = seeds.iter().map(SeedResult::worth).collect();
+        worths.sort_unstable_by(f64::total_cmp);
+        let (median, worst) = (median(&worths), worths.first().copied().unwrap_or(f64::NAN));
         let reached = spec.goal.map(|Goal { median: m, worst: w }| median >= m && worst >= w);
         let algorithm = spec.algorithm().map_or(String::new(), |a| a.name().to_owned());
-        let (papermaker, observation) = (env!("CARGO_PKG_VERSION").to_owned(), spec.world.seat().fields());
-        Self { paper: true, algorithm, papermaker, median, worst, reached, observation, seeds, training: spec.clone() }
+        let papermaker = env!("CARGO_PKG_VERSION").to_owned();
+        let (measure, observation, data) = match (spec.world.exact(), stages.first()) {
+            (Some(world), _) => {
+                (PERCENT, world.seat().fields().iter().map(|field| (*field).to_owned()).collect(), Vec::new())
+            }
+            (None, Some(stage)) => {
+                (ABOVE, stage.terms.schema.features().iter().map(ToString::to_string).collect(), stage.data.clone())
+            }
+            (None, None) => (ABOVE, Vec::new(), Vec::new()),
+        };
+        let training = spec.clone();
+        Self { paper: true, algorithm, papermaker, measure, median, worst, reached, observation, data, seeds, training }
     }
 
     /// As a file.

@@ -3,22 +3,35 @@
 //! A folder `seed-N` holds `checkpoint` (everything that decides how it goes on), `curve.csv`, an event file for TensorBoard and
 //! `policy.safetensors`; above them lies `card.toml`, written by the program: what was trained, on what, and what came of it.
 //! Seeds share nothing, so results do not depend on how many run at once.
+//!
+//! A training in sessions leaves more in each: `policy.toml`, which quotes live, `policy.card.toml`, and `seen.csv`, a sample of what the policy
+//! sees and says. Where it walks forward over
+//! recordings, each fold has a folder `fold-K` with its seeds.
 
+mod arena;
 mod card;
 mod events;
+mod policy;
 mod seed;
 mod spec;
+mod stage;
+mod world;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::config::{Sources, load};
+use crate::digest::Digest;
 use crate::journal::disk::{Disk, RealDisk};
+use crate::run::card::PolicyCard;
 
 pub use card::{Card, SeedResult};
 pub use events::EventLog;
 pub use seed::Progress;
 pub use spec::{Algorithm, Goal, ModelWorld, Preset, TrainError, TrainSpec};
+pub use stage::Watched;
+pub use world::{SessionWorld, World};
 
 /// What to do with a folder that holds a training already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,43 +44,89 @@ pub enum Found {
     Replace,
 }
 
-/// Trains every seed of `spec` into `folder`, `threads` at once. `told` hears of every update, in no particular order.
+/// Trains every seed of `spec` into `folder`, on `threads`. `told` hears of every update, in no particular order.
+///
+/// * `sources` — the configuration in force, for sessions: their fills, fees, risk, quoting and signals
 pub fn train(
     spec: &TrainSpec,
+    sources: &Sources,
     folder: &Path,
     found: Found,
     threads: usize,
     told: &(dyn Fn(&Progress<'_>) + Sync),
 ) -> Result<Card, TrainError> {
     let card = folder.join("card.toml");
-    if found == Found::Refuse && (card.exists() || folder.join("seed-1").exists()) {
+    let is_taken = || card.exists() || ["seed-1", "fold-1"].iter().any(|name| folder.join(name).exists());
+    if found == Found::Refuse && is_taken() {
         return Err(TrainError::Taken { path: folder.display().to_string() });
     }
     if found == Found::Replace {
         forget(folder)?;
     }
-    let results = Mutex::new(Vec::new());
-    let next = AtomicUsize::new(1);
+    let stages = stage::Stage::all(spec, sources, threads)?;
+    let configuration = match spec.world.session() {
+        None => Digest::default(),
+        Some(world) => {
+            let sets = [&sources.sets[..], &world.set].concat();
+            load(&Sources { sets, ..sources.clone() }).map_err(|e| TrainError::World(e.to_string()))?.digest()
+        }
+    };
+    let tasks: Vec<(Option<&stage::Stage>, u64, PathBuf)> = match stages.as_slice() {
+        [] => (1..=spec.seeds).map(|seed| (None, seed, in_folder(folder, None, seed))).collect(),
+        stages => {
+            let folds = |fold: usize| (stages.len() > 1).then_some(fold);
+            let of = |stage| (1..=spec.seeds).map(move |seed| (stage, seed));
+            let all = stages.iter().flat_map(of);
+            all.map(|(stage, seed)| (Some(stage), seed, in_folder(folder, folds(stage.fold), seed))).collect()
+        }
+    };
+    let workers = threads.clamp(1, tasks.len().max(1));
+    let (results, next) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        for _ in 0..threads.clamp(1, spec.seeds as usize) {
+        for _ in 0..workers {
             scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed) as u64;
-                    if seed > spec.seeds {
-                        return;
-                    }
-                    let result = seed::train(spec, seed, &folder.join(format!("seed-{seed}")), found, told);
-                    results.lock().expect("no seed panicked").push((seed, result));
+                while let Some((stage, seed, folder)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (stage, seed, threads) = (*stage, *seed, (threads / workers).max(1));
+                    let task = seed::Task { spec, stage, seed, folder, found, threads, configuration };
+                    let result = seed::train(&task, told);
+                    results.lock().expect("no seed panicked").push((stage.map_or(1, |stage| stage.fold), seed, result));
                 }
             });
         }
     });
     let mut results = results.into_inner().expect("no seed panicked");
-    results.sort_unstable_by_key(|(seed, _)| *seed);
-    let seeds: Result<Vec<_>, _> = results.into_iter().map(|(_, result)| result).collect();
-    let written = Card::new(spec, seeds?);
+    results.sort_unstable_by_key(|(fold, seed, _)| (*fold, *seed));
+    let seeds: Result<Vec<_>, _> = results.into_iter().map(|(_, _, result)| result).collect();
+    let written = Card::new(spec, &stages, seeds?);
     put(&card, written.to_toml().as_bytes())?;
     Ok(written)
+}
+
+fn in_folder(folder: &Path, fold: Option<usize>, seed: u64) -> PathBuf {
+    let folder = fold.map_or_else(|| folder.to_owned(), |fold| folder.join(format!("fold-{fold}")));
+    folder.join(format!("seed-{seed}"))
+}
+
+/// Puts the best seed's policy (of the last fold, which has seen most) where `strategy` says, a TOML file: its weights and its card beside it.
+/// Errors if the training has left none that quotes.
+pub fn ship(card: &Card, folder: &Path, strategy: &Path) -> Result<(), TrainError> {
+    let last = card.seeds.iter().map(|seed| seed.fold).max().unwrap_or(1);
+    let best = card.seeds.iter().filter(|seed| seed.fold == last && seed.above.is_some());
+    let best = best.max_by(|a, b| a.worth().total_cmp(&b.worth()));
+    let nothing =
+        || TrainError::World("policies of closed-form worlds do not quote: there is nothing to ship".to_owned());
+    let best = best.ok_or_else(nothing)?;
+    let folder = in_folder(folder, (last > 1).then_some(last), best.seed);
+    let read = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read(&path).map_err(|why| TrainError::Io { path: path.display().to_string(), why })
+    };
+    let weights = strategy.with_extension("safetensors");
+    let name = weights.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let text = String::from_utf8_lossy(&read("policy.toml")?).replace("\"policy.safetensors\"", &format!("\"{name}\""));
+    put(&weights, &read("policy.safetensors")?)?;
+    put(strategy, text.as_bytes())?;
+    put(&PolicyCard::path(strategy), &read("policy.card.toml")?)
 }
 
 /// Removes what an earlier training left.
@@ -80,7 +139,8 @@ fn forget(folder: &Path) -> Result<(), TrainError> {
     for entry in entries {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name();
-        if name.to_str().and_then(|name| name.strip_prefix("seed-")).is_some_and(|n| n.parse::<u64>().is_ok()) {
+        let numbered = |prefix: &str| name.to_str()?.strip_prefix(prefix)?.parse::<u64>().ok();
+        if numbered("seed-").or_else(|| numbered("fold-")).is_some() {
             std::fs::remove_dir_all(entry.path()).map_err(failed)?;
         } else if name == "card.toml" {
             std::fs::remove_file(entry.path()).map_err(failed)?;

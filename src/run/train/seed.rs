@@ -4,29 +4,36 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::arena::Arena;
 use super::card::SeedResult;
 use super::events::EventLog;
-use super::spec::{Algorithm, TrainError, TrainSpec};
-use super::{Found, put};
-use crate::digest::Digest;
+use super::spec::{Algorithm, ModelWorld, TrainError, TrainSpec};
+use super::stage::Stage;
+use super::{Found, policy, put};
+use crate::digest::{Digest, of_state};
 use crate::env::model::{Copies, Judged, Seat, exact};
 use crate::feed::wall_clock;
-use crate::learn::apprentice::{Pupil, Squash};
+use crate::learn::apprentice::{Pupil, Squash, clone_behaviour};
 use crate::learn::export;
 use crate::learn::ppo::Ppo;
 use crate::learn::sac::Sac;
+use crate::run::card::JudgedAt;
+use crate::run::crowd::Crowd;
+use crate::signal::observation::Scale;
 
 /// How far a seed is.
 #[derive(Debug)]
 pub struct Progress<'a> {
     /// Which.
     pub seed: u64,
+    /// Fold of a walk forward, from 1.
+    pub fold: usize,
     /// Steps of all copies, and how many there will be.
     pub steps: (u64, u64),
     /// Mean return of the episodes that ended with this update, if any did.
     pub episode_return: Option<f64>,
-    /// Percent of the optimum when last judged.
-    pub percent: Option<f64>,
+    /// What it was worth when last judged, in the training's measure.
+    pub worth: Option<f64>,
     /// All numbers of this update.
     pub row: &'a CurveRow,
 }
@@ -44,20 +51,43 @@ pub struct CurveRow {
 
 /// Either learner, as this loop sees it.
 enum Learner {
-    Ppo(Box<Ppo<Copies>>),
-    Sac(Box<Sac<Copies>>),
+    Ppo(Box<Ppo<Arena>>),
+    Sac(Box<Sac<Arena>>),
 }
 
+/// Seeds of lessons are as many away from those of learning, so that nothing is met twice.
+const LESSONS_FROM: u64 = 1 << 40;
+
 impl Learner {
-    fn new(spec: &TrainSpec, seed: u64) -> Result<Self, String> {
-        let mut copies = Copies::new(spec.world.seat(), spec.copies, seed).map_err(|e| e.to_string())?;
-        if spec.world.spread {
-            copies = copies.spread();
-        }
+    fn new(spec: &TrainSpec, stage: Option<&Stage>, seed: u64, threads: usize) -> Result<Self, String> {
+        let arena = arena(spec, stage, seed, threads)?;
         Ok(match spec.algorithm()? {
-            Algorithm::Ppo(config) => Learner::Ppo(Box::new(Ppo::new(config, copies, seed)?)),
-            Algorithm::Sac(config) => Learner::Sac(Box::new(Sac::new(config, copies, seed)?)),
+            Algorithm::Ppo(config) => Learner::Ppo(Box::new(Ppo::new(config, arena, seed)?)),
+            Algorithm::Sac(config) => Learner::Sac(Box::new(Sac::new(config, arena, seed)?)),
         })
+    }
+
+    /// Behaviour cloning: the quotes that are moved, unmoved.
+    fn be_shown(&mut self, spec: &TrainSpec, stage: &Stage, seed: u64, threads: usize) -> Result<(), String> {
+        let Some(lessons) = spec.world.session().and_then(|world| world.lessons.as_ref()) else { return Ok(()) };
+        let mut arena = arena(spec, Some(stage), seed + LESSONS_FROM, threads)?;
+        let unmoved = |_: &[f32], done: &mut [f32]| {
+            done.fill(-1.0);
+            done[..2].fill(0.0);
+        };
+        let found = match self {
+            Learner::Ppo(ppo) => clone_behaviour(&mut **ppo, &mut arena, lessons, unmoved)?,
+            Learner::Sac(sac) => clone_behaviour(&mut **sac, &mut arena, lessons, unmoved)?,
+        };
+        tracing::info!("seed {seed}: shown the quotes, off by {:.3e} at first and {:.3e} at last", found[0], found[1]);
+        Ok(())
+    }
+
+    fn scale(&self) -> Option<&Scale> {
+        match self {
+            Learner::Ppo(ppo) => ppo.environments().scale(),
+            Learner::Sac(sac) => sac.environments().scale(),
+        }
     }
 
     /// One update: steps so far, the return of what ended, everything else by tag.
@@ -132,39 +162,92 @@ impl Learner {
     }
 }
 
+fn arena(spec: &TrainSpec, stage: Option<&Stage>, seed: u64, threads: usize) -> Result<Arena, String> {
+    if let Some(world) = spec.world.exact() {
+        let mut copies = Copies::new(world.seat(), spec.copies, seed).map_err(|e| e.to_string())?;
+        if world.spread {
+            copies = copies.spread();
+        }
+        return Ok(Arena::Exact(Box::new(copies)));
+    }
+    let (world, stage) = spec.world.session().zip(stage).ok_or("a session's training has a stage")?;
+    let crowd = Crowd::new(&stage.terms, spec.copies, seed, world.normalise_looks, threads);
+    Ok(Arena::Sessions(Box::new(crowd.map_err(|e| e.to_string())?)))
+}
+
 const RETURN: &str = "episode/return";
 const PERCENT: &str = "exact/percent_of_optimum";
+const ABOVE: &str = "judged/above_unmoved";
+const ABOVE_LOW: &str = "judged/above_unmoved_low";
+const ABOVE_HIGH: &str = "judged/above_unmoved_high";
+const EARNED: &str = "judged/pnl";
 
 fn unix_seconds() -> f64 {
     wall_clock().0 as f64 / 1e9
 }
 
-/// Where a policy is judged, and the optimum there.
-struct Judge {
-    worlds: Vec<(Judged, f64)>,
+/// Where a policy is judged.
+enum Judge<'a> {
+    /// Closed-form worlds, and the optimum there.
+    Exact(Vec<(Judged, f64)>),
+    /// Episodes of a session.
+    Sessions(&'a Stage),
 }
 
-impl Judge {
-    fn new(spec: &TrainSpec) -> Self {
-        let seat: Seat = spec.world.seat();
-        let at = |[a, k]: [f64; 2]| {
-            let judged = seat.at(a * seat.model.a, k * seat.model.k);
-            let best = exact::optimum(judged.model()).value();
-            (judged, best)
+/// What a judge finds: a number to go by, and all that is said of it.
+struct Verdict {
+    worth: f64,
+    numbers: Vec<(String, f64)>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(spec: &TrainSpec, stage: Option<&'a Stage>) -> Self {
+        let exact = |world: &ModelWorld| {
+            let seat: Seat = world.seat();
+            let at = |[a, k]: [f64; 2]| {
+                let judged = seat.at(a * seat.model.a, k * seat.model.k);
+                let best = exact::optimum(judged.model()).value();
+                (judged, best)
+            };
+            Judge::Exact(world.corners().into_iter().map(at).collect())
         };
-        Self { worlds: spec.world.corners().into_iter().map(at).collect() }
+        match stage {
+            Some(stage) => Judge::Sessions(stage),
+            None => exact(spec.world.exact().expect("a session's training has a stage")),
+        }
     }
 
-    /// Percent of the optimum in the worst of the worlds.
-    fn percent(&self, pupil: &Pupil) -> Result<f64, String> {
+    /// Percent of the optimum in the worst of the worlds, or what is earned above the quotes that are moved.
+    fn judge(&self, pupil: &Pupil, scale: Option<&Scale>, threads: usize) -> Result<Verdict, String> {
         pupil.network().map_err(|e| e.to_string())?;
-        let in_world = |(judged, best): &(Judged, f64)| {
-            let value = exact::evaluate_rows(judged, |observations, actions| {
-                actions.copy_from_slice(&pupil.act(observations).expect("its network was looked at"));
-            });
-            100.0 * value / best
-        };
-        Ok(self.worlds.iter().map(in_world).fold(f64::INFINITY, f64::min))
+        match self {
+            Judge::Exact(worlds) => {
+                let in_world = |(judged, best): &(Judged, f64)| {
+                    let value = exact::evaluate_rows(judged, |observations, actions| {
+                        actions.copy_from_slice(&pupil.act(observations).expect("its network was looked at"));
+                    });
+                    100.0 * value / best
+                };
+                let worth = worlds.iter().map(in_world).fold(f64::INFINITY, f64::min);
+                Ok(Verdict { worth, numbers: vec![(PERCENT.to_owned(), worth)] })
+            }
+            Judge::Sessions(stage) => {
+                let found = stage.judge(pupil, scale.ok_or("a session's learner has a scale")?, threads)?;
+                let above = found.above;
+                let numbers =
+                    [(ABOVE, above.value), (ABOVE_LOW, above.low), (ABOVE_HIGH, above.high), (EARNED, found.pnl)];
+                let numbers = numbers.map(|(tag, number)| (tag.to_owned(), number)).to_vec();
+                Ok(Verdict { worth: above.value, numbers })
+            }
+        }
+    }
+
+    /// The number of a row of the curve.
+    fn tag(&self) -> &'static str {
+        match self {
+            Judge::Exact(_) => PERCENT,
+            Judge::Sessions(_) => ABOVE,
+        }
     }
 }
 
@@ -189,20 +272,30 @@ struct Kept {
     layers: Vec<crate::strategy::mlp::Layer>,
     squash: Squash,
     steps: u64,
+    scale: Option<Scale>,
+    verdict: Vec<(String, f64)>,
 }
 
-pub(super) fn train(
-    spec: &TrainSpec,
-    seed: u64,
-    folder: &Path,
-    found: Found,
-    told: &(dyn Fn(&Progress<'_>) + Sync),
-) -> Result<SeedResult, TrainError> {
+/// What one seed is to do.
+pub(super) struct Task<'a> {
+    pub spec: &'a TrainSpec,
+    /// Sessions to learn in, unless the world is closed-form.
+    pub stage: Option<&'a Stage>,
+    pub seed: u64,
+    pub folder: &'a Path,
+    pub found: Found,
+    /// That step the copies.
+    pub threads: usize,
+    pub configuration: Digest,
+}
+
+pub(super) fn train(task: &Task<'_>, told: &(dyn Fn(&Progress<'_>) + Sync)) -> Result<SeedResult, TrainError> {
+    let Task { spec, stage, seed, folder, found, threads, .. } = *task;
     let diverged = |steps: u64| move |why: String| TrainError::Diverged { seed, steps, why };
-    let mut learner = Learner::new(spec, seed).map_err(diverged(0))?;
-    let judge = Judge::new(spec);
+    let mut learner = Learner::new(spec, stage, seed, threads).map_err(diverged(0))?;
+    let judge = Judge::new(spec, stage);
     let path = folder.join("checkpoint");
-    let training = spec.digest();
+    let training = stage.map_or_else(|| spec.digest(), |stage| of_state(&(spec.digest(), stage.digest)));
     let mut now = Saved { training: Some(training), ..Saved::default() };
     if found == Found::Resume && path.exists() {
         let broken = |why: String| TrainError::Checkpoint { path: path.display().to_string(), why };
@@ -214,8 +307,10 @@ pub(super) fn train(
             ));
         }
         learner.restore(&now.learner).map_err(broken)?;
+    } else if let Some(stage) = stage {
+        learner.be_shown(spec, stage, seed, threads).map_err(diverged(0))?;
     }
-    let mut percent = now.curve.iter().rev().find_map(|row| number(row, PERCENT));
+    let mut worth = now.curve.iter().rev().find_map(|row| number(row, judge.tag()));
     while !now.is_over {
         let began = unix_seconds();
         let mut row = learner.update();
@@ -223,12 +318,14 @@ pub(super) fn train(
         let last = learner.is_done();
         let judges = last || now.updates.is_multiple_of(spec.evaluate_every);
         if judges {
-            let found = judge.percent(&learner.pupil()).map_err(diverged(row.steps))?;
-            row.numbers.push((PERCENT.to_owned(), found));
-            percent = Some(found);
+            let scale = learner.scale().cloned();
+            let found = judge.judge(&learner.pupil(), scale.as_ref(), threads).map_err(diverged(row.steps))?;
+            row.numbers.extend(found.numbers.iter().cloned());
+            worth = Some(found.worth);
             let Pupil { layers, squash } = learner.pupil();
-            if spec.patience.is_none() || now.best.as_ref().is_none_or(|(best, _)| found > *best) {
-                now.best = Some((found, Kept { layers, squash, steps: row.steps }));
+            if spec.patience.is_none() || now.best.as_ref().is_none_or(|(best, _)| found.worth > *best) {
+                let verdict = found.numbers;
+                now.best = Some((found.worth, Kept { layers, squash, steps: row.steps, scale, verdict }));
                 now.stale = 0;
             } else {
                 now.stale += 1;
@@ -238,7 +335,8 @@ pub(super) fn train(
         now.seconds += unix_seconds() - began;
         let episode_return = number(&row, RETURN);
         let steps = (row.steps, learner.steps_in_all());
-        told(&Progress { seed, steps, episode_return, percent, row: &row });
+        let fold = stage.map_or(1, |stage| stage.fold);
+        told(&Progress { seed, fold, steps, episode_return, worth, row: &row });
         now.curve.push(row);
         if judges {
             now.learner = learner.save().map_err(diverged(steps.0))?;
@@ -246,7 +344,7 @@ pub(super) fn train(
             put(&path, &bytes)?;
         }
     }
-    finish(seed, folder, &now)
+    finish(task, &now)
 }
 
 fn number(row: &CurveRow, tag: &str) -> Option<f64> {
@@ -254,12 +352,13 @@ fn number(row: &CurveRow, tag: &str) -> Option<f64> {
 }
 
 /// Leaves the policy and its curve behind.
-fn finish(seed: u64, folder: &Path, now: &Saved) -> Result<SeedResult, TrainError> {
+fn finish(task: &Task<'_>, now: &Saved) -> Result<SeedResult, TrainError> {
+    let Task { seed, folder, .. } = *task;
     let no_policy = || TrainError::Checkpoint {
         path: folder.join("checkpoint").display().to_string(),
         why: "a training that is over without a policy".to_owned(),
     };
-    let (percent, kept) = now.best.as_ref().ok_or_else(no_policy)?;
+    let (worth, kept) = now.best.as_ref().ok_or_else(no_policy)?;
     let file = export::file_of(&kept.layers).map_err(|e| TrainError::Diverged {
         seed,
         steps: kept.steps,
@@ -273,12 +372,29 @@ fn finish(seed: u64, folder: &Path, now: &Saved) -> Result<SeedResult, TrainErro
         events.add(row.at, row.steps, row.numbers.iter().map(|(tag, n)| (tag.as_str(), *n)));
     }
     put(&folder.join("events.out.tfevents.papermaker"), &events.into_bytes())?;
-    let squash = match kept.squash {
-        Squash::Cut => "cut",
-        Squash::Tanh => "tanh",
+    let weights = Digest::of(&file);
+    let (percent, above) = match task.stage {
+        None => (Some(*worth), None),
+        Some(stage) => {
+            let number = |tag: &str| kept.verdict.iter().find(|(name, _)| name == tag).map_or(f64::NAN, |(_, n)| *n);
+            let (low, high, pnl) = (number(ABOVE_LOW), number(ABOVE_HIGH), number(EARNED));
+            (None, Some(JudgedAt { above: *worth, low, high, episodes: stage.judges(), pnl }))
+        }
     };
-    let (weights, squash) = (Digest::of(&file).to_string(), squash.to_owned());
-    Ok(SeedResult { seed, steps: kept.steps, percent: *percent, weights, squash, seconds: now.seconds })
+    if let (Some(stage), Some(scale)) = (task.stage, &kept.scale) {
+        let strategy = folder.join("policy.toml");
+        let text = policy::strategy_text(&stage.terms, scale, kept.squash, &weights, "policy.safetensors");
+        put(&strategy, text.as_bytes())?;
+        let made = policy::Made { task, stage, scale, squash: kept.squash, weights, steps: kept.steps };
+        let card = made.card(above.clone());
+        card.put_beside(&strategy).map_err(|e| TrainError::World(e.to_string()))?;
+        let pupil = Pupil { layers: kept.layers.clone(), squash: kept.squash };
+        let watched = stage.watch(&pupil, scale, 4, 256).map_err(TrainError::World)?;
+        put(&folder.join("seen.csv"), watched.to_csv(stage.terms.schema.features()).as_bytes())?;
+    }
+    let fold = task.stage.map_or(1, |stage| stage.fold);
+    let (weights, squash) = (weights.to_string(), policy::word(kept.squash).to_owned());
+    Ok(SeedResult { seed, fold, steps: kept.steps, percent, above, weights, squash, seconds: now.seconds })
 }
 
 /// All tags are columns; what a row does not say is empty.

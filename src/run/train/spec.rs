@@ -8,6 +8,8 @@ use crate::digest::Digest;
 use crate::env::model::{Fills, Knowledge, Model, Quoting, Seat, Start, Worlds};
 use crate::learn::{ppo, sac};
 
+use super::world::World;
+
 /// A training, as its file says it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,7 +26,7 @@ pub struct TrainSpec {
     /// taken and the last policy is kept.
     pub patience: Option<u32>,
     /// Where.
-    pub world: ModelWorld,
+    pub world: World,
     /// By proximal policy optimisation. One of `ppo` and `sac` is required.
     pub ppo: Option<ppo::Config>,
     /// By soft actor-critic.
@@ -153,7 +155,15 @@ impl TrainSpec {
         if spec.seeds == 0 || spec.copies == 0 || spec.evaluate_every == 0 {
             return Err("seeds, copies and evaluate_every must be at least 1".to_owned());
         }
-        spec.world.seat().check().map_err(|e| e.to_string())?;
+        spec.world.check()?;
+        if spec.world.session().is_some() && spec.goal.is_some() {
+            return Err("[goal] is of percent of an optimum: a session has none that is known".to_owned());
+        }
+        if matches!(spec.world, World::Recorded(_)) && spec.patience.is_some() {
+            return Err(
+                "patience would choose by what a fold is judged on: leave it out where kind = \"recorded\"".to_owned()
+            );
+        }
         match spec.algorithm()? {
             Algorithm::Ppo(config) => config.check()?,
             Algorithm::Sac(config) => config.check()?,
@@ -197,6 +207,9 @@ pub enum TrainError {
         /// What is wrong.
         why: String,
     },
+    /// The world cannot be put together.
+    #[error("{0}")]
+    World(String),
     /// There is a training here already.
     #[error("{path} holds a training already: --resume goes on with it, --force begins it anew")]
     Taken {
@@ -240,15 +253,36 @@ mod tests {
     }
 
     #[test]
+    fn a_session_says_what_is_wrong_with_it() {
+        let say = |text: &str| TrainSpec::parse(text).expect_err("refused");
+        let sim = "copies = 8\n[ppo]\n[world]\nkind = \"sim\"\nmarket = \"demo\"\nepisode_s = 60\n";
+        let quotes = "[world.quotes]\norder_amount_base = \"0.001\"\n";
+        let spec = TrainSpec::parse(&format!("{sim}{quotes}")).expect("a training");
+        assert_eq!(spec.world.session().expect("a session").outputs(), 2);
+        let again = TrainSpec::parse(&toml::to_string(&spec).expect("toml")).expect("what was written is read");
+        assert_eq!(again, spec);
+        assert!(say(&format!("{sim}lenght = 3\n{quotes}")).contains("lenght"), "an unknown key is named");
+        assert!(say(&format!("{sim}folds = 3\n{quotes}")).contains("folds belong to kind = \"recorded\""));
+        assert!(say(&format!("{sim}{quotes}[goal]\nmedian = 1\nworst = 1\n")).contains("[goal]"));
+        assert!(say(&sim.replace("\"sim\"", "\"simulated\"")).contains("one of exact, sim, recorded"));
+        let taped = "copies = 8\n[ppo]\n[world]\nkind = \"recorded\"\nepisode_s = 60\n";
+        assert!(say(&format!("{taped}{quotes}")).contains("needs sessions"));
+        let vary = "[world.vary]\nvolatility = [0.5, 2]\n";
+        assert!(say(&format!("{taped}sessions = [\"a\"]\n{quotes}{vary}")).contains("does not react"));
+        assert!(say(&format!("patience = 2\n{taped}sessions = [\"a\"]\n{quotes}")).contains("patience"));
+    }
+
+    #[test]
     fn a_grid_has_twenty_five_corners_and_one_world_has_one() {
         let text =
             "copies = 8\n[world]\npreset = \"p1\"\nworlds = { between = { a = [0.5, 2.0], k = [0.5, 2.0] } }\n[sac]\n";
         let spec = TrainSpec::parse(text).expect("a training");
-        let corners = spec.world.corners();
+        let corners = spec.world.exact().expect("closed-form").corners();
         assert_eq!((corners.len(), corners[0], corners[24]), (25, [0.5, 0.5], [2.0, 2.0]));
         let spec =
             TrainSpec::parse("copies = 8\n[world]\npreset = \"p3\"\ndrift = 3\nsteps = 50\n[ppo]\n").expect("one");
-        let model = spec.world.seat().model;
-        assert_eq!((spec.world.corners().len(), model.steps, model.regimes.map(|r| r.drift)), (1, 50, Some(3.0)));
+        let world = spec.world.exact().expect("closed-form");
+        let model = world.seat().model;
+        assert_eq!((world.corners().len(), model.steps, model.regimes.map(|r| r.drift)), (1, 50, Some(3.0)));
     }
 }
