@@ -23,8 +23,11 @@ use crate::units::Nanos;
 /// Files of learned policies: import those of others, give them a drift gate, ask them
 #[derive(Clone, Debug, Subcommand)]
 pub enum PolicyVerb {
+    /// Make a strategy of an actor that Stable-Baselines3 trained
     Import(ImportArgs),
+    /// Let a policy live where it was trained, and note what it meets beside its weights, for its drift gate
     Reference(ReferenceArgs),
+    /// Ask a policy's network what it answers to observations from stdin
     Ask(AskArgs),
 }
 
