@@ -21,6 +21,7 @@ pub mod limits;
 mod log;
 mod metrics;
 pub mod operate;
+pub mod policy;
 mod prune;
 pub mod realism;
 pub mod referee;
@@ -103,6 +104,8 @@ enum Verb {
     Train(train::TrainArgs),
     Evaluate(Box<evaluate::EvaluateArgs>),
     #[command(subcommand)]
+    Policy(policy::PolicyVerb),
+    #[command(subcommand)]
     Sessions(sessions::SessionsVerb),
     Status(operate::StatusArgs),
     /// End the running session: cancel everything, close the recording, exit
@@ -172,6 +175,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Verb::Backtest(args) => backtest::backtest(&args, globals),
         Verb::Train(args) => train::train(&args, globals),
         Verb::Evaluate(args) => evaluate::evaluate(&args, globals),
+        Verb::Policy(verb) => policy::policy(&verb, globals),
         Verb::Sessions(verb) => sessions::sessions(&verb, globals),
         Verb::Status(args) => operate::status(&args, globals),
         Verb::Stop(args) => operate::command("stop", &args, globals),

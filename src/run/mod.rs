@@ -20,6 +20,7 @@ pub mod explain;
 pub mod import;
 pub mod limits;
 pub mod live;
+pub mod policy;
 pub mod prepare;
 pub mod purse;
 pub mod realism;

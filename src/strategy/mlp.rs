@@ -1,13 +1,15 @@
 //! A trained policy's network, run in plain Rust.
 //!
-//! A multilayer perceptron: tanh after every layer but the last. What it says decides what is quoted, so a replay on
+//! A multilayer perceptron: tanh (or, of a policy that was trained elsewhere, a rectifier) after every layer but the last. What it says decides what is quoted, so a replay on
 //! another machine must hear the same bits: every output starts at its bias and adds `input · weight` from the first
 //! input to the last, in single precision, multiplication and addition rounded apart, on whatever instructions the
 //! machine has. Training happens elsewhere (`learn`, on burn); a file of weights is all that crosses over.
 //!
 //! The file is safetensors with `layers.N.weight` of shape `[inputs, outputs]` and `layers.N.bias` of shape
 //! `[outputs]`, N from 0. PyTorch keeps weights the other way round, and a square matrix does not tell, so the file
-//! must say in its metadata that it was written for us: [`METADATA`].
+//! must say in its metadata that it was written for us: [`METADATA`], or [`RECTIFIED`].
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,36 @@ pub use super::weights::WeightsError;
 
 /// Key and value a file of weights carries in its metadata: which network, and which way its matrices lie.
 pub const METADATA: (&str, &str) = ("network", "tanh perceptron, weights inputs x outputs");
+
+/// The same of a network of rectifiers.
+pub const RECTIFIED: &str = "relu perceptron, weights inputs x outputs";
+
+/// What stands after every layer but the last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activation {
+    /// The hyperbolic tangent.
+    #[default]
+    Tanh,
+    /// `max(0, x)`.
+    Relu,
+}
+
+impl Activation {
+    fn apply(self, all: &mut [f32]) {
+        match self {
+            Activation::Tanh => all.iter_mut().for_each(|y| *y = numeric::tanh_f32(*y)),
+            // Not `max`: what is not a number has to stay visible.
+            Activation::Relu => all.iter_mut().for_each(|y| *y = if *y < 0.0 { 0.0 } else { *y }),
+        }
+    }
+
+    fn metadata(self) -> &'static str {
+        match self {
+            Activation::Tanh => METADATA.1,
+            Activation::Relu => RECTIFIED,
+        }
+    }
+}
 
 /// One layer as given: `output = bias + input · weight`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,15 +77,21 @@ impl Layer {
 
 /// A multilayer perceptron whose layers fit together and whose weights are finite.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Layer>", into = "Vec<Layer>")]
+#[serde(try_from = "(Activation, Vec<Layer>)", into = "(Activation, Vec<Layer>)")]
 pub struct Mlp {
     layers: Vec<Layer>,
+    hidden: Activation,
     widest: usize,
 }
 
 impl Mlp {
-    /// The network of these layers, first to last.
+    /// The network of these layers, first to last, with tanh between them.
     pub fn new(layers: Vec<Layer>) -> Result<Self, WeightsError> {
+        Self::with(Activation::Tanh, layers)
+    }
+
+    /// The network of these layers, first to last.
+    pub fn with(hidden: Activation, layers: Vec<Layer>) -> Result<Self, WeightsError> {
         let mut before = None;
         for (n, Layer { inputs, weight, bias }) in layers.iter().enumerate() {
             let outputs = bias.len();
@@ -72,7 +110,7 @@ impl Mlp {
             before = Some(outputs);
         }
         let widest = layers.iter().map(|layer| layer.inputs).max().ok_or(WeightsError::Empty)?;
-        Ok(Self { layers, widest })
+        Ok(Self { layers, hidden, widest })
     }
 
     /// The network in the bytes of a safetensors file.
@@ -85,10 +123,14 @@ impl Mlp {
         let Weights { metadata, mut tensors } = weights;
         let (key, expected) = METADATA;
         let kind = metadata.get(key);
-        if kind.map(String::as_str) != Some(expected) {
-            let found = kind.map_or("absent".to_owned(), |kind| format!("{kind:?}"));
-            return Err(WeightsError::Kind { key, found, expected });
-        }
+        let hidden = match kind.map(String::as_str) {
+            Some(kind) if kind == expected => Activation::Tanh,
+            Some(RECTIFIED) => Activation::Relu,
+            other => {
+                let found = other.map_or("absent".to_owned(), |kind| format!("{kind:?}"));
+                return Err(WeightsError::Kind { key, found, expected });
+            }
+        };
         let mut layers = Vec::new();
         loop {
             let n = layers.len();
@@ -111,7 +153,20 @@ impl Mlp {
         if let Some((name, stranger)) = tensors.first_key_value() {
             return Err(stranger.refused(name, &format!("belongs to none of the {} layers", layers.len())));
         }
-        Self::new(layers)
+        Self::with(hidden, layers)
+    }
+
+    /// As a safetensors file. One network has one file.
+    pub fn to_safetensors(&self) -> Vec<u8> {
+        let metadata = BTreeMap::from([(METADATA.0.to_owned(), self.hidden.metadata().to_owned())]);
+        let mut tensors = BTreeMap::new();
+        for (n, Layer { inputs, weight, bias }) in self.layers.iter().enumerate() {
+            let (inputs, outputs) = (*inputs as u64, bias.len() as u64);
+            let weight = Tensor { shape: vec![inputs, outputs], values: weight.clone() };
+            tensors.insert(format!("layers.{n}.weight"), weight);
+            tensors.insert(format!("layers.{n}.bias"), Tensor { shape: vec![outputs], values: bias.clone() });
+        }
+        Weights { metadata, tensors }.write()
     }
 
     /// How many numbers it looks at.
@@ -146,24 +201,24 @@ impl Mlp {
         for layer in hidden {
             let reached = &mut next[..layer.bias.len()];
             layer.apply(&here[..layer.inputs], reached);
-            reached.iter_mut().for_each(|y| *y = numeric::tanh_f32(*y));
+            self.hidden.apply(reached);
             std::mem::swap(&mut here, &mut next);
         }
         last.apply(&here[..last.inputs], output);
     }
 }
 
-impl TryFrom<Vec<Layer>> for Mlp {
+impl TryFrom<(Activation, Vec<Layer>)> for Mlp {
     type Error = WeightsError;
 
-    fn try_from(layers: Vec<Layer>) -> Result<Self, WeightsError> {
-        Self::new(layers)
+    fn try_from((hidden, layers): (Activation, Vec<Layer>)) -> Result<Self, WeightsError> {
+        Self::with(hidden, layers)
     }
 }
 
-impl From<Mlp> for Vec<Layer> {
+impl From<Mlp> for (Activation, Vec<Layer>) {
     fn from(network: Mlp) -> Self {
-        network.layers
+        (network.hidden, network.layers)
     }
 }
 
@@ -220,6 +275,21 @@ mod tests {
     }
 
     #[test]
+    fn rectifiers_cut_below_zero_and_are_said_in_the_file() {
+        // Hidden sums as above: 1, 0 and 0.75, with the input turned round -1, 1 and -0.75. 0.25 + 2·1 + 8·0.75 = 8.25 and
+        // 0.25 - 4·1 = -3.75.
+        let network = Mlp::with(Activation::Relu, tiny()).unwrap();
+        assert_eq!(answer(&network, &[1.0, -0.5]), [8.25]);
+        assert_eq!(answer(&network, &[-1.0, 0.5]), [-3.75]);
+        assert!(answer(&network, &[f32::NAN, 0.5])[0].is_nan());
+        for network in [network, Mlp::new(tiny()).unwrap()] {
+            let written = network.to_safetensors();
+            assert_eq!(Mlp::from_safetensors(&written).unwrap(), network);
+            assert_eq!(written, Mlp::from_safetensors(&written).unwrap().to_safetensors());
+        }
+    }
+
+    #[test]
     fn one_layer_is_a_straight_line() {
         // (3, 5) · [[1, 10], [100, 1000]] + (1, 2) = (1 + 3 + 500, 2 + 30 + 5000), exactly.
         let network = Mlp::new(vec![layer(2, &[1.0, 10.0, 100.0, 1000.0], &[1.0, 2.0])]).unwrap();
@@ -269,7 +339,7 @@ mod tests {
         let network = Mlp::new(tiny()).unwrap();
         let bytes = postcard::to_stdvec(&network).unwrap();
         assert_eq!(postcard::from_bytes::<Mlp>(&bytes).unwrap(), network);
-        let bad = postcard::to_stdvec(&vec![layer(2, &[1.0], &[1.0])]).unwrap();
+        let bad = postcard::to_stdvec(&(Activation::Tanh, vec![layer(2, &[1.0], &[1.0])])).unwrap();
         assert!(postcard::from_bytes::<Mlp>(&bad).is_err());
     }
 

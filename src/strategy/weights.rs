@@ -50,6 +50,12 @@ pub enum WeightsError {
         /// How it does not fit.
         why: String,
     },
+    /// Not the state dict of an actor.
+    #[error("no actor of Stable-Baselines3 (PPO or SAC, MlpPolicy, separate networks): {why}")]
+    Foreign {
+        /// What is not there.
+        why: String,
+    },
     /// Some of a reference's tables.
     #[error("{found} of the {needed} tensors reference.*: what the policy was trained on is all of them or none")]
     Reference {

@@ -68,3 +68,5 @@ if [ -e "$recorded" ]; then
 else
     echo "SKIPPED: $recorded is not here" >&2
 fi
+# Policies that others trained; it skips by itself.
+"$here/stable_baselines3.sh" "$papermaker"

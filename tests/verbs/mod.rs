@@ -15,6 +15,7 @@ mod logs;
 mod numbers;
 mod observer;
 mod openapi;
+mod policies;
 mod realism;
 mod recordings;
 mod refusals;

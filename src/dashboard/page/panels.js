@@ -30,10 +30,7 @@ export function mind() {
     box.label.textContent = it.strategy || "Recording only";
     const t = it.terms, shown = [line("position", minus(it.position) + " " + it.unit), line("worth, " + it.quote, it.notional_quote == null ? "—" : sig(it.notional_quote, 7))];
     if (it.policy) for (const [name, value] of Object.entries(it.policy)) if (typeof value !== "object" || value === null) shown.push(line(words(name), typeof value === "number" ? sig(value) : String(value ?? "—")));
-    if (it.drift != null) {
-      const drift = typeof it.drift === "object" ? it.drift : { drift: it.drift };
-      for (const [name, value] of Object.entries(drift)) shown.push(line((name.startsWith("drift") ? "" : "drift ") + words(name), typeof value === "number" ? sig(value) : String(value ?? "—")));
-    }
+    if (it.drift) shown.push(line("drift, PSI", `${sig(it.drift.psi)} of ${sig(it.drift.psi_limit)}, ${it.drift.column}`), line("went off", it.drift.trips + "×"));
     shown.push(line("σ, ticks/√s", sig(t?.sigma)), line("A, 1/s", sig(t?.a)), line("k, 1/tick", sig(t?.k)), line("γ, 1/(tick·lot)", t ? t.gamma.toPrecision(4) : "—"),
       line("r − mid, ticks", t?.reservation && it.mid != null ? minus((t.reservation - it.mid / it.tick).toFixed(2)) : "—"), line("last decision", ago(it.decision_age_ms) + (it.decision_age_ms == null ? "" : " ago")),
       line("largest share of a level", (100 * (it.level_share_max ?? 0)).toFixed(1) + " %"));

@@ -94,6 +94,8 @@ struct Memory {
     /// Two numbers per feature; of those that remember nothing both stay 0. Order flow: lots, and nothing. Fast volatility: squared moves,
     /// square ticks, and the seconds they took.
     running: Vec<[f64; 2]>,
+    /// What was seen, look after look, the newest first; as far back as the schema reaches.
+    past: Vec<f32>,
 }
 
 /// The previous look.
@@ -112,7 +114,8 @@ impl Observation {
     /// Nothing seen yet.
     pub fn new(schema: Schema) -> Self {
         let running = vec![[0.0; 2]; schema.features().len()];
-        Self { schema, memory: Memory { last: None, running } }
+        let past = Vec::with_capacity(schema.looks_back() * running.len());
+        Self { schema, memory: Memory { last: None, running, past } }
     }
 
     /// Which numbers it makes.
@@ -134,6 +137,7 @@ impl Observation {
     pub fn forget(&mut self) {
         self.memory.last = None;
         self.memory.running.fill([0.0; 2]);
+        self.memory.past.clear();
     }
 
     /// What runs, for checkpoints.
@@ -145,7 +149,11 @@ impl Observation {
     pub fn restore(&mut self, saved: &[u8]) -> Result<(), String> {
         let (digest, memory): (Digest, Memory) =
             postcard::from_bytes(saved).map_err(|e| format!("{} bytes are no saved observation: {e}", saved.len()))?;
-        if digest != self.schema.digest() || memory.running.len() != self.len() {
+        let kept = self.schema.looks_back() * self.len();
+        let fits = memory.running.len() == self.len()
+            && memory.past.len() <= kept
+            && memory.past.len().is_multiple_of(self.len());
+        if digest != self.schema.digest() || !fits {
             let (saved, ours) = (digest.short(), self.schema.digest().short());
             return Err(format!("a saved observation of schema {saved} in one of schema {ours}"));
         }
@@ -167,7 +175,8 @@ impl Observation {
         });
         let now = Last { at: seen.now, twice_mid: seen.top.twice_mid(), bids, asks };
         let before = self.memory.last.as_ref();
-        for ((feature, running), into) in self.schema.features().iter().zip(&mut self.memory.running).zip(into) {
+        let row = &mut *into;
+        for ((feature, running), into) in self.schema.features().iter().zip(&mut self.memory.running).zip(row) {
             let number = match *feature {
                 Feature::Inventory { orders_max } => seen.inventory / orders_max,
                 Feature::TimeLeft { horizon_s } => seen.left_s.map_or(1.0, |left| left / horizon_s),
@@ -204,10 +213,37 @@ impl Observation {
                 Feature::Latency { scale_ms } => {
                     seen.latency.map_or(0.0, |latency| numeric::ln_1p(latency.seconds().max(0.0) * 1000.0 / scale_ms))
                 }
+                // Below, when the numbers of now are known.
+                Feature::Before { .. } => 0.0,
             };
             *into = number as f32;
         }
         self.memory.last = Some(now);
+        self.look_back(into);
+    }
+
+    /// Fills in what is of earlier looks, and keeps this one.
+    fn look_back(&mut self, row: &mut [f32]) {
+        let (back, len) = (self.schema.looks_back(), row.len());
+        if back == 0 {
+            return;
+        }
+        let past = &mut self.memory.past;
+        for (n, feature) in self.schema.features().iter().enumerate() {
+            if let Feature::Before { number, looks } = feature {
+                let oldest = (past.len() / len).min(*looks as usize);
+                row[n] = match oldest {
+                    0 => row[*number as usize],
+                    oldest => past[(oldest - 1) * len + *number as usize],
+                };
+            }
+        }
+        if past.len() < back * len {
+            past.resize(past.len() + len, 0.0);
+        }
+        let kept = past.len() - len;
+        past.copy_within(..kept, len);
+        past[..len].copy_from_slice(row);
     }
 }
 

@@ -9,6 +9,9 @@ use crate::digest::Digest;
 use crate::signal::flow;
 use crate::units::Side;
 
+/// Most looks that a number may be old.
+const LOOKS_MAX: u32 = 64;
+
 /// Changes whenever a number comes to mean something else under the same name.
 const VERSION: u32 = 1;
 
@@ -72,11 +75,18 @@ pub enum Feature {
         /// Milliseconds.
         scale_ms: f64,
     },
+    /// What another number of this observation was some looks ago; of those that came before the first, as at the first.
+    Before {
+        /// Which number, counted from 0; one that stands further up.
+        number: u32,
+        /// How many looks ago.
+        looks: u32,
+    },
 }
 
 impl Feature {
     /// Whether it is the market's alone: what we hold, quote and wait for is not in it.
-    pub fn is_market(&self) -> bool {
+    fn is_market(&self) -> bool {
         match self {
             Feature::Spread
             | Feature::Imbalance { .. }
@@ -88,7 +98,8 @@ impl Feature {
             | Feature::QueueAhead { .. }
             | Feature::QueueAge { .. }
             | Feature::Distance { .. }
-            | Feature::Latency { .. } => false,
+            | Feature::Latency { .. }
+            | Feature::Before { .. } => false,
         }
     }
 }
@@ -112,6 +123,7 @@ impl fmt::Display for Feature {
             Feature::QueueAge { side, scale_s } => write!(f, "ln(1 + age of our {}), over {scale_s} s", name(*side)),
             Feature::Distance { side } => write!(f, "distance of our {} from the mid, in 1/k", name(*side)),
             Feature::Latency { scale_ms } => write!(f, "ln(1 + latency), over {scale_ms} ms"),
+            Feature::Before { number, looks } => write!(f, "number {number}, {looks} looks ago"),
         }
     }
 }
@@ -162,6 +174,16 @@ impl Schema {
                 Feature::Spread | Feature::TradeSign | Feature::QueueAhead { .. } | Feature::Distance { .. } => {
                     (1, 1.0)
                 }
+                Feature::Before { number, looks } => {
+                    let of = features[..n].get(*number as usize);
+                    if matches!(of, None | Some(Feature::Before { .. })) || !(1..=LOOKS_MAX).contains(looks) {
+                        let why = format!(
+                            "feature {n} of the observation ({feature}): it is of one further up that is of now, 1 to {LOOKS_MAX} looks ago"
+                        );
+                        return Err(SchemaError::Wrong(why));
+                    }
+                    (1, 1.0)
+                }
             };
             if !(positive.is_finite() && positive > 0.0 && (1..=LEVELS_MAX as u32).contains(&most)) {
                 let why = format!(
@@ -195,6 +217,26 @@ impl Schema {
         }
         features.push(Feature::Latency { scale_ms: 10.0 });
         Self::new(features)
+    }
+
+    /// The same numbers of the last `frames` looks, those of now first: what a network without memory needs to see what moves.
+    pub fn stacked(&self, frames: u32) -> Result<Self, SchemaError> {
+        let before = |looks| (0..self.0.len() as u32).map(move |number| Feature::Before { number, looks });
+        Self::new(self.0.iter().copied().chain((1..frames).flat_map(before)).collect())
+    }
+
+    /// Whether a number is the market's alone: what we hold, quote and wait for is not in it. Panics if there is none of that index.
+    pub fn is_market(&self, n: usize) -> bool {
+        match self.0[n] {
+            Feature::Before { number, .. } => self.0[number as usize].is_market(),
+            now => now.is_market(),
+        }
+    }
+
+    /// Most looks back that anything of it reaches.
+    pub(super) fn looks_back(&self) -> usize {
+        let back = |feature: &Feature| if let Feature::Before { looks, .. } = feature { *looks as usize } else { 0 };
+        self.0.iter().map(back).max().unwrap_or(0)
     }
 
     /// The features, in order.

@@ -203,3 +203,38 @@ fn a_schema_is_written_and_read_and_checked() {
     assert!(wrong.unwrap_err().to_string().starts_with("feature 1 of the observation (order flow of 11 levels"));
     assert!(toml::from_str::<Card>("observation = [{feature = \"latency\", scale_ms = 0.0}]").is_err());
 }
+
+#[test]
+fn numbers_of_earlier_looks_stand_behind_those_of_now() {
+    let schema = Schema::new(vec![Feature::Inventory { orders_max: 10.0 }, Feature::Imbalance { levels: 1 }]).unwrap();
+    let stacked = schema.stacked(3).unwrap();
+    assert_eq!(stacked.features().len(), 6);
+    assert_eq!(schema.stacked(1).unwrap(), schema);
+    assert_ne!(stacked.digest(), schema.digest());
+    assert_ne!(stacked.digest(), schema.stacked(2).unwrap().digest());
+    assert_eq!((0..6).map(|n| stacked.is_market(n)).collect::<Vec<_>>(), [false, true, false, true, false, true]);
+    let (book, signals) = (book(&[(100, 3)], &[(101, 1)]), signals());
+    let mut observation = Observation::new(stacked);
+    let mut at = |observation: &mut Observation, at_s: i64, inventory: f64| {
+        look(observation, &Seen { inventory, ..seen(&book, &signals, at_s) }, &Own::default())
+    };
+    // Inventory of ten is one; (3 - 1)/(3 + 1) is a half. The first look is all there is.
+    same(&at(&mut observation, 1, 1.0), &[0.1, 0.5, 0.1, 0.5, 0.1, 0.5]);
+    same(&at(&mut observation, 2, 2.0), &[0.2, 0.5, 0.1, 0.5, 0.1, 0.5]);
+    same(&at(&mut observation, 3, 3.0), &[0.3, 0.5, 0.2, 0.5, 0.1, 0.5]);
+    let mut resumed = Observation::new(observation.schema().clone());
+    resumed.restore(&observation.save()).expect("its own");
+    for observation in [&mut observation, &mut resumed] {
+        same(&at(observation, 4, 4.0), &[0.4, 0.5, 0.3, 0.5, 0.2, 0.5]);
+    }
+    // After a hole nothing is remembered.
+    same(&at(&mut observation, 100, 5.0), &[0.5, 0.5, 0.5, 0.5, 0.5, 0.5]);
+    let wrong = |number, looks| {
+        let features =
+            vec![Feature::Spread, Feature::Before { number: 0, looks: 1 }, Feature::Before { number, looks }];
+        Schema::new(features).unwrap_err().to_string()
+    };
+    for (number, looks) in [(0, 0), (0, 65), (1, 1), (2, 1)] {
+        assert!(wrong(number, looks).contains("feature 2 of the observation"), "{number} {looks}");
+    }
+}

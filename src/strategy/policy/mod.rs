@@ -15,6 +15,7 @@
 //! ([`crate::signal::drift`]), and while it is another market the policy is off and GLFT quotes.
 
 mod file;
+mod foreign;
 mod watch;
 
 use arrayvec::ArrayVec;
@@ -34,6 +35,7 @@ use crate::signal::observation::{Observation, Own, Resting, Scale, Schema, Seen}
 use crate::units::{LocalTime, Nanos, Side};
 
 pub use file::{weights_digest, weights_wanted, with_reference, with_weights, without_reference};
+pub use foreign::{Imported, from_stable_baselines3};
 pub use watch::Columns;
 use watch::Watch;
 
@@ -194,6 +196,11 @@ impl Policy {
             closed: None,
             watch,
         })
+    }
+
+    /// As [`Policy::read`], of no instrument: it can be asked, and not quote.
+    pub fn unfitted(toml_text: &str) -> Result<Self, StrategyError> {
+        Self::take(Settings::parse(toml_text)?, None)
     }
 
     /// What it met when it was last asked to decide: a row of [`Columns`]; nothing if the answer before stood, or it had no estimates

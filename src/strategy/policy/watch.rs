@@ -23,7 +23,7 @@ pub struct Columns {
 impl Columns {
     /// Of a policy that sees this.
     pub fn of(schema: &Schema) -> Self {
-        let seen = schema.features().iter().map(|feature| (feature.to_string(), feature.is_market()));
+        let seen = schema.features().iter().zip(0..).map(|(feature, n)| (feature.to_string(), schema.is_market(n)));
         let behind = BEHIND.iter().map(|(name, is_market)| ((*name).to_owned(), *is_market));
         let (names, is_market) = seen.chain(behind).unzip();
         Self { names, is_market }

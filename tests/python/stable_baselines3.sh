@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Policies that Stable-Baselines3 trained answer here as they answer there:
+#     tests/python/stable_baselines3.sh PAPERMAKER
+# Trains a small PPO and a small SAC, imports both, and holds a thousand answers of each against model.predict. The packages
+# go into a virtual environment in ~/.cache. Exits 0 with a loud word where they cannot be had; PAPERMAKER_NEEDS_LEARNERS=true makes that 1.
+set -euo pipefail
+papermaker="$(realpath "$1")"
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+
+missing() {
+    echo "SKIPPED: POLICIES OF STABLE-BASELINES3 WERE NOT IMPORTED: $1" >&2
+    [ "${PAPERMAKER_NEEDS_LEARNERS:-}" = true ] && exit 1
+    exit 0
+}
+
+command -v python3 >/dev/null || missing "there is no python3"
+venv="$HOME/.cache/papermaker-stable-baselines3"
+python="$venv/bin/python"
+[ -x "$python" ] || python3 -m venv "$venv" || missing "python3 -m venv fails"
+"$python" -c 'import stable_baselines3, safetensors' 2>/dev/null || "$python" -m pip install --quiet stable-baselines3 safetensors ||
+    missing "pip cannot install stable-baselines3 and safetensors"
+
+folder="$(mktemp -d)"
+trap 'rm -rf "$folder"' EXIT
+OMP_NUM_THREADS=1 "$python" "$here/stable_baselines3.py" "$papermaker" "$here/../../examples/stable_baselines3" "$folder"
