@@ -119,11 +119,11 @@ fn court(args: &EvaluateArgs, sessions: &[&String], globals: &Globals, loaded: &
                 return Err(Failure::could_not_run(error));
             }
             let market = |seeds| markets(name, globals, loaded, (args.lasting, seeds), None);
-            let (hours, seeds) = (args.lasting.as_secs_f64() / 3600.0, args.seeds);
+            let (seconds, seeds) = (args.lasting.as_secs_f64(), args.seeds);
             Ok(Court::Markets {
                 tuning: market(TUNED_FROM + 1..=TUNED_FROM + args.tune_seeds)?,
                 judging: market(1..=seeds)?,
-                name: format!("simulated market {name}, seeds 1 to {seeds}, {hours} h each"),
+                name: format!("simulated market {name}, seeds 1 to {seeds}, {seconds} s each"),
             })
         }
         None if sessions.is_empty() => {

@@ -9,9 +9,11 @@ use serde_json::json;
 
 use super::{Failure, Globals, Outcome, say, span};
 use crate::config::Loaded;
+use crate::digest::Digest;
 use crate::engine::SessionSpec;
 use crate::journal::Store;
 use crate::journal::disk::{Disk, RealDisk};
+use crate::run::card::PolicyCard;
 use crate::run::policy::{PolicyFiles, import, met_in_market, met_in_recording, refer, unreferred};
 use crate::run::rerun::{Changes, spec_for};
 use crate::run::{prepare, simulate, simulated};
@@ -165,6 +167,20 @@ fn reference(args: &ReferenceArgs, globals: &Globals) -> Outcome {
         failed(e).hint("longer markets (--for), more of them (--seeds, --session), or a smaller window_rows in [drift]")
     })?;
     put(&made, &args.out, args.force)?;
+    let card = PolicyCard::beside(&args.strategy).map_err(Failure::could_not_run)?;
+    if let Some(mut card) = card {
+        let made_from = match &args.sessions[..] {
+            [] => format!(
+                "simulated market {}, {} s of seeds 1 to {}",
+                loaded.settings.simulator.market,
+                args.lasting.as_secs(),
+                args.seeds
+            ),
+            names => format!("sessions {}", names.join(", ")),
+        };
+        card.referred(Digest::of(&made.weights).to_string(), made_from);
+        card.put_beside(&args.out).map_err(Failure::could_not_run)?;
+    }
     let numbers: usize = runs.iter().map(Vec::len).sum();
     told(&made, &args.out, args.json, json!({ "runs": runs.len(), "numbers": numbers }))
 }
@@ -196,7 +212,7 @@ fn ask(args: &AskArgs) -> Outcome {
 
 fn told(made: &PolicyFiles, out: &Path, as_json: bool, more: serde_json::Value) -> Outcome {
     let weights = out.with_file_name(weights_name(out));
-    let digest = crate::digest::Digest::of(&made.weights).to_string();
+    let digest = Digest::of(&made.weights).to_string();
     if as_json {
         let mut told = json!({ "paper": true, "strategy": out, "weights": weights, "weights_blake3": digest });
         for (key, value) in more.as_object().into_iter().flatten() {

@@ -59,6 +59,7 @@ impl ClientError {
             ClientError::Silent { .. } => {
                 "if that process is gone it was killed: `papermaker sessions verify SESSION` shows what it left"
             }
+            ClientError::Refused { status: 429, .. } => "that was quicker than an operator writes; wait a moment",
             ClientError::Refused { .. } => "another program may listen there now; `papermaker doctor` looks closer",
         }
     }
@@ -99,7 +100,10 @@ impl Client {
 
     /// Asks for other limits, or with an empty wish for those in force. A refusal is an answer too.
     pub async fn limits(&self, wish: &LimitsWish) -> Result<LimitsAnswer, ClientError> {
-        let request = self.http.post(self.url("limits")).bearer_auth(&self.contact.token).json(wish);
+        let request = match wish == &LimitsWish::default() {
+            true => self.http.get(self.url("limits")),
+            false => self.http.post(self.url("limits")).bearer_auth(&self.contact.token).json(wish),
+        };
         let answer = request.send().await.map_err(|source| silent(&self.contact, source))?;
         let status = answer.status().as_u16();
         let body = answer.text().await.map_err(|source| silent(&self.contact, source))?;

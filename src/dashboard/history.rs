@@ -134,7 +134,9 @@ impl Trace {
                     index += 1;
                     index % 2 == 1
                 });
-                self.coarse_ns *= 2;
+                // Pictures may come further apart than asked for.
+                let span = self.coarse.last().map_or(0, |last| last.0) - self.coarse.first().map_or(0, |first| first.0);
+                self.coarse_ns = (2 * self.coarse_ns).max(span / (self.coarse.len() as i64 - 1));
             }
             self.coarse.push(point);
         }

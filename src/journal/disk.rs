@@ -70,6 +70,8 @@ impl Tape for File {
 /// A file's name lives in its folder: that has to be synced too.
 fn sync_folder_of(path: &Path) -> io::Result<()> {
     match path.parent() {
+        // A bare name lies in the folder we are in.
+        Some(folder) if folder.as_os_str().is_empty() => File::open(".")?.sync_all(),
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
     }

@@ -30,11 +30,11 @@
 //! 19. With `centring`, rewards are counted from their running mean, see [`Centre`].
 //! 20. First layers can begin `bends` times steeper, with biases, see [`Plan::bend_more`](super::fused::Plan::bend_more).
 
-mod config;
+mod recipe;
 
 use serde::{Deserialize, Serialize};
 
-pub use config::Config;
+pub use recipe::Config;
 
 use super::advantage::{self, Centre};
 use super::apprentice::{self, Apprentice, Average, Pupil, Squash};

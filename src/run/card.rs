@@ -43,6 +43,9 @@ pub struct PolicyCard {
     /// Recordings: nothing from this moment on was learnt from, nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub learnt_until_ns: Option<i64>,
+    /// What the reference of its drift gate was made from, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
     /// How it did where it was judged as it learnt, above the quotes it moves.
     pub judged: Option<JudgedAt>,
     /// What was trained, completely.
@@ -156,6 +159,11 @@ impl PolicyCard {
     pub fn to_toml(&self) -> String {
         let text = toml::to_string(self).expect("a card is plain numbers and names");
         format!("# PAPER: a policy's card, written by `papermaker train` and `papermaker evaluate`.\n{text}")
+    }
+
+    /// The weights' file has got a reference for the drift gate; the policy is the same.
+    pub fn referred(&mut self, weights: String, made_from: String) {
+        (self.weights, self.reference) = (weights, Some(made_from));
     }
 
     /// Puts it beside a strategy file, whole or not at all.

@@ -189,6 +189,6 @@ mod tests {
         // Now they are there, and the next thing is missing.
         std::fs::write(here.path().join("some.safetensors"), b"no network").unwrap();
         let next = strategy_text(name, None).unwrap_err().to_string();
-        assert!(next.ends_with("order_amount_base is missing (base currency per order)"), "{next}");
+        assert!(next.ends_with("weights_blake3 is missing (digest of that file)"), "{next}");
     }
 }

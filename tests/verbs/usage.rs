@@ -2,8 +2,8 @@
 
 use super::papermaker;
 
-/// CONTRACT's verbs of this part, and ours. `evaluate` comes in a later part.
-const VERBS: [&str; 21] = [
+/// CONTRACT's verbs, and ours.
+const VERBS: [&str; 26] = [
     "run",
     "replay",
     "referee",
@@ -12,6 +12,8 @@ const VERBS: [&str; 21] = [
     "calibrate",
     "backtest",
     "train",
+    "evaluate",
+    "policy",
     "sessions",
     "status",
     "stop",
@@ -24,6 +26,9 @@ const VERBS: [&str; 21] = [
     "config",
     "doctor",
     "exchange",
+    "alerts",
+    "completions",
+    "man",
     "help",
 ];
 
@@ -49,7 +54,9 @@ fn help_names_every_verb_of_the_contract_and_no_other() {
 #[test]
 fn every_verb_explains_itself_with_an_example_on_stdout() {
     let here = empty();
-    for verb in VERBS.into_iter().filter(|v| !["sessions", "limits", "risk", "config", "help"].contains(v)) {
+    for verb in
+        VERBS.into_iter().filter(|v| !["policy", "sessions", "limits", "risk", "config", "alerts", "help"].contains(v))
+    {
         let help = papermaker(here.path(), &[verb, "--help"]).exits(0).stdout();
         assert!(help.contains("Example") && help.contains(&format!("papermaker {verb}")), "{verb}:\n{help}");
         assert!(help.contains("--set") && help.contains("--config"), "{verb}:\n{help}");
@@ -58,6 +65,11 @@ fn every_verb_explains_itself_with_an_example_on_stdout() {
         "sessions list",
         "sessions show",
         "sessions export",
+        "sessions prune",
+        "sessions keep",
+        "policy import",
+        "policy reference",
+        "alerts test",
         "limits show",
         "limits set",
         "risk stress",

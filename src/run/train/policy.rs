@@ -80,6 +80,7 @@ impl Made<'_> {
             data: stage.data.clone(),
             configuration: task.configuration.to_string(),
             learnt_until_ns: stage.learnt_until,
+            reference: None,
             judged,
             training: toml::Table::try_from(task.spec).expect("plain numbers and names"),
             evaluation: Vec::new(),

@@ -215,7 +215,7 @@ fn numbers_of_earlier_looks_stand_behind_those_of_now() {
     assert_eq!((0..6).map(|n| stacked.is_market(n)).collect::<Vec<_>>(), [false, true, false, true, false, true]);
     let (book, signals) = (book(&[(100, 3)], &[(101, 1)]), signals());
     let mut observation = Observation::new(stacked);
-    let mut at = |observation: &mut Observation, at_s: i64, inventory: f64| {
+    let at = |observation: &mut Observation, at_s: i64, inventory: f64| {
         look(observation, &Seen { inventory, ..seen(&book, &signals, at_s) }, &Own::default())
     };
     // Inventory of ten is one; (3 - 1)/(3 + 1) is a half. The first look is all there is.
