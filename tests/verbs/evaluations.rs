@@ -100,3 +100,21 @@ fn what_cannot_be_evaluated_is_said() {
     evaluate(here, &[&["big.toml"], &IN_MARKET[..]].concat()).exits(2).complains_of(&["profits would not compare"]);
     evaluate(here, &[&IN_MARKET[..], &["--must-beat", "nobody"]].concat()).exits(2).complains_of(&["not among"]);
 }
+
+#[test]
+fn the_policies_that_come_with_us_quote_in_the_demo_and_their_cards_are_theirs() {
+    let here = tempfile::tempdir().expect("a folder");
+    let of = |name: &str| format!("{}/strategies/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (ppo, sac) = (of("ppo.toml"), of("sac.toml"));
+    let line = ["backtest", "--sim", "demo", "--for", "2m", "--seeds", "1", "--strategy", &ppo, "--strategy", &sac];
+    let told = papermaker(here.path(), &[&line[..], &["--json", "--set", "store.path=store"]].concat()).exits(0).json();
+    for (n, name) in ["ppo", "sac"].into_iter().enumerate() {
+        let fills = told["strategies"][n]["fills"].as_u64();
+        assert!(fills > Some(10), "{name} filled {fills:?} times");
+        let text = |end: &str| fs::read_to_string(of(&format!("{name}{end}"))).expect("it is there");
+        let [policy, card] = [text(".toml"), text(".card.toml")].map(|text| text.parse::<toml::Table>().expect("TOML"));
+        assert_eq!(policy["weights_blake3"], card["weights"], "{name}: the card is of other weights");
+        assert!(policy.contains_key("drift") && card.contains_key("reference"), "{name} knows its training");
+        assert!(!card["evaluation"].as_array().expect("a list").is_empty(), "{name} was held against others");
+    }
+}

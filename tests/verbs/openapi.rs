@@ -33,7 +33,8 @@ fn misfits(value: &Value, schema: &Value, document: &Value, place: &str) -> Vec<
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    if !types.contains(&found) && !(found == "integer" && types.contains(&"number")) {
+    let is_allowed = types.contains(&found) || (found == "integer" && types.contains(&"number"));
+    if !is_allowed {
         return vec![format!("{place}: {found} instead of {types:?}")];
     }
     let mut wrong = Vec::new();

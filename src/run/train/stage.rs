@@ -276,7 +276,7 @@ fn on_recordings(world: &SessionWorld, loaded: &Loaded) -> Result<Vec<Stage>, Tr
             inputs.push(input.clone());
         }
         tapes.push(Tape::new(inputs));
-        let digest = manifest.output_digest.map_or_else(|| of_state(&manifest.spec), |digest| digest);
+        let digest = manifest.output_digest.unwrap_or_else(|| of_state(&manifest.spec));
         data.push(format!("session {id} {digest}"));
     }
     let rules = rules.ok_or_else(|| wrong("world.sessions names none"))?;

@@ -116,10 +116,10 @@ fn take_layer(tensors: &mut BTreeMap<String, Tensor>, name: &str) -> Result<Laye
     Ok(Layer { inputs, weight: turned.collect(), bias: bias.values })
 }
 
-fn take_scale(
-    tensors: &mut BTreeMap<String, Tensor>,
-    inputs: usize,
-) -> Result<Option<(Vec<f32>, Vec<f32>)>, WeightsError> {
+/// Mean and variance of every input.
+type InputMoments = (Vec<f32>, Vec<f32>);
+
+fn take_scale(tensors: &mut BTreeMap<String, Tensor>, inputs: usize) -> Result<Option<InputMoments>, WeightsError> {
     const NAMES: [&str; 2] = ["obs_rms.mean", "obs_rms.var"];
     if !NAMES.iter().any(|name| tensors.contains_key(*name)) {
         return Ok(None);
