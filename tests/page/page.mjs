@@ -74,7 +74,7 @@ async function story() {
   });
   const text = selector => page.locator(selector).first().innerText();
   const state = (word, ms) => until(`the page says ${word}`, async () => (await text("#state")).startsWith(word), ms);
-  const ourPrices = async (of = page) => (await of.locator(".ladder tr.ours td:nth-child(2)").allInnerTexts());
+  const ourPrices = async (of = page) => (await of.locator("#desk .ladder tr.ours td:nth-child(2)").allInnerTexts());
   const quotes = () => until("quotes on the page", async () => (await ourPrices()).length >= 1);
   const rest = async () => (await status()).instruments.reduce((n, it) => n + it.quotes.length, 0);
   const noQuotes = ms => until("no quotes on the page, and none in the status", async () => (await ourPrices()).length === 0 && await rest() === 0, ms);
