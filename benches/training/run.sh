@@ -37,7 +37,7 @@ trap 'rm -f "$results"' EXIT
 for setting in ppo ppo-one sac-64 sac-256; do
     for _ in $(seq "$rounds"); do
         taskset -c "$core" "$ours" "$setting" "$seconds" | sed 's/^/ours /' >>"$results"
-        taskset -c "$core" "$python" "$here/stable_baselines3.py" "$setting" "$seconds" | tail -n 1 | sed 's/^/theirs /' >>"$results"
+        taskset -c "$core" "$python" "$here/theirs.py" "$setting" "$seconds" | tail -n 1 | sed 's/^/theirs /' >>"$results"
         tail -n 2 "$results"
     done
 done

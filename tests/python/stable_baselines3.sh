@@ -23,4 +23,4 @@ fi
 
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
-OMP_NUM_THREADS=1 "$python" "$here/stable_baselines3.py" "$papermaker" "$here/../../examples/stable_baselines3" "$folder"
+OMP_NUM_THREADS=1 "$python" "$here/policies_of_others.py" "$papermaker" "$here/../../examples/stable_baselines3" "$folder"

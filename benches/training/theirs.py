@@ -1,6 +1,6 @@
 """How fast Stable-Baselines3 learns, by CPU time of this process: the same settings as benches/training.rs.
 
-    python stable_baselines3.py SETTING SECONDS
+    python theirs.py SETTING SECONDS
 
 The world is market P1 written in numpy for all copies at once, so that little of the time is the world's.
 """
