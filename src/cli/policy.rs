@@ -73,7 +73,7 @@ pub struct ImportArgs {
 
 /// Let a policy live where it was trained, and note what it meets beside its weights, for its drift gate
 ///
-/// In the simulated market of the configuration, or in recordings. Rules are those in its [drift], or the usual ones.
+/// In the simulated market of the configuration, or in recordings. Rules are those in its `drift` table, or the usual ones.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:\n  papermaker policy reference mine.toml --out mine-gated.toml\n  \
                   papermaker policy reference mine.toml --for 6h --seeds 3 --out mine.toml --force\n  \
@@ -104,7 +104,7 @@ pub struct ReferenceArgs {
 
 /// Ask a policy's network what it answers to observations from stdin
 ///
-/// One observation a line, numbers between commas, in the order of the strategy's [[observation]] and not normalised; one answer a line
+/// One observation a line, numbers between commas, in the order of the strategy's `observation` and not normalised; one answer a line
 /// comes back, as it counts: normalised, squashed where it is, the two residuals within ±1.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Example:\n  echo '0.5,0,1.5' | papermaker policy ask mine.toml")]

@@ -22,7 +22,7 @@ const EVENTS: usize = 500;
 /// Most fills kept.
 const FILLS: usize = 2_000;
 
-/// Names of the values of a [`Point`], in their order.
+/// Names of the values of a `Point`, in their order.
 pub const COLUMNS: [&str; 10] = [
     "at_ns",
     "seq",

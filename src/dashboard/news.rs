@@ -89,7 +89,7 @@ pub struct RungStatus {
     pub ahead: String,
 }
 
-/// How late news is: our clock when we heard less the venue's stamp, of the last [`Delays::KEPT`] stamped pieces of news.
+/// How late news is: our clock when we heard less the venue's stamp, of the last `Delays::KEPT` stamped pieces of news.
 /// Negative where the venue's clock is ahead of ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {

@@ -21,7 +21,7 @@
 //! 13. What is left at the end is not the last policy but an average of the last ones, see [`apprentice::Average`].
 //! 14. Orthogonal weights, the actor's last layer a hundred times smaller, so that it begins near 0; first layers can begin `bends` times
 //!     steeper, with biases, see [`Plan::bend_more`](super::fused::Plan::bend_more).
-//! 15. With `centring`, rewards are counted from their running mean, see [`Centre`](super::advantage::Centre).
+//! 15. With `centring`, rewards are counted from their running mean, see [`Centre`].
 //! 16. What is played can be noisier than the policy: normal noise on top of its actions, falling on a straight line from `explore` to
 //!     `explore_end` (Lillicrap et al., *Continuous control with deep reinforcement learning*, ICLR 2016, section 3). Critics learn how worth
 //!     changes with an action from actions that differ, and do not mind whose they are; entropy alone would have to make the policy
