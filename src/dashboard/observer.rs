@@ -213,7 +213,8 @@ fn ladder(session: &Session, id: InstrumentId, side: Side) -> Vec<RungStatus> {
     let mut shown: Vec<_> = std::iter::once(best).chain(behind).map(|level| (level.price, level.qty)).collect();
     for order in &ours {
         if shown.iter().all(|(price, _)| *price != order.price) {
-            shown.push((order.price, book.qty_at(side, order.price)));
+            let is_gone = side.is_better(order.price, best.price);
+            shown.push((order.price, if is_gone { Lots::ZERO } else { book.qty_at(side, order.price) }));
         }
     }
     shown.sort_by_key(|(price, _)| if side == Side::Bid { -price.0 } else { price.0 });
