@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::alerts::{Alerts, ReceiverError};
 use super::bracket::{self, Bracket};
@@ -33,7 +33,7 @@ use crate::dashboard::status::FeedStatus;
 use crate::dashboard::{self, Behind, Contact, ContactError, Handle, ServeError, StatusSnapshot, Vitals};
 use crate::engine::{Command, EquityMark, Input, Session, SessionSpec};
 use crate::feed::{self, Ended, Endpoint, FeedError, Health, Heard, Place, wall_clock};
-use crate::journal::{Account, JournalError, Manifest, Options, Store};
+use crate::journal::{Account, JournalError, Manifest, Options, Standstill, Store};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::risk::RiskState;
 use crate::units::{LocalTime, Nanos};
@@ -483,6 +483,11 @@ impl Keeper {
             info!("carrying over from {}: positions {:?}, {}", carried.from, carried.positions, carried.state.word());
             let command = Command::Restore(Box::new(carried));
             self.core.take(wall_clock(), Input::Command { by: "account".to_owned(), command })?;
+        }
+        if let Some(standstill) = brought.standstill {
+            let Standstill { by, session, .. } = &standstill;
+            warn!("paused: {by} said so in {session}; `papermaker resume` quotes again");
+            self.core.stand_still(wall_clock(), standstill)?;
         }
         if let Some(limits) = brought.limits {
             info!("limits that were set by hand are in force again; config/risk.toml has not changed since");
