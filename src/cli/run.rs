@@ -76,6 +76,11 @@ fn refusal(error: LiveError) -> Failure {
             Some("`--strategy FILE` takes a path; strategies/README.md describes the files".to_owned())
         }
         LiveError::Journal(_) => Some("`papermaker doctor` checks the store and the disk".to_owned()),
+        LiveError::Room(_) => Some(
+            "`papermaker sessions prune` frees some, store.disk_free_keep_mib lets the oldest go by itself, \
+             `--set store.path=DIR` records on another disk"
+                .to_owned(),
+        ),
         LiveError::Feed(_) => {
             Some("`papermaker doctor --instrument VENUE:SYMBOL` checks the way to the venue".to_owned())
         }

@@ -23,6 +23,7 @@ use super::purse::{Brought, Purse, PurseError};
 use super::recordings::Recordings;
 use super::retention;
 use super::roll::{LAST_ORDERS, Plan, Roller, session_name};
+use super::room::{Room, TooLittle};
 use super::simulated::{self, SimulatedError};
 use crate::config::{Loaded, Sources};
 use crate::dashboard::archive::Archive;
@@ -43,8 +44,6 @@ use crate::wire;
 const CHANNEL: usize = 4_096;
 /// Pictures are drawn no more often: ten a second are what the stream carries, give or take the timer's jitter.
 const DRAW_EVERY: Nanos = Nanos::from_ms(90);
-/// How often free disk space is looked at.
-const DISK_EVERY: Nanos = Nanos::from_s(5);
 
 /// What was asked for on the command line.
 #[derive(Clone, Debug, Default)]
@@ -79,6 +78,8 @@ pub enum LiveError {
     Journal(#[from] JournalError),
     #[error(transparent)]
     Purse(#[from] PurseError),
+    #[error(transparent)]
+    Room(#[from] TooLittle),
     #[error(transparent)]
     Simulated(#[from] SimulatedError),
     #[error(transparent)]
@@ -140,6 +141,12 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
 
     let store = Store::open(&loaded.settings.store.path);
     let account = Account::open(store.path())?;
+    let mut room = Room::of(&loaded.settings.store);
+    if room.may_start().is_err() {
+        // Perhaps something may go.
+        retention::tidy(&store, &(&loaded.settings.store).into());
+        room.may_start()?;
+    }
     let (purse, mut brought) = Purse::take(account, &spec, loaded.settings.simulator.embedded, loaded.risk_digest())?;
     let made = brought.made.take().expect("a purse says what its limits are made from");
     let now = wall_clock();
@@ -212,9 +219,7 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
         show,
         health,
         roller: Roller::new(plan, now),
-        disk_free_min: loaded.settings.store.disk_free_min_mib << 20,
-        disk_checked: LocalTime::default(),
-        disk_free: None,
+        room,
         deliveries: Box::new(alerts.counters()),
         drawn: LocalTime::default(),
         stopping_since: None,
@@ -458,9 +463,7 @@ struct Keeper {
     show: watch::Sender<Arc<StatusSnapshot>>,
     health: Vec<FeedHealth>,
     roller: Roller,
-    disk_free_min: u64,
-    disk_checked: LocalTime,
-    disk_free: Option<u64>,
+    room: Room,
     deliveries: Box<dyn Fn() -> Vec<ReceiverStatus> + Send>,
     drawn: LocalTime,
     stopping_since: Option<LocalTime>,
@@ -529,6 +532,9 @@ impl Keeper {
         }
         let picture = self.draw(self.core.session().now());
         let (session, manifest) = self.core.finish()?;
+        if let Some(too_little) = self.room.ended() {
+            return Err(too_little.into());
+        }
         if let Some(seal) = manifest.seal {
             info!("{}: ended, seal {seal}", manifest.id);
         }
@@ -540,7 +546,7 @@ impl Keeper {
         let mut picture = self.core.picture(now, feeds);
         let seen = Arc::make_mut(&mut picture);
         seen.limits_refused.clone_from(&self.limits_refused.borrow());
-        seen.journal.disk_free_bytes = self.disk_free;
+        seen.journal.disk_free_bytes = self.room.free();
         seen.alerts = (self.deliveries)();
         self.show.send_replace(Arc::clone(&picture));
         picture
@@ -552,20 +558,21 @@ impl Keeper {
         (0..session.len()).all(|i| session.orders(InstrumentId(i as u16)).is_empty())
     }
 
-    /// Halts while there is still room to say so.
+    /// Halts while there is still room to say so, ends while there is room to end.
     fn guard_disk(&mut self, now: LocalTime) -> Result<(), JournalError> {
-        if now.since(self.disk_checked) < DISK_EVERY {
+        let is_halted = self.core.session().risk_state() == RiskState::Halted;
+        // Between two recordings, which takes a moment, nothing is said.
+        if self.stopping_since.is_some() || self.roller.is_under_way() {
             return Ok(());
         }
-        self.disk_checked = now;
-        self.disk_free = rustix::fs::statvfs(self.roller.store()).ok().map(|disk| disk.f_bavail * disk.f_frsize);
-        let Some(free) = self.disk_free else { return Ok(()) };
-        if free < self.disk_free_min && self.core.session().risk_state() != RiskState::Halted {
-            let (free, least) = (free >> 20, self.disk_free_min >> 20);
-            let reason = format!("DISK_LOW value={free} limit={least} unit=MiB path={}", self.roller.store().display());
+        let Some((by, command)) = self.room.look(now, is_halted) else { return Ok(()) };
+        if let Command::Halt { reason } = &command {
             error!("{reason}: free some space, then `papermaker resume`");
-            self.core.take(now, Input::Command { by: "disk".to_owned(), command: Command::Halt { reason } })?;
+        } else {
+            error!("ended by {by}");
+            self.core.note(format!("ended by {by}"));
+            self.stopping_since = Some(now);
         }
-        Ok(())
+        self.core.take(now, Input::Command { by, command })
     }
 }
