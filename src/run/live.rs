@@ -12,7 +12,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use tracing::field::Empty;
+use tracing::{Span, error, info, info_span, warn};
 
 use super::alerts::{Alerts, ReceiverError};
 use super::bracket::{self, Bracket};
@@ -223,6 +224,7 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
         deliveries: Box::new(alerts.counters()),
         drawn: LocalTime::default(),
         stopping_since: None,
+        span: recording_span(&id),
     };
     let mut keeping = keeper.start(brought)?;
     let governor = tokio::spawn(governor.watch(limits_asked, reload));
@@ -436,6 +438,14 @@ fn line(picture: &StatusSnapshot) -> String {
     text
 }
 
+fn recording_span(session: &str) -> Span {
+    info_span!("recording", session, inputs = Empty, outputs = Empty)
+}
+
+fn tell_span(span: &Span, ended: &Manifest) {
+    span.record("inputs", ended.counts.inputs).record("outputs", ended.counts.outputs);
+}
+
 type Kept = Result<(Session, Manifest, Arc<StatusSnapshot>), LiveError>;
 
 /// One connection's counters and whose they are.
@@ -467,6 +477,8 @@ struct Keeper {
     deliveries: Box<dyn Fn() -> Vec<ReceiverStatus> + Send>,
     drawn: LocalTime,
     stopping_since: Option<LocalTime>,
+    /// Lasts as long as the recording.
+    span: Span,
 }
 
 impl Keeper {
@@ -527,11 +539,15 @@ impl Keeper {
                     self.roller.begin(&mut self.core, at)?;
                 }
                 let is_quiet = self.is_quiet();
-                self.roller.go_on(&mut self.core, at, is_quiet)?;
+                if let Some(ended) = self.roller.go_on(&mut self.core, at, is_quiet)? {
+                    tell_span(&self.span, &ended);
+                    self.span = recording_span(&self.core.writer().manifest().id);
+                }
             }
         }
         let picture = self.draw(self.core.session().now());
         let (session, manifest) = self.core.finish()?;
+        tell_span(&self.span, &manifest);
         if let Some(too_little) = self.room.ended() {
             return Err(too_little.into());
         }
