@@ -85,7 +85,17 @@ impl Stage {
                 said.fill(-1.0);
                 said[..2.min(outputs)].fill(0.0);
             };
-            stage.unmoved = stage.live(threads, || still).map_err(|e| said(&e))?;
+            let lived = stage.live(threads, || still).map_err(|e| said(&e))?;
+            // Nothing can be told from episodes in which nobody was asked.
+            let told = lived.iter().zip(&stage.episodes).filter_map(|(pnl, episode)| pnl.map(|pnl| (pnl, *episode)));
+            (stage.unmoved, stage.episodes) = told.unzip();
+            if stage.episodes.len() < 2 {
+                let (asked, all) = (stage.episodes.len(), lived.len());
+                return Err(said(&format!(
+                    "world: in {asked} of the {all} episodes to be judged by a decision was wanted: estimators stay cold, or the \
+                     book is never in step; see [signals]"
+                )));
+            }
         }
         Ok(stages)
     }
@@ -95,14 +105,14 @@ impl Stage {
         self.episodes.len()
     }
 
-    /// What a policy earns in every judge's episode.
+    /// What a policy earns in every judge's episode; `None` where nothing was asked.
     ///
     /// * `answer` — makes one who answers: numbers as they are seen, not normalised
     fn live<A: FnMut(&[f32], &mut [f32])>(
         &self,
         threads: usize,
         answer: impl Fn() -> A + Sync,
-    ) -> Result<Vec<f64>, NoChair> {
+    ) -> Result<Vec<Option<f64>>, NoChair> {
         let next = AtomicUsize::new(0);
         let work = || {
             let mut done = Vec::new();
@@ -126,17 +136,20 @@ impl Stage {
         Ok(all.into_iter().map(|(_, pnl)| pnl).collect())
     }
 
-    fn earn(&self, episode: Episode, answer: &mut impl FnMut(&[f32], &mut [f32])) -> Result<f64, NoChair> {
+    fn earn(&self, episode: Episode, answer: &mut impl FnMut(&[f32], &mut [f32])) -> Result<Option<f64>, NoChair> {
         let mut chair = Chair::new(&self.judging, 0, 0)?;
         let (mut row, mut said) = (vec![0.0; self.terms.schema.features().len()], vec![0.0; self.terms.outputs]);
-        chair.begin_in(episode, &mut row)?;
+        match chair.begin_in(episode, &mut row) {
+            Err(NoChair::Silent(_)) => return Ok(None),
+            begun => begun?,
+        }
         let mut pnl = 0.0;
         loop {
             answer(&row, &mut said);
             let stepped = chair.step_only(&said, &mut row);
             pnl += stepped.reward.profit;
             if stepped.ended != Ended::No {
-                return Ok(pnl);
+                return Ok(Some(pnl));
             }
         }
     }
@@ -145,6 +158,8 @@ impl Stage {
     pub fn judge(&self, pupil: &Pupil, scale: &Scale, threads: usize) -> Result<Worth, String> {
         let network = pupil.network().map_err(|e| e.to_string())?;
         let earned = self.live(threads, || player(&network, pupil.squash, scale)).map_err(|e| e.to_string())?;
+        // Whether it is asked does not depend on what it would say.
+        let earned: Vec<f64> = earned.into_iter().flatten().collect();
         let above: Vec<f64> = earned.iter().zip(&self.unmoved).map(|(own, its)| own - its).collect();
         let mean = |xs: &[f64]| Some(xs.iter().sum::<f64>() / xs.len() as f64);
         // Episodes know nothing of each other: blocks of one.
