@@ -61,9 +61,10 @@ const LESSONS_FROM: u64 = 1 << 40;
 impl Learner {
     fn new(spec: &TrainSpec, stage: Option<&Stage>, seed: u64, threads: usize) -> Result<Self, String> {
         let arena = arena(spec, stage, seed, threads)?;
+        let away = spec.device.away()?;
         Ok(match spec.algorithm()? {
-            Algorithm::Ppo(config) => Learner::Ppo(Box::new(Ppo::new(config, arena, seed)?)),
-            Algorithm::Sac(config) => Learner::Sac(Box::new(Sac::new(config, arena, seed)?)),
+            Algorithm::Ppo(config) => Learner::Ppo(Box::new(Ppo::new(config, arena, seed)?.on(&away))),
+            Algorithm::Sac(config) => Learner::Sac(Box::new(Sac::new(config, arena, seed)?.on(&away))),
         })
     }
 

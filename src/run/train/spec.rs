@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::env::model::{Clock, Fills, Knowledge, Model, Quoting, Seat, Start, Worlds};
+use crate::learn::away::Place;
 use crate::learn::{ppo, sac};
 
 use super::world::World;
@@ -25,6 +26,9 @@ pub struct TrainSpec {
     /// Ends a training after so many evaluations without a better one, and keeps the best; without it, all steps are
     /// taken and the last policy is kept.
     pub patience: Option<u32>,
+    /// Where networks are stepped; a device other than `cpu` pays for wide networks and large minibatches only.
+    #[serde(default)]
+    pub device: Place,
     /// Where.
     pub world: World,
     /// By proximal policy optimisation. One of `ppo` and `sac` is required.
