@@ -23,6 +23,7 @@ use crate::engine::Input;
 use crate::feed::{self, Endpoint, Heard, Place};
 use crate::market::{FeedEvent, FeedEventKind, Instrument, InstrumentId, VenueId};
 use crate::run::prepare::{self, PrepareError};
+use crate::run::room::free_bytes;
 use crate::units::Nanos;
 
 /// A session of a day takes about this much; with less free the recording will end early.
@@ -168,22 +169,24 @@ fn writable(store: &Path) -> Check {
 
 fn disk(settings: &Settings) -> Check {
     let there = nearest_existing(&settings.store.path);
-    match rustix::fs::statvfs(there) {
-        Ok(stat) => {
-            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    match free_bytes(there) {
+        Some(free) => {
             let detail = format!("{:.1} GiB free", free as f64 / f64::from(1 << 30));
             let hint =
                 "`papermaker sessions prune` or `delete` frees some, `--set store.path=DIR` goes to another disk";
             let (halts, warns) = (settings.store.disk_free_min_mib << 20, settings.store.disk_free_warn_mib << 20);
             if free < DISK_NEEDED_BYTES.max(halts) {
-                Check::fail("disk", format!("{detail}; a run would be halted below {} MiB", halts >> 20), hint)
+                Check::fail("disk", format!("{detail}; no run begins below {} MiB", halts >> 20), hint)
             } else if free < DISK_WANTED_BYTES.max(warns) {
                 Check::warn("disk", detail, hint)
             } else {
                 Check::ok("disk", detail)
             }
         }
-        Err(e) => Check::fail("disk", format!("{}: {e}", there.display()), "is that path on a mounted disk?"),
+        None => {
+            let detail = format!("{}: how much is free cannot be said", there.display());
+            Check::fail("disk", detail, "is that path on a mounted disk?")
+        }
     }
 }
 

@@ -8,12 +8,13 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
 
-use super::Failure;
+use super::{Failure, telemetry};
 use crate::config::settings::{LogFormat, LogSettings};
 use crate::feed::wall_clock;
 use crate::units::{LocalTime, Nanos};
@@ -27,36 +28,51 @@ const END: &str = "papermaker::end";
 #[derive(Debug)]
 pub struct Log {
     format: LogFormat,
+    // Before the file is closed: what could not be sent is told there too.
+    #[cfg(feature = "otel")]
+    _sending: Option<telemetry::Telemetry>,
     _writing: Option<WorkerGuard>,
 }
 
 impl Log {
-    /// Logs as `settings` say, into their file only if `to_file`. `PAPERMAKER_LOG` (or `RUST_LOG`) filters, for example
+    /// Logs as `settings` say, into their file and to a collector only if `runs`. `PAPERMAKER_LOG` (or `RUST_LOG`) filters, for example
     /// `papermaker=debug`; `info` of our own without it.
-    pub fn start(settings: &LogSettings, to_file: bool) -> io::Result<Self> {
+    pub fn start(settings: &LogSettings, runs: bool) -> io::Result<Self> {
         let filter = std::env::var("PAPERMAKER_LOG").or_else(|_| std::env::var("RUST_LOG"));
         let filter = EnvFilter::new(filter.as_deref().unwrap_or("warn,papermaker=info"));
         let mut layers = vec![match settings.format {
             LogFormat::Text => {
-                let people = tracing_subscriber::filter::filter_fn(|about| about.target() != END);
+                let people = filter_fn(|about| about.is_event() && about.target() != END);
                 plain(io::stderr, io::stderr().is_terminal()).with_filter(people).boxed()
             }
             LogFormat::Json => json(io::stderr),
         }];
         let mut writing = None;
-        if let (Some(path), true) = (&settings.file, to_file) {
+        if let (Some(path), true) = (&settings.file, runs) {
             let (file, guard) = NonBlockingBuilder::default()
                 .buffered_lines_limit(QUEUE)
                 .lossy(true)
                 .finish(Rotating::open(path, settings)?);
             writing = Some(guard);
             layers.push(match settings.format {
-                LogFormat::Text => plain(file, false),
+                LogFormat::Text => plain(file, false).with_filter(filter_fn(|about| about.is_event())).boxed(),
                 LogFormat::Json => json(file),
             });
         }
+        #[cfg(feature = "otel")]
+        let sending = if runs { telemetry::Telemetry::open() } else { None }.transpose().map_err(io::Error::other)?;
+        #[cfg(feature = "otel")]
+        layers.extend(sending.iter().flat_map(telemetry::Telemetry::layers));
         tracing_subscriber::registry().with(layers).with(filter).init();
-        Ok(Self { format: settings.format, _writing: writing })
+        if let (false, true, Some(variable)) = (cfg!(feature = "otel"), runs, telemetry::asked_for()) {
+            tracing::warn!("{variable} is set and nothing is sent: this program was built without the feature `otel`");
+        }
+        Ok(Self {
+            format: settings.format,
+            #[cfg(feature = "otel")]
+            _sending: sending,
+            _writing: writing,
+        })
     }
 
     /// The last line: why the verb could not do what it should.
@@ -68,7 +84,7 @@ impl Log {
     }
 }
 
-type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
+pub(super) type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
 
 fn plain<W>(to: W, colours: bool) -> Boxed
 where
@@ -87,6 +103,7 @@ where
         .with_current_span(false)
         .with_span_list(false)
         .with_writer(to)
+        .with_filter(filter_fn(|about| about.is_event()))
         .boxed()
 }
 

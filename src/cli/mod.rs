@@ -32,6 +32,7 @@ pub mod run;
 pub mod sessions;
 pub mod shell;
 pub mod span;
+mod telemetry;
 pub mod train;
 mod whatif;
 

@@ -29,7 +29,7 @@ pub struct CommandArgs {
     /// Who asks, for the record
     #[arg(long, value_name = "NAME", default_value = "operator")]
     pub by: String,
-    /// Why, for the record; a halt shows it, also over a restart
+    /// Why, for the record; a halt and a pause show it, also over a restart
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
     /// One JSON document on stdout

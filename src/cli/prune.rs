@@ -7,6 +7,7 @@ use super::{Failure, Globals, Outcome, say};
 use crate::feed::wall_clock;
 use crate::journal::Store;
 use crate::run::retention::{self, Bounds};
+use crate::run::room::free_bytes;
 
 /// Of `sessions prune`.
 #[derive(Clone, Debug, Args)]
@@ -35,7 +36,7 @@ pub fn prune(args: &PruneArgs, globals: &Globals) -> Outcome {
     let store = Store::open(&loaded.settings.store.path);
     let bounds = Bounds::from(&loaded.settings.store);
     let found = store.sessions().map_err(Failure::could_not_run)?;
-    let plan = retention::plan(&found, &bounds, wall_clock());
+    let plan = retention::plan(&found, &bounds, free_bytes(store.path()), wall_clock());
     let held: u64 = found.iter().map(|s| s.bytes + s.index_bytes).sum();
     let (mut freed, mut refused) = (0, Vec::new());
     for farewell in &plan {
@@ -54,8 +55,13 @@ pub fn prune(args: &PruneArgs, globals: &Globals) -> Outcome {
     } else {
         let (would, mb) = (if args.dry_run { "would go" } else { "gone" }, |bytes: u64| bytes as f64 / 1e6);
         say(format_args!("PAPER store {}: {:.1} MB in {} sessions", store.path().display(), mb(held), found.len()))?;
-        let bounds =
-            format!("{} days, {} MiB, indexes {} days", bounds.keep_days, bounds.keep_bytes >> 20, bounds.index_days);
+        let bounds = format!(
+            "{} days, {} MiB, indexes {} days, {} MiB free on the disk",
+            bounds.keep_days,
+            bounds.keep_bytes >> 20,
+            bounds.index_days,
+            bounds.free_bytes >> 20
+        );
         say(format_args!("  kept within {bounds} (0: no such bound)"))?;
         for f in &plan {
             say(format_args!("  {:<32} {would}: {:<5} {:>9.1} MB", f.session, f.cause.word(), mb(f.bytes)))?;

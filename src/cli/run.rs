@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use tracing::Instrument;
 
 use super::{Failure, Globals, Outcome, say, span};
 use crate::run::live::{Ask, LiveError, Summary, live};
@@ -59,7 +60,10 @@ pub fn run(args: &RunArgs, globals: &Globals) -> Outcome {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|e| Failure::could_not_run(e).context("the runtime did not start"))?;
-    let ended = runtime.block_on(live(&loaded, &ask));
+    let span = tracing::info_span!("run", profile = %ask.profile, otel.status_code = tracing::field::Empty);
+    let ended = runtime.block_on(live(&loaded, &ask).instrument(span.clone()));
+    span.record("otel.status_code", if ended.is_ok() { "OK" } else { "ERROR" });
+    drop(span);
     // Name lookups that hang must not keep a stopped bot alive.
     runtime.shutdown_timeout(Duration::from_secs(1));
     let summary = ended.map_err(refusal)?;
@@ -76,6 +80,11 @@ fn refusal(error: LiveError) -> Failure {
             Some("`--strategy FILE` takes a path; strategies/README.md describes the files".to_owned())
         }
         LiveError::Journal(_) => Some("`papermaker doctor` checks the store and the disk".to_owned()),
+        LiveError::Room(_) => Some(
+            "`papermaker sessions prune` frees some, store.disk_free_keep_mib lets the oldest go by itself, \
+             `--set store.path=DIR` records on another disk"
+                .to_owned(),
+        ),
         LiveError::Feed(_) => {
             Some("`papermaker doctor --instrument VENUE:SYMBOL` checks the way to the venue".to_owned())
         }

@@ -178,6 +178,7 @@ pub const KEYS: &[Key] = &[
     key("store.raw_frames", Kind::Flag),
     key("store.disk_free_min_mib", Kind::Whole(0, 1_000_000)),
     key("store.disk_free_warn_mib", Kind::Whole(0, 1_000_000)),
+    key("store.disk_free_keep_mib", Kind::Whole(0, 1_000_000)),
     key("store.keep_days", Kind::Whole(0, 36_500)),
     key("store.keep_mib", Kind::Whole(0, 1_000_000_000)),
     key("store.index_days", Kind::Whole(0, 36_500)),

@@ -319,6 +319,12 @@ impl Loaded {
         if k_min > k_max {
             problem("signals.intensity_k_min", format!("{k_min} is above signals.intensity_k_max, {k_max}"));
         }
+        let (kept, least) = (settings.store.disk_free_keep_mib, settings.store.disk_free_min_mib);
+        if kept != 0 && kept < least {
+            let what =
+                format!("{kept} is below store.disk_free_min_mib, {least}: trading would halt before a recording goes");
+            problem("store.disk_free_keep_mib", what);
+        }
         let ways = [("", None), ("cancel.", Some(&settings.paper.cancel)), ("replace.", Some(&settings.paper.replace))];
         for (section, own) in ways {
             let model = own.map_or(Some(settings.paper.latency_model), |way| way.latency_model);

@@ -233,6 +233,7 @@ pub struct StoreSettings {
     pub raw_frames: bool,
     pub disk_free_min_mib: u64,
     pub disk_free_warn_mib: u64,
+    pub disk_free_keep_mib: u64,
     pub keep_days: u32,
     pub keep_mib: u64,
     pub index_days: u32,

@@ -148,6 +148,22 @@ pub(super) fn page(all: &StatusSnapshot, vitals: &Vitals) -> String {
         }
     }
     page.family(
+        "policy_action",
+        "gauge",
+        "What the policy moves a quote by, of its reach; positive is away from the mid.",
+    );
+    for it in &all.instruments {
+        for (side, action) in it.policy.iter().flat_map(|policy| ["bid", "ask"].into_iter().zip(policy.action)) {
+            page.sample("policy_action", &[("instrument", &it.label), ("side", side)], number(action));
+        }
+    }
+    page.family("policy_log_probability", "gauge", "Of the action, where the policy explores.");
+    for it in &all.instruments {
+        if let Some(logp) = it.policy.as_ref().and_then(|policy| policy.logp) {
+            page.sample("policy_log_probability", &[("instrument", &it.label)], number(logp));
+        }
+    }
+    page.family(
         "bracket_equity_quote",
         "gauge",
         "Equity under either bound of the queue model; none without a bracket.",

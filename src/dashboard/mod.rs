@@ -24,6 +24,7 @@ mod metrics;
 pub mod news;
 pub mod observer;
 mod page;
+pub mod policy;
 mod server;
 pub mod status;
 mod stream;

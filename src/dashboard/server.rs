@@ -20,7 +20,7 @@ use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::archive::{self, Archive, Shelf};
-use super::connections::{Door, Places};
+use super::connections::{Door, PATIENCE, Places, Work, at_work};
 use super::guard::{Answer, Guard, only_the_operator, only_to_us, refusal};
 use super::limits::{self, LimitsAsk};
 use super::status::StatusSnapshot;
@@ -152,8 +152,9 @@ pub fn serve(bind: IpAddr, port: u16, token: String, behind: Behind) -> Result<H
         let served = runtime.block_on(async move {
             let stop = behind.stop.clone();
             let places = Places::granted();
-            let listener = Door::new(tokio::net::TcpListener::from_std(listener)?, places);
-            axum::serve(listener, router(token, behind, places)).with_graceful_shutdown(stopped(stop)).await
+            let listener = Door::new(tokio::net::TcpListener::from_std(listener)?, places, PATIENCE);
+            let router = router(token, behind, places).into_make_service_with_connect_info::<Work>();
+            axum::serve(listener, router).with_graceful_shutdown(stopped(stop)).await
         });
         runtime.shutdown_timeout(LAST_ANSWERS);
         // Nobody may be waiting.
@@ -198,7 +199,8 @@ fn router(token: String, behind: Behind, places: Places) -> Router {
         }
         router = router.route(path, handler);
     }
-    router.layer(middleware::from_fn(only_to_us)).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(reach)
+    let router = router.layer(middleware::from_fn(only_to_us)).layer(DefaultBodyLimit::max(BODY_MAX));
+    router.layer(middleware::from_fn(at_work)).with_state(reach)
 }
 
 fn handler(method: &str, path: &str) -> MethodRouter<Reach> {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::deliveries::ReceiverStatus;
 use super::drift::DriftStatus;
 use super::news::{EventStatus, FillStatus, Latency, RungStatus, TripStatus};
+use super::policy::PolicyStatus;
 use crate::engine::{self, BookState, EquityMark, Session};
 use crate::market::{Instrument, InstrumentId, Level};
 use crate::order::{Order, OrderState};
@@ -246,6 +247,9 @@ pub struct InstrumentStatus {
     /// What a learned policy's drift gate found when it last looked; nothing before, and without one.
     #[serde(default)]
     pub drift: Option<DriftStatus>,
+    /// What a learned policy said last; nothing before, while it has stepped aside, and of other strategies.
+    #[serde(default)]
+    pub policy: Option<PolicyStatus>,
 }
 
 /// A price and what rests there.
@@ -442,6 +446,7 @@ impl InstrumentStatus {
             k: why.k,
             gamma: why.gamma,
         });
+        self.policy = PolicyStatus::of(wanted, why);
         (self.warm_up, self.idle) = match wanted {
             None | Some(Wanted::Quotes(_) | Wanted::Keep) => (None, None),
             Some(Wanted::Flatten) => (None, Some("flattening".to_owned())),

@@ -77,6 +77,13 @@ fn at_length(it: &InstrumentStatus, lines: &mut Vec<String>) {
     if let Some(t) = it.terms {
         let _ = write!(strategy, ", σ {:.3} A {:.3} k {:.4} γ {:.6}", t.sigma, t.a, t.k, t.gamma);
     }
+    if let Some(policy) = &it.policy {
+        let [bid, ask] = policy.action;
+        let _ = write!(strategy, ", action {bid:+.3} {ask:+.3}");
+        if let Some(logp) = policy.logp {
+            let _ = write!(strategy, " logp {logp:.2}");
+        }
+    }
     if let Some(ms) = it.decision_age_ms {
         let _ = write!(strategy, ", decided {ms} ms ago");
     }

@@ -18,7 +18,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout};
-use tracing::{debug, warn};
+use tracing::{Instrument, debug, info_span, warn};
 
 use super::Heard;
 use super::backoff::Backoff;
@@ -339,8 +339,9 @@ impl Line {
 
     fn fetch(&mut self, about: About, request: Request, delay: Nanos) {
         let (place, generation) = (self.place.clone(), self.generation);
+        let span = info_span!("ask", venue = %self.venue(), ?about);
         self.fetches.spawn(async move {
-            let reply = place.ask(&request, duration(delay)).await;
+            let reply = place.ask(&request, duration(delay)).instrument(span).await;
             Fetched { generation, about, reply }
         });
     }
@@ -358,13 +359,14 @@ impl Line {
     fn dial(&mut self, delay: Duration) {
         let url = format!("{}{}", self.place.endpoint().ws_url(), self.protocol.ws_path());
         let overlap = if self.socket.is_some() { OVERLAP } else { Duration::ZERO };
-        let (place, settings) = (self.place.clone(), self.settings.clone());
+        let (place, settings, venue) = (self.place.clone(), self.settings.clone(), self.venue());
         self.dialling = Some(Box::pin(async move {
             sleep(delay).await;
             while let Err(until) = place.may_connect() {
                 sleep_until(until).await;
             }
-            dial(url, Duration::ZERO, overlap, settings).await
+            let span = info_span!("connect", %venue);
+            dial(url, Duration::ZERO, overlap, settings).instrument(span).await
         }));
     }
 

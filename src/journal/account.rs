@@ -50,6 +50,20 @@ pub struct AccountState {
     pub session: String,
     /// When.
     pub at: LocalTime,
+    /// Who had the quotes taken out, if they are. Kept behind the rest: accounts of before it was kept end there.
+    #[serde(skip)]
+    pub standstill: Option<Standstill>,
+}
+
+/// Nothing is quoted because somebody said so. It outlasts the session that was told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standstill {
+    /// Whether positions were still on their way to zero.
+    pub flattens: bool,
+    /// Who said so, and why.
+    pub by: String,
+    /// The session that was told.
+    pub session: String,
 }
 
 /// Which pieces are the state.
@@ -105,12 +119,12 @@ impl Account {
         if crc32c::crc32c(&bytes) != head.crc {
             return Err(self.failed("the state's checksum is wrong"));
         }
-        postcard::from_bytes(&bytes).map(Some).map_err(|e| self.failed(e))
+        read(&bytes).map(Some).map_err(|e| self.failed(e))
     }
 
     /// Replaces the state; when this returns it survives a power cut, and until then the old one does.
     pub fn save(&mut self, state: &AccountState) -> Result<(), JournalError> {
-        let bytes = canonical_bytes(state);
+        let bytes = write(state);
         let generation = self.generation + 1;
         let mut batch = sled::Batch::default();
         let mut pieces = 0;
@@ -148,6 +162,18 @@ impl Account {
     }
 }
 
+fn write(state: &AccountState) -> Vec<u8> {
+    [canonical_bytes(state), canonical_bytes(&state.standstill)].concat()
+}
+
+fn read(bytes: &[u8]) -> Result<AccountState, postcard::Error> {
+    let (mut state, rest): (AccountState, _) = postcard::take_from_bytes(bytes)?;
+    if !rest.is_empty() {
+        state.standstill = postcard::from_bytes(rest)?;
+    }
+    Ok(state)
+}
+
 /// A fresh account, complete or not there at all.
 fn begin(path: &Path) -> Result<(), JournalError> {
     let unfinished = path.with_extension("unfinished");
@@ -182,4 +208,21 @@ fn piece_key(generation: u64, piece: u32) -> [u8; 12] {
     key[..8].copy_from_slice(&generation.to_be_bytes());
     key[8..].copy_from_slice(&piece.to_be_bytes());
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_of_before_standstills_were_kept_is_read() {
+        let mut state = AccountState { session: "monday".to_owned(), ..AccountState::default() };
+        assert_eq!(read(&canonical_bytes(&state)), Ok(state.clone()));
+        state.standstill =
+            Some(Standstill { flattens: true, by: "anna (lunch)".to_owned(), session: "monday".to_owned() });
+        assert_eq!(read(&write(&state)), Ok(state.clone()));
+        // Who reads no further than before finds what there was before.
+        let before: AccountState = postcard::from_bytes(&write(&state)).unwrap();
+        assert_eq!(before, AccountState { standstill: None, ..state });
+    }
 }

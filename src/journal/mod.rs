@@ -39,7 +39,7 @@ mod varint;
 mod verify;
 mod writer;
 
-pub use account::{Account, AccountState};
+pub use account::{Account, AccountState, Standstill};
 pub use block::{InputBlock, InputRows, Malformed};
 pub use error::JournalError;
 pub use frame::SCHEMA;

@@ -7,8 +7,8 @@ use super::purse::{Made, Purse};
 use crate::dashboard::status::{FeedStatus, JournalStatus};
 use crate::dashboard::{Observer, StatusSnapshot};
 use crate::digest::canonical_bytes;
-use crate::engine::{Command, Input, Output, Session, SessionSpec, Stamped};
-use crate::journal::{Checkpoint, Ending, JournalError, Manifest, Writer};
+use crate::engine::{Command, ITSELF, Input, Mode, Output, Session, SessionSpec, Stamped};
+use crate::journal::{Checkpoint, Ending, JournalError, Manifest, Standstill, Writer};
 use crate::market::InstrumentId;
 use crate::order::ReportKind;
 use crate::risk::Score;
@@ -27,6 +27,7 @@ pub struct Core {
     observer: Observer,
     checkpoint_every: u64,
     risk_reason: String,
+    standstill: Option<Standstill>,
     /// The score in the account, and when it was put there.
     saved: Option<(Score, LocalTime)>,
     /// The oldest input not known to be on disk: its number and time.
@@ -54,6 +55,7 @@ impl Core {
             out: Vec::new(),
             checkpoint_every: checkpoint_every.max(1),
             risk_reason: String::new(),
+            standstill: None,
             saved: None,
             unsaved: (0, LocalTime::default()),
         }
@@ -77,6 +79,7 @@ impl Core {
         self.writer.outputs(self.last.seq, &self.out)?;
         self.observer.hear(&self.out, self.last.seq, self.last.at);
         let mut account_changed = false;
+        let mut told = None;
         for output in self.out.drain(..) {
             match &output {
                 Output::Heard(report) => account_changed |= matches!(report.kind, ReportKind::Filled(_)),
@@ -84,7 +87,16 @@ impl Core {
                     self.risk_reason.clone_from(reason);
                     account_changed = true;
                 }
-                Output::Commanded { .. } | Output::Funding(_) => account_changed = true,
+                Output::Commanded { by, command } => {
+                    account_changed = true;
+                    let is_quiet = matches!(command, Command::Pause | Command::Flatten);
+                    // What was carried over is not said anew, and a flatten that ends in a pause is still whose it was.
+                    let is_known = by == ITSELF || self.standstill.as_ref().is_some_and(|s| *by == carried_by(s));
+                    if is_quiet && !is_known {
+                        told = Some(by.clone());
+                    }
+                }
+                Output::Funding(_) => account_changed = true,
                 Output::Book { .. }
                 | Output::Decided { .. }
                 | Output::Sent(_)
@@ -95,6 +107,7 @@ impl Core {
             }
         }
         if account_changed || self.has_a_new_top() {
+            self.note_standstill(told);
             self.save_account()?;
         }
         if self.last.input == Input::Tick {
@@ -111,6 +124,34 @@ impl Core {
         Ok(())
     }
 
+    /// Keeps who had the quotes taken out. The end of a session is not about the next one.
+    fn note_standstill(&mut self, told: Option<String>) {
+        let flattens = match self.session.mode() {
+            Mode::Stopped => return,
+            Mode::Quoting => return self.standstill = None,
+            Mode::Paused => false,
+            Mode::Flattening => true,
+        };
+        let before = self.standstill.take().filter(|_| told.is_none());
+        self.standstill = Some(before.map_or_else(
+            || Standstill {
+                flattens,
+                // Without a word from anybody it is what follows from a halt.
+                by: told.unwrap_or_else(|| "risk".to_owned()),
+                session: self.writer.manifest().id.clone(),
+            },
+            |before| Standstill { flattens, ..before },
+        ));
+    }
+
+    /// Nothing is quoted here either: somebody said so in a session before.
+    pub fn stand_still(&mut self, at: LocalTime, standstill: Standstill) -> Result<(), JournalError> {
+        let command = if standstill.flattens { Command::Flatten } else { Command::Pause };
+        let by = carried_by(&standstill);
+        self.standstill = Some(standstill);
+        self.take(at, Input::Command { by, command })
+    }
+
     /// Whether the account would forget a day's beginning or a highest equity, were we killed now: prices move both
     /// without a fill. Looked at with time, and for tops once a second, for each saving is a sync.
     fn has_a_new_top(&self) -> bool {
@@ -124,7 +165,7 @@ impl Core {
 
     fn save_account(&mut self) -> Result<(), JournalError> {
         let Some(purse) = &mut self.purse else { return Ok(()) };
-        purse.save(&self.session, &self.writer.manifest().id, &self.risk_reason)?;
+        purse.save(&self.session, &self.writer.manifest().id, &self.risk_reason, self.standstill.as_ref())?;
         self.saved = Some((self.session.carried("").score.unwrap_or_default(), self.last.at));
         Ok(())
     }
@@ -183,7 +224,7 @@ impl Core {
         self.save_account()?;
         let carried = self.session.carried(&self.writer.manifest().id);
         let handed = self.session.handover();
-        let purse = self.purse.take();
+        let (purse, standstill) = (self.purse.take(), self.standstill.take());
         let mut next = Self::new(spec, strategies, writer, purse, self.checkpoint_every).with_bracket(bracket);
         // Time goes on where it was, also if a clock was set back meanwhile.
         next.last.at = self.last.at;
@@ -191,6 +232,7 @@ impl Core {
         let at = self.last.at;
         let command = Command::Restore(Box::new(carried));
         self.take(at, Input::Command { by: "account".to_owned(), command })?;
+        standstill.map_or(Ok(()), |standstill| self.stand_still(at, standstill))?;
         handed.into_iter().try_for_each(|input| self.take(at, input))?;
         Ok(manifest)
     }
@@ -219,6 +261,11 @@ impl Core {
         };
         Ok((self.session, self.writer.finish(ending)?))
     }
+}
+
+/// Who commands a standstill in a session after the one that was told.
+fn carried_by(standstill: &Standstill) -> String {
+    format!("account, for {} in {}", standstill.by, standstill.session)
 }
 
 /// From this part of a level on, our size is worth a remark.

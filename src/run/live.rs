@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{error, info};
+use tracing::field::Empty;
+use tracing::{Span, error, info, info_span, warn};
 
 use super::alerts::{Alerts, ReceiverError};
 use super::bracket::{self, Bracket};
@@ -23,6 +24,7 @@ use super::purse::{Brought, Purse, PurseError};
 use super::recordings::Recordings;
 use super::retention;
 use super::roll::{LAST_ORDERS, Plan, Roller, session_name};
+use super::room::{Room, TooLittle};
 use super::simulated::{self, SimulatedError};
 use crate::config::{Loaded, Sources};
 use crate::dashboard::archive::Archive;
@@ -33,7 +35,7 @@ use crate::dashboard::status::FeedStatus;
 use crate::dashboard::{self, Behind, Contact, ContactError, Handle, ServeError, StatusSnapshot, Vitals};
 use crate::engine::{Command, EquityMark, Input, Session, SessionSpec};
 use crate::feed::{self, Ended, Endpoint, FeedError, Health, Heard, Place, wall_clock};
-use crate::journal::{Account, JournalError, Manifest, Options, Store};
+use crate::journal::{Account, JournalError, Manifest, Options, Standstill, Store};
 use crate::market::{Instrument, InstrumentId, VenueId};
 use crate::risk::RiskState;
 use crate::units::{LocalTime, Nanos};
@@ -43,8 +45,6 @@ use crate::wire;
 const CHANNEL: usize = 4_096;
 /// Pictures are drawn no more often: ten a second are what the stream carries, give or take the timer's jitter.
 const DRAW_EVERY: Nanos = Nanos::from_ms(90);
-/// How often free disk space is looked at.
-const DISK_EVERY: Nanos = Nanos::from_s(5);
 
 /// What was asked for on the command line.
 #[derive(Clone, Debug, Default)]
@@ -79,6 +79,8 @@ pub enum LiveError {
     Journal(#[from] JournalError),
     #[error(transparent)]
     Purse(#[from] PurseError),
+    #[error(transparent)]
+    Room(#[from] TooLittle),
     #[error(transparent)]
     Simulated(#[from] SimulatedError),
     #[error(transparent)]
@@ -140,6 +142,12 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
 
     let store = Store::open(&loaded.settings.store.path);
     let account = Account::open(store.path())?;
+    let mut room = Room::of(&loaded.settings.store);
+    if room.may_start().is_err() {
+        // Perhaps something may go.
+        retention::tidy(&store, &(&loaded.settings.store).into());
+        room.may_start()?;
+    }
     let (purse, mut brought) = Purse::take(account, &spec, loaded.settings.simulator.embedded, loaded.risk_digest())?;
     let made = brought.made.take().expect("a purse says what its limits are made from");
     let now = wall_clock();
@@ -167,6 +175,8 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
     } else {
         None
     };
+    // From here on there is a recording to end properly.
+    let terminate = signal(SignalKind::terminate()).expect("a process may listen to its own signals");
     let writer = store.create(&id, manifest, options)?;
     alerts.watch(&loaded.settings, pictures.clone());
     if let Some((_, contact)) = &desk {
@@ -212,17 +222,16 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
         show,
         health,
         roller: Roller::new(plan, now),
-        disk_free_min: loaded.settings.store.disk_free_min_mib << 20,
-        disk_checked: LocalTime::default(),
-        disk_free: None,
+        room,
         deliveries: Box::new(alerts.counters()),
         drawn: LocalTime::default(),
         stopping_since: None,
+        span: recording_span(&id),
     };
     let mut keeping = keeper.start(brought)?;
     let governor = tokio::spawn(governor.watch(limits_asked, reload));
     let tick = Duration::from_millis(u64::from(loaded.settings.session.tick_ms));
-    let timers = tokio::spawn(tell_time(inputs.clone(), tick, ask.lasting));
+    let timers = tokio::spawn(tell_time(inputs.clone(), tick, ask.lasting, terminate));
     let shown = tokio::spawn(show_status(pictures));
     let tidying = tokio::spawn(retention::watch(store.clone(), (&loaded.settings.store).into()));
 
@@ -379,12 +388,11 @@ async fn say(inputs: &mpsc::Sender<Heard>, by: &str, command: Command) {
 }
 
 /// Time, the end of it, and the signals of the system.
-async fn tell_time(inputs: mpsc::Sender<Heard>, every: Duration, lasting: Option<Duration>) {
+async fn tell_time(inputs: mpsc::Sender<Heard>, every: Duration, lasting: Option<Duration>, mut terminate: Signal) {
     let mut tick = tokio::time::interval(every);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let end = tokio::time::sleep(lasting.unwrap_or(Duration::MAX));
     tokio::pin!(end);
-    let mut terminate = signal(SignalKind::terminate()).expect("a process may listen to its own signals");
     let mut told = false;
     loop {
         tokio::select! {
@@ -431,6 +439,14 @@ fn line(picture: &StatusSnapshot) -> String {
     text
 }
 
+fn recording_span(session: &str) -> Span {
+    info_span!("recording", session, inputs = Empty, outputs = Empty)
+}
+
+fn tell_span(span: &Span, ended: &Manifest) {
+    span.record("inputs", ended.counts.inputs).record("outputs", ended.counts.outputs);
+}
+
 type Kept = Result<(Session, Manifest, Arc<StatusSnapshot>), LiveError>;
 
 /// One connection's counters and whose they are.
@@ -458,12 +474,12 @@ struct Keeper {
     show: watch::Sender<Arc<StatusSnapshot>>,
     health: Vec<FeedHealth>,
     roller: Roller,
-    disk_free_min: u64,
-    disk_checked: LocalTime,
-    disk_free: Option<u64>,
+    room: Room,
     deliveries: Box<dyn Fn() -> Vec<ReceiverStatus> + Send>,
     drawn: LocalTime,
     stopping_since: Option<LocalTime>,
+    /// Lasts as long as the recording.
+    span: Span,
 }
 
 impl Keeper {
@@ -483,6 +499,11 @@ impl Keeper {
             info!("carrying over from {}: positions {:?}, {}", carried.from, carried.positions, carried.state.word());
             let command = Command::Restore(Box::new(carried));
             self.core.take(wall_clock(), Input::Command { by: "account".to_owned(), command })?;
+        }
+        if let Some(standstill) = brought.standstill {
+            let Standstill { by, session, .. } = &standstill;
+            warn!("paused: {by} said so in {session}; `papermaker resume` quotes again");
+            self.core.stand_still(wall_clock(), standstill)?;
         }
         if let Some(limits) = brought.limits {
             info!("limits that were set by hand are in force again; config/risk.toml has not changed since");
@@ -519,11 +540,18 @@ impl Keeper {
                     self.roller.begin(&mut self.core, at)?;
                 }
                 let is_quiet = self.is_quiet();
-                self.roller.go_on(&mut self.core, at, is_quiet)?;
+                if let Some(ended) = self.roller.go_on(&mut self.core, at, is_quiet)? {
+                    tell_span(&self.span, &ended);
+                    self.span = recording_span(&self.core.writer().manifest().id);
+                }
             }
         }
         let picture = self.draw(self.core.session().now());
         let (session, manifest) = self.core.finish()?;
+        tell_span(&self.span, &manifest);
+        if let Some(too_little) = self.room.ended() {
+            return Err(too_little.into());
+        }
         if let Some(seal) = manifest.seal {
             info!("{}: ended, seal {seal}", manifest.id);
         }
@@ -535,7 +563,7 @@ impl Keeper {
         let mut picture = self.core.picture(now, feeds);
         let seen = Arc::make_mut(&mut picture);
         seen.limits_refused.clone_from(&self.limits_refused.borrow());
-        seen.journal.disk_free_bytes = self.disk_free;
+        seen.journal.disk_free_bytes = self.room.free();
         seen.alerts = (self.deliveries)();
         self.show.send_replace(Arc::clone(&picture));
         picture
@@ -547,20 +575,21 @@ impl Keeper {
         (0..session.len()).all(|i| session.orders(InstrumentId(i as u16)).is_empty())
     }
 
-    /// Halts while there is still room to say so.
+    /// Halts while there is still room to say so, ends while there is room to end.
     fn guard_disk(&mut self, now: LocalTime) -> Result<(), JournalError> {
-        if now.since(self.disk_checked) < DISK_EVERY {
+        let is_halted = self.core.session().risk_state() == RiskState::Halted;
+        // Between two recordings, which takes a moment, nothing is said.
+        if self.stopping_since.is_some() || self.roller.is_under_way() {
             return Ok(());
         }
-        self.disk_checked = now;
-        self.disk_free = rustix::fs::statvfs(self.roller.store()).ok().map(|disk| disk.f_bavail * disk.f_frsize);
-        let Some(free) = self.disk_free else { return Ok(()) };
-        if free < self.disk_free_min && self.core.session().risk_state() != RiskState::Halted {
-            let (free, least) = (free >> 20, self.disk_free_min >> 20);
-            let reason = format!("DISK_LOW value={free} limit={least} unit=MiB path={}", self.roller.store().display());
+        let Some((by, command)) = self.room.look(now, is_halted) else { return Ok(()) };
+        if let Command::Halt { reason } = &command {
             error!("{reason}: free some space, then `papermaker resume`");
-            self.core.take(now, Input::Command { by: "disk".to_owned(), command: Command::Halt { reason } })?;
+        } else {
+            error!("ended by {by}");
+            self.core.note(format!("ended by {by}"));
+            self.stopping_since = Some(now);
         }
-        Ok(())
+        self.core.take(now, Input::Command { by, command })
     }
 }

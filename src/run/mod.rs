@@ -31,6 +31,7 @@ pub mod report;
 pub mod rerun;
 pub mod retention;
 pub mod roll;
+pub mod room;
 pub mod simulate;
 pub mod simulated;
 pub mod stress;

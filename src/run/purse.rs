@@ -6,7 +6,7 @@
 
 use crate::digest::Digest;
 use crate::engine::{Carried, Session, SessionSpec};
-use crate::journal::{Account, AccountState, JournalError};
+use crate::journal::{Account, AccountState, JournalError, Standstill};
 use crate::market::{Instrument, InstrumentId};
 use crate::risk::{RiskLimits, RiskState, Score, Trip, Whose};
 use crate::units::{LocalTime, Lots, Money, Step};
@@ -39,6 +39,8 @@ pub struct Made {
 pub struct Brought {
     /// Positions, states and scores, if there are any.
     pub carried: Option<Carried>,
+    /// Why nothing is to be quoted, if somebody said so and nobody took it back.
+    pub standstill: Option<Standstill>,
     /// Limits that an operator had set above the configured ones, which are still the same.
     pub limits: Option<RiskLimits>,
     /// What the limits that the session will have are made from.
@@ -104,7 +106,8 @@ impl Purse {
         let set = if limits.is_some() { known.limits_set.clone() } else { Vec::new() };
         let made = Made { limits_of, set, approved_at: known.approved_at };
         let purse = Self { account, simulated, elsewhere, score_elsewhere, made: made.clone() };
-        Ok((purse, Brought { carried: (!nothing).then_some(carried), limits, made: Some(made) }))
+        let carried = (!nothing).then_some(carried);
+        Ok((purse, Brought { carried, standstill: known.standstill, limits, made: Some(made) }))
     }
 
     /// Limits in force are made from this now.
@@ -113,7 +116,15 @@ impl Purse {
     }
 
     /// Puts a session's positions and risk state into the account.
-    pub fn save(&mut self, session: &Session, id: &str, why: &str) -> Result<(), JournalError> {
+    ///
+    /// * `why` — it is halted, if it is
+    pub fn save(
+        &mut self,
+        session: &Session,
+        id: &str,
+        why: &str,
+        standstill: Option<&Standstill>,
+    ) -> Result<(), JournalError> {
         let mut carried = session.carried(id);
         let rules = session.instruments();
         let mut instruments: Vec<_> = rules.clone().map(|r| name(r, self.simulated)).collect();
@@ -139,6 +150,7 @@ impl Purse {
             halted: (session.risk_state() == RiskState::Halted).then(|| why.to_owned()),
             session: id.to_owned(),
             at: session.now(),
+            standstill: standstill.cloned(),
         })
     }
 }

@@ -3,19 +3,22 @@
 //! Only whole recordings go, the oldest first, and first of all what can be made anew: an index that nobody has needed for
 //! days. Never touched are a recording that is being written, one that somebody keeps by name (`sessions keep`), and one whose
 //! manifest cannot be read: it may be the only trace of something. Age is counted from when a recording was last written on this
-//! disk, so that a market of 2023 imported today is of today.
+//! disk, so that a market of 2023 imported today is of today. What goes because the disk is nearly full goes whoever filled it.
 
 use std::time::Duration;
 
 use tracing::{info, warn};
 
+use super::room;
 use crate::config::settings::StoreSettings;
 use crate::feed::wall_clock;
 use crate::journal::{JournalError, SessionSummary, Store};
 use crate::units::{LocalTime, Nanos};
 
-/// How often a running bot looks.
-const LOOK_EVERY: Duration = Duration::from_secs(600);
+/// How often a running bot looks at the disk.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// It looks through the store every so many times, and whenever the disk is nearly full.
+const LOOKS: u32 = 10;
 /// A day.
 const DAY: Nanos = Nanos::from_s(86_400);
 
@@ -28,11 +31,18 @@ pub struct Bounds {
     pub keep_bytes: u64,
     /// Indexes of recordings older than this go.
     pub index_days: u32,
+    /// The oldest go until so much is free on the disk, bytes.
+    pub free_bytes: u64,
 }
 
 impl From<&StoreSettings> for Bounds {
     fn from(store: &StoreSettings) -> Self {
-        Self { keep_days: store.keep_days, keep_bytes: store.keep_mib << 20, index_days: store.index_days }
+        Self {
+            keep_days: store.keep_days,
+            keep_bytes: store.keep_mib << 20,
+            index_days: store.index_days,
+            free_bytes: store.disk_free_keep_mib << 20,
+        }
     }
 }
 
@@ -45,6 +55,8 @@ pub enum Cause {
     Space,
     /// An index older than `store.index_days`; the recording stays.
     Index,
+    /// Less is free on the disk than `store.disk_free_keep_mib`.
+    Disk,
 }
 
 impl Cause {
@@ -54,6 +66,7 @@ impl Cause {
             Cause::Age => "age",
             Cause::Space => "space",
             Cause::Index => "index",
+            Cause::Disk => "disk",
         }
     }
 }
@@ -72,18 +85,20 @@ pub struct Farewell {
 /// What is to go at `now`, in the order it goes.
 ///
 /// * `found` — as [`Store::sessions`] lists them
-pub fn plan(found: &[SessionSummary], bounds: &Bounds, now: LocalTime) -> Vec<Farewell> {
+/// * `free` — bytes free on their disk, if that is known
+pub fn plan(found: &[SessionSummary], bounds: &Bounds, free: Option<u64>, now: LocalTime) -> Vec<Farewell> {
     let is_old = |s: &SessionSummary, days: u32| days > 0 && now.since(s.written).0 / DAY.0 >= i64::from(days);
-    let mut free: Vec<&SessionSummary> = found.iter().filter(|s| !s.live && !s.kept && s.manifest.is_ok()).collect();
-    free.sort_by(|a, b| (a.written, &a.id).cmp(&(b.written, &b.id)));
-    let mut left: u64 = found.iter().map(|s| s.bytes + s.index_bytes).sum();
+    let mut loose: Vec<&SessionSummary> = found.iter().filter(|s| !s.live && !s.kept && s.manifest.is_ok()).collect();
+    loose.sort_by(|a, b| (a.written, &a.id).cmp(&(b.written, &b.id)));
+    let held: u64 = found.iter().map(|s| s.bytes + s.index_bytes).sum();
+    let mut left = held;
     let mut going = Vec::new();
     let mut go = |s: &SessionSummary, cause, bytes: u64, left: &mut u64| {
         going.push(Farewell { session: s.id.clone(), cause, bytes });
         *left -= bytes;
     };
     let mut staying = Vec::new();
-    for s in free {
+    for s in loose {
         if is_old(s, bounds.keep_days) {
             go(s, Cause::Age, s.bytes + s.index_bytes, &mut left);
         } else if is_old(s, bounds.index_days) && s.index_bytes > 0 {
@@ -94,8 +109,11 @@ pub fn plan(found: &[SessionSummary], bounds: &Bounds, now: LocalTime) -> Vec<Fa
         }
     }
     for (s, bytes) in staying {
+        let is_short = free.is_some_and(|free| free + (held - left) < bounds.free_bytes);
         if bounds.keep_bytes > 0 && left > bounds.keep_bytes {
             go(s, Cause::Space, bytes, &mut left);
+        } else if is_short {
+            go(s, Cause::Disk, bytes, &mut left);
         }
     }
     going
@@ -104,7 +122,7 @@ pub fn plan(found: &[SessionSummary], bounds: &Bounds, now: LocalTime) -> Vec<Fa
 /// Lets go of it. Whoever has begun to use it meanwhile keeps it.
 pub fn carry_out(store: &Store, farewell: &Farewell) -> Result<(), JournalError> {
     match farewell.cause {
-        Cause::Age | Cause::Space => store.delete(&farewell.session),
+        Cause::Age | Cause::Space | Cause::Disk => store.delete(&farewell.session),
         Cause::Index => store.drop_index(&farewell.session),
     }
 }
@@ -115,20 +133,25 @@ pub async fn watch(store: Store, bounds: Bounds) {
         return;
     }
     let mut clock = tokio::time::interval(LOOK_EVERY);
-    loop {
+    for look in (0..LOOKS).cycle() {
         clock.tick().await;
+        let is_short = room::free_bytes(store.path()).is_some_and(|free| free < bounds.free_bytes);
+        if look != 0 && !is_short {
+            continue;
+        }
         let store = store.clone();
         // Folders of gigabytes take their time; the sockets' threads have other things to do.
         let _ = tokio::task::spawn_blocking(move || tidy(&store, &bounds)).await;
     }
 }
 
-fn tidy(store: &Store, bounds: &Bounds) {
+/// Looks once, and says in the log what went.
+pub fn tidy(store: &Store, bounds: &Bounds) {
     let found = match store.sessions() {
         Ok(found) => found,
         Err(why) => return warn!("the store cannot be looked through: {why}"),
     };
-    for farewell in plan(&found, bounds, wall_clock()) {
+    for farewell in plan(&found, bounds, room::free_bytes(store.path()), wall_clock()) {
         let Farewell { session, cause, bytes } = &farewell;
         match carry_out(store, &farewell) {
             Ok(()) => info!("store: {session} pruned, {} ({:.1} MB)", cause.word(), *bytes as f64 / 1e6),
@@ -164,8 +187,11 @@ mod tests {
         keep_mb: u64,
         index_days: u32,
     ) -> Vec<(String, &'static str, u64)> {
-        let bounds = Bounds { keep_days, keep_bytes: keep_mb * 1_000_000, index_days };
-        let plan = plan(found, &bounds, LocalTime(100 * DAY.0));
+        let bounds = Bounds { keep_days, keep_bytes: keep_mb * 1_000_000, index_days, free_bytes: 0 };
+        listed(plan(found, &bounds, Some(0), LocalTime(100 * DAY.0)))
+    }
+
+    fn listed(plan: Vec<Farewell>) -> Vec<(String, &'static str, u64)> {
         plan.into_iter().map(|f| (f.session, f.cause.word(), f.bytes / 1_000_000)).collect()
     }
 
@@ -184,6 +210,22 @@ mod tests {
         assert_eq!(goes(&found, 0, 21, 0), said(&[("a", "space", 11), ("b", "space", 11)]));
         // What went by age has made room.
         assert_eq!(goes(&found, 9, 22, 0), said(&[("a", "age", 11)]));
+    }
+
+    #[test]
+    fn a_disk_nearly_full_takes_the_oldest_until_enough_is_free() {
+        let found = [session("a", 9, 10), session("b", 5, 10), session("c", 1, 10)];
+        let goes = |keep_days, free_mb: Option<u64>| {
+            let bounds = Bounds { keep_days, free_bytes: 100_000_000, ..Bounds::default() };
+            let free = free_mb.map(|mb| mb * 1_000_000);
+            listed(plan(&found, &bounds, free, LocalTime(100 * DAY.0)))
+        };
+        assert_eq!((goes(0, Some(100)), goes(0, None)), (vec![], vec![]));
+        // 89 and 11 are 100.
+        assert_eq!(goes(0, Some(89)), said(&[("a", "disk", 11)]));
+        assert_eq!(goes(0, Some(88)), said(&[("a", "disk", 11), ("b", "disk", 11)]));
+        // What goes by age makes room too.
+        assert_eq!(goes(9, Some(89)), said(&[("a", "age", 11)]));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::core::Core;
 use super::prepare;
 use crate::dashboard::Contact;
 use crate::digest::Digest;
-use crate::engine::{Command, Input, Mode, Session, SessionSpec};
+use crate::engine::{Command, Input, Session, SessionSpec};
 use crate::feed::Heard;
 use crate::journal::{JournalError, Manifest, Options, Store};
 use crate::market::InstrumentId;
@@ -47,7 +47,6 @@ pub struct Roller {
 /// A session that has been stopped to go on in another.
 struct Stopped {
     since: LocalTime,
-    mode: Mode,
     /// What operators asked for meanwhile: it is for the next session.
     asked: Vec<Heard>,
 }
@@ -92,7 +91,7 @@ impl Roller {
         if self.every == Nanos::ZERO || now < self.due || self.is_under_way() || !core.session().can_hand_over() {
             return Ok(());
         }
-        self.under_way = Some(Stopped { since: now, mode: core.session().mode(), asked: Vec::new() });
+        self.under_way = Some(Stopped { since: now, asked: Vec::new() });
         core.take(now, Input::Command { by: "roll".to_owned(), command: Command::Stop })
     }
 
@@ -133,11 +132,6 @@ impl Roller {
         core.note(format!("goes on in {name}"));
         let ended = core.roll(&spec, strategies, writer, bracket)?;
         info!("{}: ended, goes on in {name}", ended.id);
-        match stopped.mode {
-            Mode::Quoting | Mode::Stopped => {}
-            Mode::Paused => core.take(now, Input::Command { by: "roll".to_owned(), command: Command::Pause })?,
-            Mode::Flattening => core.take(now, Input::Command { by: "roll".to_owned(), command: Command::Flatten })?,
-        }
         for Heard { at, input } in stopped.asked {
             core.take(at, input)?;
         }

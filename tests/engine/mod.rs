@@ -4,6 +4,7 @@ pub mod contracts;
 pub mod invariants;
 pub mod story;
 
+mod handover;
 mod linked;
 mod memory;
 mod stories;

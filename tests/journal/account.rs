@@ -1,7 +1,7 @@
 //! What one session leaves to the next.
 
 use papermaker::engine::Carried;
-use papermaker::journal::{Account, AccountState, JournalError};
+use papermaker::journal::{Account, AccountState, JournalError, Standstill};
 use papermaker::market::InstrumentId;
 use papermaker::order::{Order, OrderId, OrderKind, OrderState};
 use papermaker::risk::RiskState;
@@ -45,6 +45,11 @@ fn state(position: i64, orders: u64) -> AccountState {
         halted: Some("loss limit".to_owned()),
         session: "monday".to_owned(),
         at: LocalTime(9),
+        standstill: Some(Standstill {
+            flattens: orders > 0,
+            by: "anna (lunch)".to_owned(),
+            session: "sunday".to_owned(),
+        }),
     }
 }
 

@@ -4,6 +4,7 @@ mod loosening;
 mod oracle;
 mod reload;
 mod scope;
+mod standstill;
 mod storm;
 mod stress;
 mod table;

@@ -217,7 +217,7 @@ fn killed(session: &Session, spec: &mut SessionSpec) -> Vec<Input> {
     let account = || Account::open(store.path()).expect("an account");
     let configured = Digest::of(b"configured");
     let (mut purse, _) = Purse::take(account(), spec, false, configured).expect("an empty purse");
-    purse.save(session, "before", "killed").expect("saved");
+    purse.save(session, "before", "killed", None).expect("saved");
     drop(purse);
     for (desk, rules) in spec.desks.iter_mut().zip(session.instruments()) {
         desk.rules = rules.clone();

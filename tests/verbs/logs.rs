@@ -68,3 +68,17 @@ fn completions_and_manual_pages_are_made_without_a_configuration() {
     assert!(std::fs::read_dir(here.join("pages")).expect("pages").count() > 25);
     papermaker(here, &["man", "--out", "pages"]).exits(2).complains_of(&["papermaker.1", "--force"]);
 }
+
+#[cfg(not(feature = "otel"))]
+#[test]
+fn a_collector_that_is_asked_for_in_vain_is_told_in_one_line() {
+    let here = tempfile::tempdir().expect("a folder");
+    let run = |variable: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_papermaker"));
+        command.current_dir(here.path()).args(["run", "--for", "1s", "--no-dashboard", "--set", "store.path=store"]);
+        let ran = command.env(variable, "http://127.0.0.1:4318").output().expect("it runs");
+        let said = String::from_utf8(ran.stderr).expect("text");
+        said.lines().filter(|line| line.contains("built without the feature `otel`")).count()
+    };
+    assert_eq!((run("OTEL_EXPORTER_OTLP_ENDPOINT"), run("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT"), run("OTHER")), (1, 1, 0));
+}

@@ -5,6 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
+use papermaker::run::room::free_bytes;
 use serde_json::Value;
 
 use super::papermaker;
@@ -21,6 +22,8 @@ fn refused(here: &Path, args: &[&str], parts: &[&str]) {
     papermaker(here, &line).exits(2).complains_of(parts);
     assert_eq!(sessions(here), before, "{args:?} left something behind");
 }
+
+const STORE: [&str; 2] = ["--set", "store.path=store"];
 
 /// Names in the store.
 fn sessions(here: &Path) -> Vec<Value> {
@@ -168,16 +171,44 @@ fn a_broken_risk_toml_holds_up_neither_status_nor_halt() {
 }
 
 #[test]
-fn with_too_little_room_left_nothing_is_quoted_while_there_is_room_to_say_so() {
+fn with_too_little_room_nothing_begins_and_nothing_is_left_behind() {
     let here = tempfile::tempdir().expect("a folder");
-    let mut bot = Bot::start(here.path(), "low", &[&BOLD[..], &["--set", "store.disk_free_min_mib=1000000"]].concat());
-    let picture = bot.wait_until("halted", |p| p["state"] == "halted");
-    assert!(picture["reason"].as_str().is_some_and(|reason| reason.contains("DISK_LOW")), "{picture}");
-    bot.terminate();
+    let low = |more: &[&str]| {
+        let least = ["run", "--for", "1s", "--session", "low", "--set", "store.disk_free_min_mib=1000000"];
+        papermaker(here.path(), &[&least, &STORE[..], &["--set", "dashboard.port=0"], more].concat())
+    };
+    low(&[]).exits(2).complains_of(&["MiB are free on its disk", "store.disk_free_min_mib", "sessions prune"]);
+    assert!(!here.path().join("store/low").exists());
+    papermaker(here.path(), &["run", "--for", "1s", "--session", "old", "--set", "store.path=store"]).exits(0);
+    // What may go for want of room has gone before it is refused.
+    low(&["--set", "store.disk_free_keep_mib=1000000"]).exits(2).complains_of(&["old pruned, disk", "MiB are free"]);
+    assert!(!here.path().join("store/old").exists());
+    low(&["--set", "store.disk_free_keep_mib=5"]).exits(2).complains_of(&["store.disk_free_keep_mib", "would halt"]);
+}
+
+#[test]
+fn a_disk_that_fills_halts_the_bot_and_resume_is_taken_once_there_is_room() {
+    // A file system that is memory, where room can be taken and given back within milliseconds.
+    let memory = Path::new("/dev/shm");
+    let free_mib = || free_bytes(memory).unwrap_or_default() >> 20;
+    if free_mib() < 2_048 {
+        eprintln!("SKIPPED: /dev/shm is not there, or has less than 2 GiB free");
+        return;
+    }
+    let here = tempfile::tempdir_in(memory).expect("a folder");
+    let least = format!("store.disk_free_min_mib={}", free_mib() - 256);
+    let mut bot = Bot::start(here.path(), "filling", &[&BOLD[..], &["--set", &least]].concat());
+    bot.wait_until("quoting", |p| p["state"] == "quoting");
+    let weight = std::fs::File::create(here.path().join("weight")).expect("a file");
+    rustix::fs::fallocate(&weight, rustix::fs::FallocateFlags::empty(), 0, 512 << 20).expect("half a GiB");
+    let halted = bot.wait_until("halted", |p| p["state"] == "halted");
+    assert!(halted["reason"].as_str().is_some_and(|reason| reason.starts_with("DISK_LOW value=")), "{halted}");
     assert!(bot.log().contains("free some space, then `papermaker resume`"), "{}", bot.log());
-    let left = Left { folder: here.path(), session: "low" };
-    assert_eq!(left.conduct().placed, 0);
-    left.replays();
+    weight.set_len(0).expect("given back");
+    papermaker(here.path(), &[&["resume"], &STORE[..]].concat()).exits(0);
+    bot.wait_until("quoting again", |p| p["state"] == "quoting");
+    bot.terminate();
+    Left { folder: here.path(), session: "filling" }.replays();
 }
 
 /// The recording's own file meets the limit, or the account's, which a trading bot writes too.

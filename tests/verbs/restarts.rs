@@ -70,6 +70,41 @@ fn a_halt_with_a_position_and_orders_survives_a_kill_and_nothing_is_placed_befor
 }
 
 #[test]
+fn a_pause_survives_an_end_and_a_kill_with_who_said_so_and_resume_is_the_end_of_it() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    let mut bot = start(here, "first", &[]);
+    bot.wait_until("quoting", |p| p["state"] == "quoting");
+    verb(here, &["pause", "--by", "anna", "--reason", "lunch"]);
+    bot.wait_until("paused", |p| p["state"] == "paused");
+    bot.terminate();
+    // The one after next still names the one that was told.
+    for name in ["second", "third"] {
+        let mut bot = start(here, name, &[]);
+        let picture =
+            bot.wait_until("live again", |p| p["instruments"][0]["book"] == "live" && p["seq"].as_u64() > Some(200));
+        assert_eq!(
+            (&picture["state"], &picture["reason"]),
+            (&"paused".into(), &"by account, for anna (lunch) in first".into())
+        );
+        assert!(bot.log().contains("paused: anna (lunch) said so in first; `papermaker resume`"), "{}", bot.log());
+        bot.signal("KILL");
+        bot.end();
+        let left = Left { folder: here, session: name };
+        assert_eq!(left.conduct().placed, 0, "{name}: paused all its life");
+        left.replays();
+    }
+    let mut bot = start(here, "fourth", &[]);
+    bot.wait_until("paused", |p| p["state"] == "paused");
+    verb(here, &["resume"]);
+    bot.wait_until("quoting", |p| p["state"] == "quoting");
+    bot.terminate();
+    let mut bot = start(here, "fifth", &[]);
+    bot.wait_until("quoting, as if nothing had been said", |p| p["state"] == "quoting");
+    bot.terminate();
+}
+
+#[test]
 fn reducing_by_a_limit_survives_a_kill_with_the_limit_that_was_set_by_hand() {
     let here = tempfile::tempdir().expect("a folder");
     let here = here.path();

@@ -9,6 +9,7 @@ use crate::feed::wall_clock;
 use crate::journal::Store;
 use crate::run::alerts::receiver::Address;
 use crate::run::retention::{self, Bounds};
+use crate::run::room::free_bytes;
 
 /// Sockets, segments and clients of the page each take one.
 const FILES_WANTED: u64 = 1_024;
@@ -33,13 +34,14 @@ fn room(settings: &Settings) -> Check {
     };
     let mb = |bytes: u64| bytes as f64 / 1e6;
     let held: u64 = found.iter().map(|s| s.bytes + s.index_bytes).sum();
-    let going: u64 = retention::plan(&found, &bounds, wall_clock()).iter().map(|farewell| farewell.bytes).sum();
+    let going = retention::plan(&found, &bounds, free_bytes(store.path()), wall_clock());
+    let going: u64 = going.iter().map(|farewell| farewell.bytes).sum();
     let detail = format!("{:.1} MB in {} sessions, {:.1} MB of it due to go", mb(held), found.len(), mb(going));
-    if bounds.keep_days == 0 && bounds.keep_bytes == 0 {
+    if bounds.keep_days == 0 && bounds.keep_bytes == 0 && bounds.free_bytes == 0 {
         let detail = format!("{:.1} MB in {} sessions, and none ever goes", mb(held), found.len());
         return Check {
             verdict: Verdict::Ok,
-            ..Check::warn(name, detail, "store.keep_days or store.keep_mib bounds it")
+            ..Check::warn(name, detail, "store.keep_days, store.keep_mib or store.disk_free_keep_mib bounds it")
         };
     }
     Check::ok(name, detail)

@@ -122,6 +122,8 @@ fn the_numbers_of_the_picture_are_the_samples() {
         "papermaker_policy_drift_tripped{instrument=\"binance-spot:BTCUSDT\"} 1",
         "papermaker_policy_drift_psi{instrument=\"binance-spot:BTCUSDT\"} 0.5",
         "papermaker_policy_drift_mmd_p{instrument=\"binance-spot:BTCUSDT\"} 0.005",
+        "papermaker_policy_action{instrument=\"binance-spot:BTCUSDT\",side=\"ask\"} -0.5",
+        "papermaker_policy_log_probability{instrument=\"binance-spot:BTCUSDT\"} -1.5",
         "papermaker_feed_gaps_total{venue=\"binance-spot\",connection=\"0\"} 1",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");

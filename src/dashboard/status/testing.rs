@@ -42,6 +42,7 @@ pub(in crate::dashboard) fn a_snapshot() -> StatusSnapshot {
     let mmd = Discrepancy { squared: 0.25, limit: 0.125, p: 0.005 };
     let look = DriftLook { column: "ln σ".to_owned(), score: DriftScore { mmd: Some(mmd), ..score } };
     it.drift = Some(DriftStatus::after(None, &look, LocalTime(7)));
+    it.policy = Some(PolicyStatus { action: [0.25, -0.5], logp: Some(-1.5), wants: "quotes".to_owned() });
     let money = |text: &str| Money::from_decimal(text.parse().expect("a decimal")).expect("in range");
     it.pnl = Some(PnlStatus::from(&EquityMark {
         instrument: InstrumentId(0),

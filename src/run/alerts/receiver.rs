@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
-use tracing::warn;
+use tracing::{Instrument, info_span, warn};
 
 use super::{Alert, message};
 use crate::config::keys::is_safe_url;
@@ -199,7 +199,8 @@ impl Receiver {
         let task = tokio::spawn(async move {
             let mut backoff = Backoff::new(PAUSE, PAUSE_MAX, u64::from(std::process::id()));
             while let Some(alert) = waiting.recv().await {
-                match address.deliver(&alert, &mut backoff).await {
+                let span = info_span!("alert", receiver = address.name);
+                match address.deliver(&alert, &mut backoff).instrument(span).await {
                     Ok(()) => counted.sent.fetch_add(1, Relaxed),
                     Err(why) => {
                         warn!(receiver = address.name, "an alert is given up: {why}");
