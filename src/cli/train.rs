@@ -38,7 +38,7 @@ pub struct TrainArgs {
     /// Begin anew over what is there
     #[arg(long)]
     pub force: bool,
-    /// Put the best seed's policy here: a strategy file, with weights and card beside it
+    /// Put a policy here: a strategy file, with weights and card beside it. The best seed's, of recordings the first seed's
     #[arg(long, value_name = "FILE.toml")]
     pub ship: Option<PathBuf>,
     /// One JSON document on stdout
@@ -121,7 +121,7 @@ pub fn train(args: &TrainArgs, globals: &Globals) -> Outcome {
         say(format_args!("  median {:.3}, worst {:.3}", card.median, card.worst))?;
         say(format_args!("policies, curves and card: {}", out.display()))?;
         if let Some(strategy) = &args.ship {
-            say(format_args!("the best seed's policy: {}", strategy.display()))?;
+            say(format_args!("a policy that quotes: {}", strategy.display()))?;
         }
     }
     match (card.reached, spec.goal) {
