@@ -27,7 +27,11 @@
 //!     changes with an action from actions that differ, and do not mind whose they are; entropy alone would have to make the policy
 //!     itself that noisy, and the best noisy policy is not the best policy.
 
+mod recipe;
+
 use serde::{Deserialize, Serialize};
+
+pub use recipe::Config;
 
 use super::advantage::Centre;
 use super::apprentice::{self, Apprentice, Average, Pupil, Squash};
@@ -39,134 +43,6 @@ use super::net;
 use crate::env::{Came, Ended, Environments};
 use crate::numeric;
 use crate::rng::Stream;
-
-/// How to train; every key has a default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// Widths of the actor's hidden layers.
-    pub hidden: Vec<usize>,
-    /// Widths of the critics' hidden layers.
-    pub critic_hidden: Vec<usize>,
-    /// What bends the critics' layers.
-    pub critic_bend: Bend,
-    /// Whether the critics' layers are normalised.
-    pub critic_norm: bool,
-    /// How much steeper than orthogonal the first layers begin, [`Plan::bend_more`](super::fused::Plan::bend_more).
-    pub bends: f64,
-    /// Steps of all copies together until training ends; schedules run over them.
-    pub total_steps: u64,
-    /// Steps of each copy between two calls' statistics.
-    pub rollout: usize,
-    /// Steps of all copies before learning begins.
-    pub warm_up: u64,
-    /// Steps remembered, of all copies.
-    pub memory: usize,
-    /// Steps in a minibatch.
-    pub minibatch: usize,
-    /// Minibatches per step of one copy.
-    pub updates_per_step: f64,
-    /// Rewards added up before a critic is asked.
-    pub ahead: usize,
-    /// The actor's learning rate at the start.
-    pub actor_rate: f64,
-    /// The critics'.
-    pub critic_rate: f64,
-    /// The temperature's.
-    pub temperature_rate: f64,
-    /// What is left of all rates at the end, as a share.
-    pub rates_end: f64,
-    /// What a reward is worth one step earlier.
-    pub gamma: f64,
-    /// How fast the mean that rewards are counted from follows, share a step of every copy; rewards are taken as they are if absent. Only
-    /// for episodes whose length no action decides.
-    pub centring: Option<f64>,
-    /// Standard deviation of what is added to the policy's actions when they are played, at the start.
-    pub explore: f64,
-    /// The same at the end.
-    pub explore_end: f64,
-    /// How far below the mean of both critics is believed: 1 the smaller, 0 the mean. Over a long horizon without discount the
-    /// smaller's shortfall adds up step by step.
-    pub pessimism: f64,
-    /// How fast targets follow, share a minibatch.
-    pub tau: f64,
-    /// The temperature at the start, reward per nat.
-    pub temperature: f64,
-    /// Entropy wanted at the start, nats; minus the number of an action's numbers if absent.
-    pub target_entropy: Option<f64>,
-    /// Entropy wanted at the end; as at the start if absent.
-    pub target_entropy_end: Option<f64>,
-    /// How late the policies are that the one left behind is averaged from, as [`apprentice::Average`] says; the last
-    /// alone if absent.
-    pub averaging: Option<f64>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            hidden: vec![64, 64],
-            critic_hidden: vec![64, 64],
-            critic_bend: Bend::Relu,
-            critic_norm: false,
-            bends: 1.0,
-            total_steps: 1_000_000,
-            rollout: 1000,
-            warm_up: 1000,
-            memory: 1_000_000,
-            minibatch: 256,
-            updates_per_step: 1.0,
-            ahead: 1,
-            actor_rate: 3e-4,
-            critic_rate: 3e-4,
-            temperature_rate: 3e-4,
-            rates_end: 1.0,
-            gamma: 0.99,
-            centring: None,
-            explore: 0.0,
-            explore_end: 0.0,
-            pessimism: 1.0,
-            tau: 0.005,
-            temperature: 1.0,
-            target_entropy: None,
-            target_entropy_end: None,
-            averaging: None,
-        }
-    }
-}
-
-impl Config {
-    /// Errors, naming the key, if a number is none that can be trained with.
-    pub fn check(&self) -> Result<(), String> {
-        let widths = |list: &[usize]| !list.is_empty() && !list.contains(&0);
-        let rules = [
-            ("hidden", widths(&self.hidden), "one width or more, none of them 0"),
-            ("critic_hidden", widths(&self.critic_hidden), "one width or more, none of them 0"),
-            ("rollout", self.rollout > 0, "at least 1"),
-            ("warm_up", self.warm_up > 0, "at least 1"),
-            ("memory", self.memory > 0, "at least 1"),
-            ("minibatch", self.minibatch > 0, "at least 1"),
-            ("updates_per_step", self.updates_per_step > 0.0, "above 0"),
-            ("ahead", self.ahead > 0, "at least 1"),
-            ("actor_rate", self.actor_rate > 0.0, "above 0"),
-            ("critic_rate", self.critic_rate > 0.0, "above 0"),
-            ("temperature_rate", self.temperature_rate >= 0.0, "at least 0"),
-            ("rates_end", (0.0..=1.0).contains(&self.rates_end), "0 to 1"),
-            ("gamma", (0.0..=1.0).contains(&self.gamma), "0 to 1"),
-            ("centring", self.centring.is_none_or(|rate| rate > 0.0 && rate <= 1.0), "above 0, at most 1"),
-            ("bends", self.bends > 0.0, "above 0"),
-            ("explore", self.explore >= 0.0, "at least 0"),
-            ("explore_end", self.explore_end >= 0.0, "at least 0"),
-            ("pessimism", (0.0..=1.0).contains(&self.pessimism), "0 to 1"),
-            ("tau", self.tau > 0.0 && self.tau <= 1.0, "above 0, at most 1"),
-            ("temperature", self.temperature > 0.0, "above 0"),
-            ("averaging", self.averaging.is_none_or(|late| late >= 0.0), "at least 0"),
-        ];
-        match rules.iter().find(|(_, holds, _)| !holds) {
-            Some((key, _, allowed)) => Err(format!("sac.{key} must be {allowed}")),
-            None => Ok(()),
-        }
-    }
-}
 
 /// What an update came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -217,6 +93,8 @@ pub struct Sac<E> {
     actor: Pass,
     /// One pass per critic: the same plan, weights one after the other in `critics`.
     passes: [Pass; 2],
+    /// What both share if they are duelling: its weights come after theirs.
+    value: Option<Pass>,
     actor_mover: Mover,
     average: Average,
     centre: Centre,
@@ -226,6 +104,8 @@ pub struct Sac<E> {
     temperature: Mover,
     memory: Memory,
     drawn: Drawn,
+    /// What critics said last, `[rows]` each.
+    worths: [Vec<f32>; 2],
     acted: Squashed,
     bits: Vec<u64>,
     noise: Stream,
@@ -249,6 +129,10 @@ impl<E: Environments> Sac<E> {
         let critic = [&[see + act], &config.critic_hidden[..], &[1]].concat();
         let actor = Pass::new(&actor, Bend::Tanh, false, rows, vectors);
         let pass = Pass::new(&critic, config.critic_bend, config.critic_norm, rows, vectors);
+        let value = config.duelling.map(|_| {
+            let value = [&[see], &config.critic_hidden[..], &[1]].concat();
+            Pass::new(&value, config.critic_bend, config.critic_norm, rows, vectors)
+        });
         let mut weights = Stream::new(seed, "learn.weights");
         // (14)
         let mut fresh = |plan: &Plan, gain: f64| {
@@ -257,13 +141,15 @@ impl<E: Environments> Sac<E> {
             flat
         };
         let actor_mover = Mover::new(fresh(actor.plan(), net::OUTPUT_GAIN), 1, 1e-8, vectors);
-        let critics = [fresh(pass.plan(), 1.0), fresh(pass.plan(), 1.0)].concat();
+        let shared = value.as_ref().map(|pass| fresh(pass.plan(), 1.0)).unwrap_or_default();
+        let critics = [fresh(pass.plan(), 1.0), fresh(pass.plan(), 1.0), shared].concat();
         let mut seen = vec![0.0; copies * see];
         environments.reset(&mut seen);
         Ok(Self {
             vectors,
             actor,
             passes: [pass.clone(), pass],
+            value,
             actor_mover,
             average: Average::default(),
             centre: Centre::default(),
@@ -272,6 +158,7 @@ impl<E: Environments> Sac<E> {
             temperature: Mover::new(vec![numeric::ln(config.temperature) as f32], 3, 1e-8, vectors),
             memory: Memory::new(config.memory, copies, see, act),
             drawn: Drawn::default(),
+            worths: Default::default(),
             acted: Squashed::default(),
             bits: Vec::new(),
             noise: Stream::new(seed, "learn.noise"),
@@ -420,19 +307,28 @@ impl<E: Environments> Sac<E> {
         kernel::squash(self.vectors, all);
     }
 
-    /// What both critics make of these steps, each into its own pass.
+    /// What both critics make of these steps, into `worths`; each into its own pass.
     fn judge(&mut self, observations: &[f32], actions: &[f32], with_targets: bool) {
         let (see, act) = (self.environments.observation_len(), self.environments.action_len());
         let rows = observations.len() / see;
         let weights = if with_targets { &self.targets } else { self.critics.values() };
-        let weights = weights.split_at(self.passes[0].plan().len());
-        for (pass, weights) in self.passes.iter_mut().zip([weights.0, weights.1]) {
+        let half = self.passes[0].plan().len();
+        for (n, pass) in self.passes.iter_mut().enumerate() {
             let each = observations.chunks_exact(see).zip(actions.chunks_exact(act));
             for (input, (seen, done)) in pass.inputs(rows).chunks_exact_mut(see + act).zip(each) {
                 input[..see].copy_from_slice(seen);
                 input[see..].copy_from_slice(done);
             }
-            pass.forward(weights, rows);
+            pass.forward(&weights[n * half..(n + 1) * half], rows);
+            self.worths[n].clear();
+            self.worths[n].extend_from_slice(pass.outputs(rows));
+        }
+        // (17)
+        let (Some(pass), Some(scale)) = (&mut self.value, self.config.duelling) else { return };
+        pass.inputs(rows).copy_from_slice(observations);
+        pass.forward(&weights[2 * half..], rows);
+        for worths in &mut self.worths {
+            worths.iter_mut().zip(pass.outputs(rows)).for_each(|(a, v)| *a = v + scale as f32 * *a);
         }
     }
 
@@ -450,7 +346,7 @@ impl<E: Environments> Sac<E> {
         let actions = std::mem::take(&mut self.acted.actions);
         self.judge(&drawn.next, &actions, true);
         self.acted.actions = actions;
-        let both = self.passes[0].outputs(rows).iter().zip(self.passes[1].outputs(rows));
+        let both = self.worths[0].iter().zip(&self.worths[1]);
         let targets: Vec<f32> = both
             .zip(drawn.rewards.iter().zip(&drawn.worth))
             .zip(self.acted.log_probs.chunks_exact(act))
@@ -462,18 +358,28 @@ impl<E: Environments> Sac<E> {
         // (8)
         self.judge(&drawn.observations, &drawn.actions, false);
         let half = self.passes[0].plan().len();
-        let mut slopes = vec![0.0; 2 * half];
+        let scale = self.config.duelling.unwrap_or(1.0) as f32;
+        let mut slopes = vec![0.0; self.critics.values().len()];
+        let mut shared = vec![0.0; rows];
         for (n, pass) in self.passes.iter_mut().enumerate() {
             let weights = &self.critics.values()[n * half..(n + 1) * half];
-            let (found, onto) = pass.output_slopes(rows);
             let mut loss = 0.0;
-            for ((q, target), slope) in found.iter().zip(&targets).zip(onto) {
-                *slope = (q - target) / rows as f32;
+            let onto = pass.output_slopes(rows).1.iter_mut().zip(&mut shared);
+            for ((q, target), (onto, shared)) in self.worths[n].iter().zip(&targets).zip(onto) {
+                let slope = (q - target) / rows as f32;
+                *onto = scale * slope;
+                *shared += slope;
                 loss += 0.5 * f64::from((q - target) * (q - target));
             }
             stats.critic_loss += 0.5 * loss / rows as f64;
             pass.turn(weights);
             pass.backward(weights, rows, Some(&mut slopes[n * half..(n + 1) * half]), false);
+        }
+        if let Some(pass) = &mut self.value {
+            let weights = &self.critics.values()[2 * half..];
+            pass.output_slopes(rows).1.copy_from_slice(&shared);
+            pass.turn(weights);
+            pass.backward(weights, rows, Some(&mut slopes[2 * half..]), false);
         }
         self.critics.step(self.config.critic_rate * left, slopes, None);
 
@@ -481,18 +387,20 @@ impl<E: Environments> Sac<E> {
         // log deviation by the shift.
         self.act(&drawn.observations);
         let acted = std::mem::take(&mut self.acted);
-        self.judge(&drawn.observations, &acted.actions, false);
+        self.judge(&drawn.observations, &acted.actions, self.config.climb_targets);
         let (first, second) = self.passes.split_at_mut(1);
         let (first, second) = (&mut first[0], &mut second[0]);
-        let (a, a_slopes) = first.output_slopes(rows);
-        let (b, b_slopes) = second.output_slopes(rows);
-        for (((a, b), a_slope), b_slope) in a.iter().zip(b).zip(a_slopes).zip(b_slopes) {
-            let (more, less) = (-0.5 * (1.0 + pessimism), -0.5 * (1.0 - pessimism));
+        let (_, a_slopes) = first.output_slopes(rows);
+        let (_, b_slopes) = second.output_slopes(rows);
+        let both = self.worths[0].iter().zip(&self.worths[1]);
+        for (((a, b), a_slope), b_slope) in both.zip(a_slopes).zip(b_slopes) {
+            let (more, less) = (-0.5 * scale * (1.0 + pessimism), -0.5 * scale * (1.0 - pessimism));
             (*a_slope, *b_slope) = if a <= b { (more, less) } else { (less, more) };
             stats.actor_loss -= f64::from(believed(*a, *b)) / rows as f64;
         }
         for (n, pass) in [first, second].into_iter().enumerate() {
-            let weights = &self.critics.values()[n * half..(n + 1) * half];
+            let weights = if self.config.climb_targets { &self.targets } else { self.critics.values() };
+            let weights = &weights[n * half..(n + 1) * half];
             pass.turn(weights);
             pass.backward(weights, rows, None, true);
         }
