@@ -26,19 +26,22 @@
 //!     `explore_end` (Lillicrap et al., *Continuous control with deep reinforcement learning*, ICLR 2016, section 3). Critics learn how worth
 //!     changes with an action from actions that differ, and do not mind whose they are; entropy alone would have to make the policy
 //!     itself that noisy, and the best noisy policy is not the best policy.
+//! 17. With `duelling`, critics are a value of the state and a scaled advantage of the action, see [`critics`].
 
+mod critics;
 mod recipe;
 
 use serde::{Deserialize, Serialize};
 
+use critics::Critics;
 pub use recipe::Config;
 
 use super::advantage::Centre;
 use super::apprentice::{self, Apprentice, Average, Pupil, Squash};
 use super::buffer::{Drawn, Memory};
 use super::flat::{Mover, MoverRecord};
-use super::fused::{Bend, Pass, Plan};
-use super::kernel::{self, Squashed, Vectors, padded};
+use super::fused::{Bend, Pass};
+use super::kernel::{self, Squashed, Vectors};
 use super::net;
 use crate::env::{Came, Ended, Environments};
 use crate::numeric;
@@ -91,21 +94,17 @@ pub struct Sac<E> {
     environments: E,
     vectors: Vectors,
     actor: Pass,
-    /// One pass per critic: the same plan, weights one after the other in `critics`.
-    passes: [Pass; 2],
-    /// What both share if they are duelling: its weights come after theirs.
-    value: Option<Pass>,
+    judges: Critics,
     actor_mover: Mover,
     average: Average,
     centre: Centre,
+    /// Weights of the judges, and those that follow them.
     critics: Mover,
     targets: Vec<f32>,
     /// Its logarithm, alone.
     temperature: Mover,
     memory: Memory,
     drawn: Drawn,
-    /// What critics said last, `[rows]` each.
-    worths: [Vec<f32>; 2],
     acted: Squashed,
     bits: Vec<u64>,
     noise: Stream,
@@ -126,30 +125,20 @@ impl<E: Environments> Sac<E> {
         let vectors = Vectors::best();
         let rows = config.minibatch.max(64);
         let actor = [&[see], &config.hidden[..], &[2 * act]].concat();
-        let critic = [&[see + act], &config.critic_hidden[..], &[1]].concat();
         let actor = Pass::new(&actor, Bend::Tanh, false, rows, vectors);
-        let pass = Pass::new(&critic, config.critic_bend, config.critic_norm, rows, vectors);
-        let value = config.duelling.map(|_| {
-            let value = [&[see], &config.critic_hidden[..], &[1]].concat();
-            Pass::new(&value, config.critic_bend, config.critic_norm, rows, vectors)
-        });
+        let judges = Critics::new((see, act), &config, rows, vectors);
         let mut weights = Stream::new(seed, "learn.weights");
         // (14)
-        let mut fresh = |plan: &Plan, gain: f64| {
-            let mut flat = plan.fresh(gain, &mut weights);
-            plan.bend_more(config.bends, &mut flat, &mut weights);
-            flat
-        };
-        let actor_mover = Mover::new(fresh(actor.plan(), net::OUTPUT_GAIN), 1, 1e-8, vectors);
-        let shared = value.as_ref().map(|pass| fresh(pass.plan(), 1.0)).unwrap_or_default();
-        let critics = [fresh(pass.plan(), 1.0), fresh(pass.plan(), 1.0), shared].concat();
+        let mut fresh = actor.plan().fresh(net::OUTPUT_GAIN, &mut weights);
+        actor.plan().bend_more(config.bends, &mut fresh, &mut weights);
+        let actor_mover = Mover::new(fresh, 1, 1e-8, vectors);
+        let critics = judges.fresh(config.bends, &mut weights);
         let mut seen = vec![0.0; copies * see];
         environments.reset(&mut seen);
         Ok(Self {
             vectors,
             actor,
-            passes: [pass.clone(), pass],
-            value,
+            judges,
             actor_mover,
             average: Average::default(),
             centre: Centre::default(),
@@ -158,7 +147,6 @@ impl<E: Environments> Sac<E> {
             temperature: Mover::new(vec![numeric::ln(config.temperature) as f32], 3, 1e-8, vectors),
             memory: Memory::new(config.memory, copies, see, act),
             drawn: Drawn::default(),
-            worths: Default::default(),
             acted: Squashed::default(),
             bits: Vec::new(),
             noise: Stream::new(seed, "learn.noise"),
@@ -307,31 +295,6 @@ impl<E: Environments> Sac<E> {
         kernel::squash(self.vectors, all);
     }
 
-    /// What both critics make of these steps, into `worths`; each into its own pass.
-    fn judge(&mut self, observations: &[f32], actions: &[f32], with_targets: bool) {
-        let (see, act) = (self.environments.observation_len(), self.environments.action_len());
-        let rows = observations.len() / see;
-        let weights = if with_targets { &self.targets } else { self.critics.values() };
-        let half = self.passes[0].plan().len();
-        for (n, pass) in self.passes.iter_mut().enumerate() {
-            let each = observations.chunks_exact(see).zip(actions.chunks_exact(act));
-            for (input, (seen, done)) in pass.inputs(rows).chunks_exact_mut(see + act).zip(each) {
-                input[..see].copy_from_slice(seen);
-                input[see..].copy_from_slice(done);
-            }
-            pass.forward(&weights[n * half..(n + 1) * half], rows);
-            self.worths[n].clear();
-            self.worths[n].extend_from_slice(pass.outputs(rows));
-        }
-        // (17)
-        let (Some(pass), Some(scale)) = (&mut self.value, self.config.duelling) else { return };
-        pass.inputs(rows).copy_from_slice(observations);
-        pass.forward(&weights[2 * half..], rows);
-        for worths in &mut self.worths {
-            worths.iter_mut().zip(pass.outputs(rows)).for_each(|(a, v)| *a = v + scale as f32 * *a);
-        }
-    }
-
     /// One minibatch.
     fn learn(&mut self, stats: &mut Stats) {
         let (rows, act) = (self.config.minibatch, self.environments.action_len());
@@ -343,10 +306,8 @@ impl<E: Environments> Sac<E> {
 
         // (4), (5), (6), (7): what the steps came to.
         self.act(&drawn.next);
-        let actions = std::mem::take(&mut self.acted.actions);
-        self.judge(&drawn.next, &actions, true);
-        self.acted.actions = actions;
-        let both = self.worths[0].iter().zip(&self.worths[1]);
+        let [a, b] = self.judges.judge(&self.targets, &drawn.next, &self.acted.actions);
+        let both = a.iter().zip(b);
         let targets: Vec<f32> = both
             .zip(drawn.rewards.iter().zip(&drawn.worth))
             .zip(self.acted.log_probs.chunks_exact(act))
@@ -355,66 +316,33 @@ impl<E: Environments> Sac<E> {
             })
             .collect();
 
-        // (8)
-        self.judge(&drawn.observations, &drawn.actions, false);
-        let half = self.passes[0].plan().len();
-        let scale = self.config.duelling.unwrap_or(1.0) as f32;
-        let mut slopes = vec![0.0; self.critics.values().len()];
-        let mut shared = vec![0.0; rows];
-        for (n, pass) in self.passes.iter_mut().enumerate() {
-            let weights = &self.critics.values()[n * half..(n + 1) * half];
-            let mut loss = 0.0;
-            let onto = pass.output_slopes(rows).1.iter_mut().zip(&mut shared);
-            for ((q, target), (onto, shared)) in self.worths[n].iter().zip(&targets).zip(onto) {
-                let slope = (q - target) / rows as f32;
-                *onto = scale * slope;
-                *shared += slope;
-                loss += 0.5 * f64::from((q - target) * (q - target));
-            }
-            stats.critic_loss += 0.5 * loss / rows as f64;
-            pass.turn(weights);
-            pass.backward(weights, rows, Some(&mut slopes[n * half..(n + 1) * half]), false);
-        }
-        if let Some(pass) = &mut self.value {
-            let weights = &self.critics.values()[2 * half..];
-            pass.output_slopes(rows).1.copy_from_slice(&shared);
-            pass.turn(weights);
-            pass.backward(weights, rows, Some(&mut slopes[2 * half..]), false);
-        }
+        // (8), (17)
+        let weights = self.critics.values();
+        let off = self.judges.judge(weights, &drawn.observations, &drawn.actions).each_ref().map(|found| {
+            let off: Vec<f32> = found.iter().zip(&targets).map(|(q, target)| q - target).collect();
+            stats.critic_loss += 0.25 * off.iter().map(|off| f64::from(off * off)).sum::<f64>() / rows as f64;
+            off.iter().map(|off| off / rows as f32).collect()
+        });
+        let slopes = self.judges.learn(weights, &off);
         self.critics.step(self.config.critic_rate * left, slopes, None);
 
         // (9): down α·ln π - min Q. With u the number before tanh, ln π changes with u by 2a, a by 1 - a², and u with the
         // log deviation by the shift.
         self.act(&drawn.observations);
         let acted = std::mem::take(&mut self.acted);
-        self.judge(&drawn.observations, &acted.actions, self.config.climb_targets);
-        let (first, second) = self.passes.split_at_mut(1);
-        let (first, second) = (&mut first[0], &mut second[0]);
-        let (_, a_slopes) = first.output_slopes(rows);
-        let (_, b_slopes) = second.output_slopes(rows);
-        let both = self.worths[0].iter().zip(&self.worths[1]);
-        for (((a, b), a_slope), b_slope) in both.zip(a_slopes).zip(b_slopes) {
-            let (more, less) = (-0.5 * scale * (1.0 + pessimism), -0.5 * scale * (1.0 - pessimism));
-            (*a_slope, *b_slope) = if a <= b { (more, less) } else { (less, more) };
-            stats.actor_loss -= f64::from(believed(*a, *b)) / rows as f64;
-        }
-        for (n, pass) in [first, second].into_iter().enumerate() {
-            let weights = if self.config.climb_targets { &self.targets } else { self.critics.values() };
-            let weights = &weights[n * half..(n + 1) * half];
-            pass.turn(weights);
-            pass.backward(weights, rows, None, true);
-        }
-        let see = self.environments.observation_len();
-        let room = padded(see + act);
-        let (by_a, by_b) = (self.passes[0].input_slopes(rows), self.passes[1].input_slopes(rows));
-        let each = by_a.chunks_exact(room).zip(by_b.chunks_exact(room));
+        let weights = self.critics.values();
+        let [a, b] = self.judges.judge(weights, &drawn.observations, &acted.actions);
+        let (more, less) = (-0.5 * (1.0 + pessimism), -0.5 * (1.0 - pessimism));
+        let both = a.iter().zip(b);
+        let (down_a, down_b) = both.clone().map(|(a, b)| if a <= b { (more, less) } else { (less, more) }).unzip();
+        stats.actor_loss -= both.map(|(a, b)| f64::from(believed(*a, *b)) / rows as f64).sum::<f64>();
+        let by_action = self.judges.climb(weights, &[down_a, down_b]);
         let (_, onto) = self.actor.output_slopes(rows);
-        for (row, (onto, (by_a, by_b))) in onto.chunks_exact_mut(2 * act).zip(each).enumerate() {
+        for (row, onto) in onto.chunks_exact_mut(2 * act).enumerate() {
             for k in 0..act {
                 let i = row * act + k;
                 let action = acted.actions[i];
-                let by_action = by_a[see + k] + by_b[see + k];
-                let pull = (alpha * 2.0 * action + by_action * (1.0 - action * action)) / rows as f32;
+                let pull = (alpha * 2.0 * action + by_action[i] * (1.0 - action * action)) / rows as f32;
                 onto[k] = pull;
                 onto[act + k] = (pull * acted.shifts[i] - alpha / rows as f32) * acted.bends[i];
             }

@@ -16,10 +16,9 @@ pub struct Config {
     pub critic_bend: Bend,
     /// Whether the critics' layers are normalised.
     pub critic_norm: bool,
-    /// What an advantage of 1 is worth, reward, if critics are a value plus an advantage; one network for both if absent.
+    /// What an advantage of 1 is worth, reward, if critics are duelling, a value plus an advantage: a third to a half of what rewards
+    /// deviate by in a step. Critics are one network of state and action each if absent.
     pub duelling: Option<f64>,
-    /// Whether the actor climbs the slow critics.
-    pub climb_targets: bool,
     /// How much steeper than orthogonal the first layers begin, [`Plan::bend_more`](crate::learn::fused::Plan::bend_more).
     pub bends: f64,
     /// Steps of all copies together until training ends; schedules run over them.
@@ -77,7 +76,6 @@ impl Default for Config {
             critic_bend: Bend::Relu,
             critic_norm: false,
             duelling: None,
-            climb_targets: false,
             bends: 1.0,
             total_steps: 1_000_000,
             rollout: 1000,
