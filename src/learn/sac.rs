@@ -26,7 +26,9 @@
 //!     `explore_end` (Lillicrap et al., *Continuous control with deep reinforcement learning*, ICLR 2016, section 3). Critics learn how worth
 //!     changes with an action from actions that differ, and do not mind whose they are; entropy alone would have to make the policy
 //!     itself that noisy, and the best noisy policy is not the best policy.
-//! 17. With `duelling`, critics are a value of the state and a scaled advantage of the action, see [`critics`].
+//! 17. With `duelling`, critics are a value of the state, shared, and a scaled advantage of the action each, so that the actor climbs what is
+//!     an action's alone (Wang et al., *Dueling network architectures for deep reinforcement learning*, ICML 2016; Tallec, Blier & Ollivier,
+//!     *Making deep Q-learning methods robust to time discretization*, ICML 2019); why is said in `sac/critics.rs`.
 
 mod critics;
 mod recipe;
