@@ -40,6 +40,7 @@ pub use recipe::Config;
 
 use super::advantage::Centre;
 use super::apprentice::{self, Apprentice, Average, Pupil, Squash};
+use super::away::Away;
 use super::buffer::{Drawn, Memory};
 use super::flat::{Mover, MoverRecord};
 use super::fused::{Bend, Pass};
@@ -161,6 +162,13 @@ impl<E: Environments> Sac<E> {
             config,
             environments,
         })
+    }
+
+    /// The same on another device.
+    pub fn on(mut self, away: &Option<Away>) -> Self {
+        self.actor = self.actor.on(away);
+        self.judges = self.judges.on(away);
+        self
     }
 
     /// Whether all steps were taken.

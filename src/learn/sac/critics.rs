@@ -8,6 +8,7 @@
 //! asked for.
 
 use super::Config;
+use crate::learn::away::Away;
 use crate::learn::fused::{Pass, Plan};
 use crate::learn::kernel::{Vectors, padded};
 use crate::rng::Stream;
@@ -34,6 +35,13 @@ impl Critics {
         };
         let value = config.duelling.map(|scale| (pass(see), scale as f32));
         Self { see, act, each: [pass(see + act), pass(see + act)], value, worths: [Vec::new(), Vec::new()] }
+    }
+
+    /// The same on another device.
+    pub(super) fn on(mut self, away: &Option<Away>) -> Self {
+        self.each = self.each.map(|pass| pass.on(away));
+        self.value = self.value.map(|(pass, scale)| (pass.on(away), scale));
+        self
     }
 
     /// Weights to begin with, first layers `bends` times steeper.
