@@ -26,148 +26,29 @@
 //!     `explore_end` (Lillicrap et al., *Continuous control with deep reinforcement learning*, ICLR 2016, section 3). Critics learn how worth
 //!     changes with an action from actions that differ, and do not mind whose they are; entropy alone would have to make the policy
 //!     itself that noisy, and the best noisy policy is not the best policy.
+//! 17. With `duelling`, critics are a value of the state, shared, and a scaled advantage of the action each, so that the actor climbs what is
+//!     an action's alone (Wang et al., *Dueling network architectures for deep reinforcement learning*, ICML 2016; Tallec, Blier & Ollivier,
+//!     *Making deep Q-learning methods robust to time discretization*, ICML 2019); why is said in `sac/critics.rs`.
+
+mod critics;
+mod recipe;
 
 use serde::{Deserialize, Serialize};
+
+use critics::Critics;
+pub use recipe::Config;
 
 use super::advantage::Centre;
 use super::apprentice::{self, Apprentice, Average, Pupil, Squash};
 use super::away::Away;
 use super::buffer::{Drawn, Memory};
 use super::flat::{Mover, MoverRecord};
-use super::fused::{Bend, Pass, Plan};
-use super::kernel::{self, Squashed, Vectors, padded};
+use super::fused::{Bend, Pass};
+use super::kernel::{self, Squashed, Vectors};
 use super::net;
 use crate::env::{Came, Ended, Environments};
 use crate::numeric;
 use crate::rng::Stream;
-
-/// How to train; every key has a default.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// Widths of the actor's hidden layers.
-    pub hidden: Vec<usize>,
-    /// Widths of the critics' hidden layers.
-    pub critic_hidden: Vec<usize>,
-    /// What bends the critics' layers.
-    pub critic_bend: Bend,
-    /// Whether the critics' layers are normalised.
-    pub critic_norm: bool,
-    /// How much steeper than orthogonal the first layers begin, [`Plan::bend_more`](super::fused::Plan::bend_more).
-    pub bends: f64,
-    /// Steps of all copies together until training ends; schedules run over them.
-    pub total_steps: u64,
-    /// Steps of each copy between two calls' statistics.
-    pub rollout: usize,
-    /// Steps of all copies before learning begins.
-    pub warm_up: u64,
-    /// Steps remembered, of all copies.
-    pub memory: usize,
-    /// Steps in a minibatch.
-    pub minibatch: usize,
-    /// Minibatches per step of one copy.
-    pub updates_per_step: f64,
-    /// Rewards added up before a critic is asked.
-    pub ahead: usize,
-    /// The actor's learning rate at the start.
-    pub actor_rate: f64,
-    /// The critics'.
-    pub critic_rate: f64,
-    /// The temperature's.
-    pub temperature_rate: f64,
-    /// What is left of all rates at the end, as a share.
-    pub rates_end: f64,
-    /// What a reward is worth one step earlier.
-    pub gamma: f64,
-    /// How fast the mean that rewards are counted from follows, share a step of every copy; rewards are taken as they are if absent. Only
-    /// for episodes whose length no action decides.
-    pub centring: Option<f64>,
-    /// Standard deviation of what is added to the policy's actions when they are played, at the start.
-    pub explore: f64,
-    /// The same at the end.
-    pub explore_end: f64,
-    /// How far below the mean of both critics is believed: 1 the smaller, 0 the mean. Over a long horizon without discount the
-    /// smaller's shortfall adds up step by step.
-    pub pessimism: f64,
-    /// How fast targets follow, share a minibatch.
-    pub tau: f64,
-    /// The temperature at the start, reward per nat.
-    pub temperature: f64,
-    /// Entropy wanted at the start, nats; minus the number of an action's numbers if absent.
-    pub target_entropy: Option<f64>,
-    /// Entropy wanted at the end; as at the start if absent.
-    pub target_entropy_end: Option<f64>,
-    /// How late the policies are that the one left behind is averaged from, as [`apprentice::Average`] says; the last
-    /// alone if absent.
-    pub averaging: Option<f64>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            hidden: vec![64, 64],
-            critic_hidden: vec![64, 64],
-            critic_bend: Bend::Relu,
-            critic_norm: false,
-            bends: 1.0,
-            total_steps: 1_000_000,
-            rollout: 1000,
-            warm_up: 1000,
-            memory: 1_000_000,
-            minibatch: 256,
-            updates_per_step: 1.0,
-            ahead: 1,
-            actor_rate: 3e-4,
-            critic_rate: 3e-4,
-            temperature_rate: 3e-4,
-            rates_end: 1.0,
-            gamma: 0.99,
-            centring: None,
-            explore: 0.0,
-            explore_end: 0.0,
-            pessimism: 1.0,
-            tau: 0.005,
-            temperature: 1.0,
-            target_entropy: None,
-            target_entropy_end: None,
-            averaging: None,
-        }
-    }
-}
-
-impl Config {
-    /// Errors, naming the key, if a number is none that can be trained with.
-    pub fn check(&self) -> Result<(), String> {
-        let widths = |list: &[usize]| !list.is_empty() && !list.contains(&0);
-        let rules = [
-            ("hidden", widths(&self.hidden), "one width or more, none of them 0"),
-            ("critic_hidden", widths(&self.critic_hidden), "one width or more, none of them 0"),
-            ("rollout", self.rollout > 0, "at least 1"),
-            ("warm_up", self.warm_up > 0, "at least 1"),
-            ("memory", self.memory > 0, "at least 1"),
-            ("minibatch", self.minibatch > 0, "at least 1"),
-            ("updates_per_step", self.updates_per_step > 0.0, "above 0"),
-            ("ahead", self.ahead > 0, "at least 1"),
-            ("actor_rate", self.actor_rate > 0.0, "above 0"),
-            ("critic_rate", self.critic_rate > 0.0, "above 0"),
-            ("temperature_rate", self.temperature_rate >= 0.0, "at least 0"),
-            ("rates_end", (0.0..=1.0).contains(&self.rates_end), "0 to 1"),
-            ("gamma", (0.0..=1.0).contains(&self.gamma), "0 to 1"),
-            ("centring", self.centring.is_none_or(|rate| rate > 0.0 && rate <= 1.0), "above 0, at most 1"),
-            ("bends", self.bends > 0.0, "above 0"),
-            ("explore", self.explore >= 0.0, "at least 0"),
-            ("explore_end", self.explore_end >= 0.0, "at least 0"),
-            ("pessimism", (0.0..=1.0).contains(&self.pessimism), "0 to 1"),
-            ("tau", self.tau > 0.0 && self.tau <= 1.0, "above 0, at most 1"),
-            ("temperature", self.temperature > 0.0, "above 0"),
-            ("averaging", self.averaging.is_none_or(|late| late >= 0.0), "at least 0"),
-        ];
-        match rules.iter().find(|(_, holds, _)| !holds) {
-            Some((key, _, allowed)) => Err(format!("sac.{key} must be {allowed}")),
-            None => Ok(()),
-        }
-    }
-}
 
 /// What an update came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -216,11 +97,11 @@ pub struct Sac<E> {
     environments: E,
     vectors: Vectors,
     actor: Pass,
-    /// One pass per critic: the same plan, weights one after the other in `critics`.
-    passes: [Pass; 2],
+    judges: Critics,
     actor_mover: Mover,
     average: Average,
     centre: Centre,
+    /// Weights of the judges, and those that follow them.
     critics: Mover,
     targets: Vec<f32>,
     /// Its logarithm, alone.
@@ -247,24 +128,20 @@ impl<E: Environments> Sac<E> {
         let vectors = Vectors::best();
         let rows = config.minibatch.max(64);
         let actor = [&[see], &config.hidden[..], &[2 * act]].concat();
-        let critic = [&[see + act], &config.critic_hidden[..], &[1]].concat();
         let actor = Pass::new(&actor, Bend::Tanh, false, rows, vectors);
-        let pass = Pass::new(&critic, config.critic_bend, config.critic_norm, rows, vectors);
+        let judges = Critics::new((see, act), &config, rows, vectors);
         let mut weights = Stream::new(seed, "learn.weights");
         // (14)
-        let mut fresh = |plan: &Plan, gain: f64| {
-            let mut flat = plan.fresh(gain, &mut weights);
-            plan.bend_more(config.bends, &mut flat, &mut weights);
-            flat
-        };
-        let actor_mover = Mover::new(fresh(actor.plan(), net::OUTPUT_GAIN), 1, 1e-8, vectors);
-        let critics = [fresh(pass.plan(), 1.0), fresh(pass.plan(), 1.0)].concat();
+        let mut fresh = actor.plan().fresh(net::OUTPUT_GAIN, &mut weights);
+        actor.plan().bend_more(config.bends, &mut fresh, &mut weights);
+        let actor_mover = Mover::new(fresh, 1, 1e-8, vectors);
+        let critics = judges.fresh(config.bends, &mut weights);
         let mut seen = vec![0.0; copies * see];
         environments.reset(&mut seen);
         Ok(Self {
             vectors,
             actor,
-            passes: [pass.clone(), pass],
+            judges,
             actor_mover,
             average: Average::default(),
             centre: Centre::default(),
@@ -290,7 +167,7 @@ impl<E: Environments> Sac<E> {
     /// The same on another device.
     pub fn on(mut self, away: &Option<Away>) -> Self {
         self.actor = self.actor.on(away);
-        self.passes = self.passes.map(|pass| pass.on(away));
+        self.judges = self.judges.on(away);
         self
     }
 
@@ -428,22 +305,6 @@ impl<E: Environments> Sac<E> {
         kernel::squash(self.vectors, all);
     }
 
-    /// What both critics make of these steps, each into its own pass.
-    fn judge(&mut self, observations: &[f32], actions: &[f32], with_targets: bool) {
-        let (see, act) = (self.environments.observation_len(), self.environments.action_len());
-        let rows = observations.len() / see;
-        let weights = if with_targets { &self.targets } else { self.critics.values() };
-        let weights = weights.split_at(self.passes[0].plan().len());
-        for (pass, weights) in self.passes.iter_mut().zip([weights.0, weights.1]) {
-            let each = observations.chunks_exact(see).zip(actions.chunks_exact(act));
-            for (input, (seen, done)) in pass.inputs(rows).chunks_exact_mut(see + act).zip(each) {
-                input[..see].copy_from_slice(seen);
-                input[see..].copy_from_slice(done);
-            }
-            pass.forward(weights, rows);
-        }
-    }
-
     /// One minibatch.
     fn learn(&mut self, stats: &mut Stats) {
         let (rows, act) = (self.config.minibatch, self.environments.action_len());
@@ -455,10 +316,8 @@ impl<E: Environments> Sac<E> {
 
         // (4), (5), (6), (7): what the steps came to.
         self.act(&drawn.next);
-        let actions = std::mem::take(&mut self.acted.actions);
-        self.judge(&drawn.next, &actions, true);
-        self.acted.actions = actions;
-        let both = self.passes[0].outputs(rows).iter().zip(self.passes[1].outputs(rows));
+        let [a, b] = self.judges.judge(&self.targets, &drawn.next, &self.acted.actions);
+        let both = a.iter().zip(b);
         let targets: Vec<f32> = both
             .zip(drawn.rewards.iter().zip(&drawn.worth))
             .zip(self.acted.log_probs.chunks_exact(act))
@@ -467,54 +326,33 @@ impl<E: Environments> Sac<E> {
             })
             .collect();
 
-        // (8)
-        self.judge(&drawn.observations, &drawn.actions, false);
-        let half = self.passes[0].plan().len();
-        let mut slopes = vec![0.0; 2 * half];
-        for (n, pass) in self.passes.iter_mut().enumerate() {
-            let weights = &self.critics.values()[n * half..(n + 1) * half];
-            let (found, onto) = pass.output_slopes(rows);
-            let mut loss = 0.0;
-            for ((q, target), slope) in found.iter().zip(&targets).zip(onto) {
-                *slope = (q - target) / rows as f32;
-                loss += 0.5 * f64::from((q - target) * (q - target));
-            }
-            stats.critic_loss += 0.5 * loss / rows as f64;
-            pass.turn(weights);
-            pass.backward(weights, rows, Some(&mut slopes[n * half..(n + 1) * half]), false);
-        }
+        // (8), (17)
+        let weights = self.critics.values();
+        let off = self.judges.judge(weights, &drawn.observations, &drawn.actions).each_ref().map(|found| {
+            let off: Vec<f32> = found.iter().zip(&targets).map(|(q, target)| q - target).collect();
+            stats.critic_loss += 0.25 * off.iter().map(|off| f64::from(off * off)).sum::<f64>() / rows as f64;
+            off.iter().map(|off| off / rows as f32).collect()
+        });
+        let slopes = self.judges.learn(weights, &off);
         self.critics.step(self.config.critic_rate * left, slopes, None);
 
         // (9): down α·ln π - min Q. With u the number before tanh, ln π changes with u by 2a, a by 1 - a², and u with the
         // log deviation by the shift.
         self.act(&drawn.observations);
         let acted = std::mem::take(&mut self.acted);
-        self.judge(&drawn.observations, &acted.actions, false);
-        let (first, second) = self.passes.split_at_mut(1);
-        let (first, second) = (&mut first[0], &mut second[0]);
-        let (a, a_slopes) = first.output_slopes(rows);
-        let (b, b_slopes) = second.output_slopes(rows);
-        for (((a, b), a_slope), b_slope) in a.iter().zip(b).zip(a_slopes).zip(b_slopes) {
-            let (more, less) = (-0.5 * (1.0 + pessimism), -0.5 * (1.0 - pessimism));
-            (*a_slope, *b_slope) = if a <= b { (more, less) } else { (less, more) };
-            stats.actor_loss -= f64::from(believed(*a, *b)) / rows as f64;
-        }
-        for (n, pass) in [first, second].into_iter().enumerate() {
-            let weights = &self.critics.values()[n * half..(n + 1) * half];
-            pass.turn(weights);
-            pass.backward(weights, rows, None, true);
-        }
-        let see = self.environments.observation_len();
-        let room = padded(see + act);
-        let (by_a, by_b) = (self.passes[0].input_slopes(rows), self.passes[1].input_slopes(rows));
-        let each = by_a.chunks_exact(room).zip(by_b.chunks_exact(room));
+        let weights = self.critics.values();
+        let [a, b] = self.judges.judge(weights, &drawn.observations, &acted.actions);
+        let (more, less) = (-0.5 * (1.0 + pessimism), -0.5 * (1.0 - pessimism));
+        let both = a.iter().zip(b);
+        let (down_a, down_b) = both.clone().map(|(a, b)| if a <= b { (more, less) } else { (less, more) }).unzip();
+        stats.actor_loss -= both.map(|(a, b)| f64::from(believed(*a, *b)) / rows as f64).sum::<f64>();
+        let by_action = self.judges.climb(weights, &[down_a, down_b]);
         let (_, onto) = self.actor.output_slopes(rows);
-        for (row, (onto, (by_a, by_b))) in onto.chunks_exact_mut(2 * act).zip(each).enumerate() {
+        for (row, onto) in onto.chunks_exact_mut(2 * act).enumerate() {
             for k in 0..act {
                 let i = row * act + k;
                 let action = acted.actions[i];
-                let by_action = by_a[see + k] + by_b[see + k];
-                let pull = (alpha * 2.0 * action + by_action * (1.0 - action * action)) / rows as f32;
+                let pull = (alpha * 2.0 * action + by_action[i] * (1.0 - action * action)) / rows as f32;
                 onto[k] = pull;
                 onto[act + k] = (pull * acted.shifts[i] - alpha / rows as f32) * acted.bends[i];
             }

@@ -223,8 +223,15 @@ fn full_ppo() -> ppo::Config {
 
 /// With everything that a checkpoint has to carry.
 fn learners(seed: u64) -> [Box<dyn Learner>; 2] {
-    let short =
-        sac::Config { warm_up: 100, centring: Some(0.01), explore: 0.1, explore_end: 0.05, bends: 1.5, ..quick_sac() };
+    let short = sac::Config {
+        warm_up: 100,
+        centring: Some(0.01),
+        explore: 0.1,
+        explore_end: 0.05,
+        bends: 1.5,
+        duelling: Some(0.5),
+        ..quick_sac()
+    };
     [Box::new(ppo(full_ppo(), Stop::Over, seed)), Box::new(sac(short, Stop::Over, seed))]
 }
 
@@ -259,6 +266,20 @@ fn who_plays_more_noisily_than_the_policy_still_learns_the_policy() {
     }
     let after = cost(&training.actor());
     assert!(after < BEST + 0.0125, "{after}, at best {BEST}");
+}
+
+#[test]
+fn critics_of_a_value_and_an_advantage_lead_to_the_post_too() {
+    for scale in [0.1, 1.0] {
+        let mut training = sac(sac::Config { duelling: Some(scale), ..quick_sac() }, Stop::Over, 1);
+        while !training.done() {
+            training.update();
+        }
+        let after = cost(&training.actor());
+        assert!(after < BEST + 0.0125, "scale {scale}: {after}, at best {BEST}");
+    }
+    let refused = sac::Config { duelling: Some(0.0), ..quick_sac() }.check();
+    assert_eq!(refused, Err("sac.duelling must be above 0".into()));
 }
 
 #[test]

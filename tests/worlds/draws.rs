@@ -181,6 +181,28 @@ fn starts_are_anywhere_where_asked_for() {
 }
 
 #[test]
+fn days_begin_at_any_time_where_asked_for() {
+    let seat = Seat { start: Start::Anytime, ..Seat::new(Model { inventory_max: 1, ..Model::P2.in_steps(4) }) };
+    let mut world = Copies::new(seat, 16 * 8000, 1).expect("a seat");
+    let mut seen = Seen::new(&world);
+    world.reset(&mut seen.observations);
+    // Sixteen copies begin together, with 4, 3, 2 or 1 steps left, 2000 of 8000 each; the standard error of a count is 39. And 3 inventories.
+    for left in [1.0, 0.5, 0.0, -0.5] {
+        let blocks =
+            seen.observations.chunks_exact(16 * 2).filter(|rows| rows.chunks_exact(2).all(|row| row[0] == left));
+        assert!(blocks.count().abs_diff(2000) < 160, "{left}");
+    }
+    for q in [-1.0, 0.0, 1.0] {
+        let count = seen.observations.chunks_exact(2).filter(|row| row[1] == q).count();
+        assert!(count.abs_diff(16 * 8000 / 3) < 700, "{q}: {count}");
+    }
+    // Who had one step left is over after it, and nobody else.
+    let last: Vec<bool> = seen.observations.chunks_exact(2).map(|row| row[0] == -0.5).collect();
+    seen.step(&mut world, &vec![0.0; 2 * 16 * 8000]);
+    assert!(seen.ended.iter().zip(&last).all(|(ended, last)| (*ended == Ended::Over) == *last));
+}
+
+#[test]
 fn a_logarithmic_clock_gives_the_end_as_much_room_as_the_day() {
     // Sixteen steps: 16 left says 1, and each halving a half less, 8 ½, 4 0, 2 -½, the last -1; where it is over it stays there.
     let seat = Seat { clock: Clock::Logarithmic, ..Seat::new(Model::drifting(1.0).in_steps(16)) };

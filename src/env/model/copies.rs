@@ -153,7 +153,11 @@ impl Copies {
         block.step = 0;
         block.inventory = [0.0; LANES];
         block.sign = [0.0; LANES];
-        if self.seat.start == Start::Anywhere {
+        if self.seat.start == Start::Anytime {
+            let (steps, u) = (self.seat.model.steps, worlds.uniform());
+            block.step = (u * f64::from(steps)) as u32;
+        }
+        if self.seat.start != Start::Flat {
             let most = self.rules.most;
             block.inventory = lanes.uniform().map(|u| (u * (2.0 * most + 1.0)).floor().min(2.0 * most) - most);
             if self.seat.model.regimes.is_some() {

@@ -111,6 +111,9 @@ pub enum Start {
     Flat,
     /// With any inventory and any drift, equally likely. The same policy is optimal, and rare states are seen.
     Anywhere,
+    /// Like that, and with any number of steps left, equally likely, the same for sixteen copies: the end of the day, where quotes change
+    /// fastest, is seen twice as often.
+    Anytime,
 }
 
 /// How time left is seen.
