@@ -104,7 +104,7 @@ impl Config {
             ("deviation_min", self.deviation_min),
             ("deviation_min_end", self.deviation_min_end),
         ];
-        if let Some((key, found)) = numbers.iter().find(|(_, x)| !(x.abs() <= 1e9)) {
+        if let Some((key, found)) = numbers.iter().find(|(_, x)| !(-1e9..=1e9).contains(x)) {
             return Err(format!("ppo.{key} = {found}: no number to train with"));
         }
         let rules = [

@@ -106,14 +106,33 @@ impl Config {
     /// Errors, naming the key, if a number is none that can be trained with.
     pub fn check(&self) -> Result<(), String> {
         let widths = |list: &[usize]| !list.is_empty() && !list.contains(&0);
+        let numbers = [
+            ("updates_per_step", self.updates_per_step),
+            ("actor_rate", self.actor_rate),
+            ("critic_rate", self.critic_rate),
+            ("temperature_rate", self.temperature_rate),
+            ("bends", self.bends),
+            ("explore", self.explore),
+            ("explore_end", self.explore_end),
+            ("temperature", self.temperature),
+            ("target_entropy", self.target_entropy.unwrap_or(0.0)),
+            ("target_entropy_end", self.target_entropy_end.unwrap_or(0.0)),
+        ];
+        if let Some((key, found)) = numbers.iter().find(|(_, x)| !(-1e9..=1e9).contains(x)) {
+            return Err(format!("sac.{key} = {found}: no number to train with"));
+        }
         let rules = [
             ("hidden", widths(&self.hidden), "one width or more, none of them 0"),
             ("critic_hidden", widths(&self.critic_hidden), "one width or more, none of them 0"),
-            ("rollout", self.rollout > 0, "at least 1"),
+            ("rollout", (1..=1_000_000).contains(&self.rollout), "1 to 1000000"),
             ("warm_up", self.warm_up > 0, "at least 1"),
-            ("memory", self.memory > 0, "at least 1"),
+            ("memory", (1..=1 << 30).contains(&self.memory), "1 to 1073741824"),
             ("minibatch", self.minibatch > 0, "at least 1"),
-            ("updates_per_step", self.updates_per_step > 0.0, "above 0"),
+            (
+                "updates_per_step",
+                self.updates_per_step > 0.0 && self.updates_per_step <= 1_000.0,
+                "above 0, at most 1000",
+            ),
             ("ahead", self.ahead > 0, "at least 1"),
             ("actor_rate", self.actor_rate > 0.0, "above 0"),
             ("critic_rate", self.critic_rate > 0.0, "above 0"),
