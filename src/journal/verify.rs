@@ -122,6 +122,8 @@ pub struct VerifyReport {
     pub live: bool,
     /// Segment files.
     pub segments: usize,
+    /// Whether it was read as a session, to its end. If not, counts and digests were not computed and are zero.
+    pub is_read: bool,
     /// Frames whose checksums were computed.
     pub frames: u64,
     /// Bytes they take.
@@ -155,6 +157,7 @@ pub(super) fn verify(folder: &Path, live: bool, rebuild: bool) -> Result<VerifyR
     let mut report = VerifyReport {
         live,
         segments: segment_numbers(folder)?.len(),
+        is_read: false,
         frames: 0,
         bytes: 0,
         counts: Counts::default(),
@@ -251,6 +254,7 @@ fn read_and_compare(
         }
         Ok(())
     })?;
+    report.is_read = true;
     (report.counts, report.output_digest) = (tally.counts, tally.chain.digest());
     report.seal = seal(&report.manifest.spec, tally.inputs.digest(), report.output_digest);
     report.refusals = tally.refusals();
