@@ -139,6 +139,9 @@ fn import_actor(args: &ImportArgs) -> Outcome {
     told(&made, &args.out, args.json, json!({}))
 }
 
+/// Seeds of references begin after this one: those from 1 on are what `evaluate` judges in.
+const REFERRED_FROM: u64 = 2_000_000;
+
 fn reference(args: &ReferenceArgs, globals: &Globals) -> Outcome {
     let given = files_of(&args.strategy)?;
     let failed = |e| Failure::could_not_run(e).context(args.strategy.display().to_string());
@@ -150,7 +153,7 @@ fn reference(args: &ReferenceArgs, globals: &Globals) -> Outcome {
         let spec = in_market(&loaded, &sim, &bare)?;
         let tick = Nanos::from_ms(i64::from(loaded.settings.session.tick_ms));
         let lasting = Nanos(i64::try_from(args.lasting.as_nanos()).unwrap_or(i64::MAX));
-        for seed in 1..=args.seeds {
+        for seed in (1..=args.seeds).map(|n| REFERRED_FROM + n) {
             runs.push(met_in_market(&sim, seed, &spec, &rules, tick, lasting).map_err(failed)?);
         }
     }
@@ -171,10 +174,11 @@ fn reference(args: &ReferenceArgs, globals: &Globals) -> Outcome {
     if let Some(mut card) = card {
         let made_from = match &args.sessions[..] {
             [] => format!(
-                "simulated market {}, {} s of seeds 1 to {}",
+                "simulated market {}, {} s of seeds {} to {}",
                 loaded.settings.simulator.market,
                 args.lasting.as_secs(),
-                args.seeds
+                REFERRED_FROM + 1,
+                REFERRED_FROM + args.seeds
             ),
             names => format!("sessions {}", names.join(", ")),
         };

@@ -198,6 +198,12 @@ impl Session {
         self.desks.iter().find(due).map(|d| d.id)
     }
 
+    /// Whether there is a [`view`](Self::view) of an instrument: its book is live.
+    pub fn is_in_view(&self, id: InstrumentId) -> bool {
+        let desk = &self.desks[id.index()];
+        desk.state == BookState::Live && desk.top.is_some()
+    }
+
     /// What a strategy may know of an instrument. Panics unless its book is live.
     pub fn view(&self, id: InstrumentId) -> View<'_> {
         let desk = &self.desks[id.index()];

@@ -3,6 +3,7 @@
 //! burn keeps them ([`Flat`] is a module, its record is the checkpoint), and moves them ([`FlatAdam`] is one of its
 //! optimisers, its state a record too). One flat parameter costs one step of the optimiser instead of one per layer.
 
+use aligned_vec::AVec;
 use burn::module::{Module, Param, ParamId};
 use burn::optim::{AdaptiveMomentumState, GradientsParams, ModuleOptimizer, Optimizer};
 use burn::store::ModuleRecord;
@@ -73,7 +74,7 @@ pub struct Mover {
     optimiser: ModuleOptimizer,
     id: ParamId,
     device: Device,
-    values: Vec<f32>,
+    values: AVec<f32>,
 }
 
 /// What a [`Mover`] is, for a checkpoint: burn's records, as bytes.
@@ -91,7 +92,7 @@ impl Mover {
         let tensor = Tensor::from_data(TensorData::new(values.clone(), [values.len()]), &device);
         let flat = Flat { values: Param::initialized(id, tensor) };
         let optimiser = FlatAdam { epsilon: epsilon as f32, vectors }.into();
-        Self { flat: Some(flat), optimiser, id, device, values }
+        Self { flat: Some(flat), optimiser, id, device, values: AVec::from_slice(0, &values) }
     }
 
     /// The weights as they are.
@@ -118,7 +119,7 @@ impl Mover {
     /// Changes weights by hand, past the optimiser.
     pub fn change(&mut self, with: impl FnOnce(&mut [f32])) {
         with(&mut self.values);
-        let tensor = Tensor::from_data(TensorData::new(self.values.clone(), [self.values.len()]), &self.device);
+        let tensor = Tensor::from_data(TensorData::new(self.values.to_vec(), [self.values.len()]), &self.device);
         self.flat = Some(Flat { values: Param::initialized(self.id, tensor) });
     }
 

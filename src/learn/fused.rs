@@ -6,6 +6,11 @@
 //! (Rumelhart, Hinton & Williams, *Learning representations by back-propagating errors*, Nature 323 (1986)); tests hold
 //! them to differences and to what burn's autodiff makes of the same network.
 
+use std::ops::Range;
+
+use aligned_vec::{AVec, avec};
+
+use super::away::Away;
 use super::kernel::{self, Left, PAD, Start, Vectors, padded};
 use super::net;
 use crate::rng::Stream;
@@ -149,6 +154,9 @@ impl Plan {
     }
 }
 
+/// Rows that go through all layers before the next do: few enough that what they leave behind stays in the processor's cache.
+const TILE: usize = 64;
+
 /// One batch on its way through a network, and the room for it.
 ///
 /// Fill [`inputs`](Self::inputs), call [`forward`](Self::forward), read [`outputs`](Self::outputs), fill
@@ -162,15 +170,19 @@ pub struct Pass {
     rows: usize,
     inputs: Vec<f32>,
     /// What each hidden layer answered, `[rows][padded]`.
-    hidden: Vec<Vec<f32>>,
+    hidden: Vec<AVec<f32>>,
     /// The same before the bend, if layers are normalised; and one over how far they were spread, `[rows]`.
-    normed: Vec<(Vec<f32>, Vec<f32>)>,
+    normed: Vec<(AVec<f32>, Vec<f32>)>,
     outputs: Vec<f32>,
     output_slopes: Vec<f32>,
-    /// Slopes on their way back, and where they go to next.
-    slopes: (Vec<f32>, Vec<f32>),
+    /// Slopes of one tile on their way back, and where they go to next.
+    slopes: (AVec<f32>, AVec<f32>),
+    /// `[rows][padded inputs]`, where they come out.
+    input_slopes: AVec<f32>,
     /// Weights of hidden layers, `[outputs][padded inputs]`.
-    turned: Vec<Vec<f32>>,
+    turned: Vec<AVec<f32>>,
+    /// Where it goes instead of through the loops here.
+    away: Option<Away>,
 }
 
 impl Pass {
@@ -180,9 +192,9 @@ impl Pass {
         let plan = Plan::new(widths);
         let middle = &widths[1..widths.len() - 1];
         let widest = widths.iter().map(|w| padded(*w)).max().expect("three widths");
-        let hidden: Vec<Vec<f32>> = middle.iter().map(|w| vec![0.0; rows * padded(*w)]).collect();
+        let hidden: Vec<AVec<f32>> = middle.iter().map(|w| avec![0.0; rows * padded(*w)]).collect();
         let normed = if norm { hidden.iter().map(|h| (h.clone(), vec![0.0; rows])).collect() } else { Vec::new() };
-        let turned = widths.windows(2).take(middle.len()).map(|w| vec![0.0; w[1] * padded(w[0])]).collect();
+        let turned = widths.windows(2).take(middle.len()).map(|w| avec![0.0; w[1] * padded(w[0])]).collect();
         Self {
             bend,
             norm,
@@ -193,10 +205,18 @@ impl Pass {
             normed,
             outputs: vec![0.0; rows * plan.outputs()],
             output_slopes: vec![0.0; rows * plan.outputs()],
-            slopes: (vec![0.0; rows * widest], vec![0.0; rows * widest]),
+            slopes: (avec![0.0; TILE * widest], avec![0.0; TILE * widest]),
+            input_slopes: avec![0.0; rows * padded(plan.inputs())],
             turned,
+            away: None,
             plan,
         }
+    }
+
+    /// The same through another device; through the loops here if there is none.
+    pub fn on(mut self, away: &Option<Away>) -> Self {
+        self.away.clone_from(away);
+        self
     }
 
     /// Where the network's numbers lie.
@@ -228,27 +248,45 @@ impl Pass {
     /// `[rows][padded inputs]`: how the loss changes with the inputs, after a [`backward`](Self::backward) that was
     /// asked for it.
     pub fn input_slopes(&self, rows: usize) -> &[f32] {
-        &self.slopes.0[..rows * padded(self.plan.inputs())]
+        &self.input_slopes[..rows * padded(self.plan.inputs())]
     }
 
     /// What the network of these weights makes of the first `rows` of the inputs.
     pub fn forward(&mut self, weights: &[f32], rows: usize) {
         assert_eq!(weights.len(), self.plan.len, "weights of this plan");
+        if let Some(away) = &mut self.away {
+            let (inputs, outputs) = (rows * self.plan.inputs(), rows * self.plan.outputs());
+            let network = (&self.plan, self.bend, self.norm);
+            return away.forward(network, weights, &self.inputs[..inputs], &mut self.outputs[..outputs]);
+        }
+        for from in (0..rows).step_by(TILE) {
+            self.tile_forward(weights, from..rows.min(from + TILE));
+        }
+    }
+
+    fn tile_forward(&mut self, weights: &[f32], rows: Range<usize>) {
         let (v, last) = (self.vectors, self.plan.layers_len() - 1);
+        let of = |width: usize| rows.start * width..rows.end * width;
         for n in 0..last {
             let (weight, bias) = self.plan.parts(weights, n);
             let (before, here) = self.hidden.split_at_mut(n);
             let left = match before.last() {
-                None => Left { values: &self.inputs, row: self.plan.inputs(), column: 1 },
-                Some(seen) => Left { values: seen, row: padded(self.plan.widths[n]), column: 1 },
+                None => {
+                    let width = self.plan.inputs();
+                    Left { values: &self.inputs[of(width)], row: width, column: 1 }
+                }
+                Some(seen) => {
+                    let width = padded(self.plan.widths[n]);
+                    Left { values: &seen[of(width)], row: width, column: 1 }
+                }
             };
             let (width, columns) = (self.plan.widths[n + 1], bias.len());
-            let here = &mut here[0][..rows * columns];
+            let here = &mut here[0][of(columns)];
             kernel::product(v, left, weight, here, columns, Start::Row(bias));
             if self.norm {
                 let (normed, spread) = &mut self.normed[n];
-                normalise(here, width, columns, spread);
-                normed[..here.len()].copy_from_slice(here);
+                normalise(here, width, columns, &mut spread[rows.clone()]);
+                normed[of(columns)].copy_from_slice(here);
             }
             match self.bend {
                 Bend::Tanh => kernel::tanh(v, here),
@@ -257,8 +295,8 @@ impl Pass {
         }
         let (weight, bias) = self.plan.parts(weights, last);
         let inner = padded(self.plan.widths[last]);
-        let outputs = &mut self.outputs[..rows * self.plan.outputs()];
-        kernel::dots(v, &self.hidden[last - 1][..rows * inner], inner, weight, bias, outputs);
+        let outputs = &mut self.outputs[of(self.plan.outputs())];
+        kernel::dots(v, &self.hidden[last - 1][of(inner)], inner, weight, bias, outputs);
     }
 
     /// What the network makes of `observations`, as many as there are, into `into`.
@@ -274,6 +312,9 @@ impl Pass {
 
     /// Makes ready for [`backward`](Self::backward) through these weights; once per change of them.
     pub fn turn(&mut self, weights: &[f32]) {
+        if self.away.is_some() {
+            return;
+        }
         for n in 0..self.turned.len() {
             let (weight, bias) = self.plan.parts(weights, n);
             let (inputs, outputs) = (self.plan.widths[n], self.plan.widths[n + 1]);
@@ -286,44 +327,59 @@ impl Pass {
     /// there is such, and finds those of the inputs, if they are wanted. The weights are those of the last
     /// [`turn`](Self::turn).
     pub fn backward(&mut self, weights: &[f32], rows: usize, mut onto: Option<&mut [f32]>, inputs_too: bool) {
+        if let Some(away) = &mut self.away {
+            let by_input = &mut self.input_slopes[..rows * padded(self.plan.inputs())];
+            return away.backward(&self.plan, &self.output_slopes[..rows * self.plan.outputs()], onto, by_input);
+        }
+        for from in (0..rows).step_by(TILE) {
+            self.tile_backward(weights, from..rows.min(from + TILE), onto.as_deref_mut(), inputs_too);
+        }
+    }
+
+    fn tile_backward(&mut self, weights: &[f32], rows: Range<usize>, mut onto: Option<&mut [f32]>, inputs_too: bool) {
         let (v, last) = (self.vectors, self.plan.layers_len() - 1);
-        let outputs = self.plan.outputs();
+        let (outputs, count) = (self.plan.outputs(), rows.len());
+        let of = |width: usize| rows.start * width..rows.end * width;
         let inner = padded(self.plan.widths[last]);
-        let d = &self.output_slopes[..rows * outputs];
-        let seen = &self.hidden[last - 1][..rows * inner];
+        let d = &self.output_slopes[of(outputs)];
+        let seen = &self.hidden[last - 1][of(inner)];
         if let Some(onto) = onto.as_deref_mut() {
             let (weight, bias) = self.plan.parts_mut(onto, last);
             kernel::product(v, Left { values: d, row: 1, column: outputs }, seen, weight, inner, Start::Kept);
             kernel::add_rows(v, d, bias);
         }
         let (weight, _) = self.plan.parts(weights, last);
-        let back = &mut self.slopes.0[..rows * inner];
+        let back = &mut self.slopes.0[..count * inner];
         kernel::product(v, Left { values: d, row: outputs, column: 1 }, weight, back, inner, Start::Zero);
 
         for n in (0..last).rev() {
             let (width, columns) = (self.plan.widths[n + 1], padded(self.plan.widths[n + 1]));
-            let d = &mut self.slopes.0[..rows * columns];
-            let answers = &self.hidden[n][..rows * columns];
+            let d = &mut self.slopes.0[..count * columns];
+            let answers = &self.hidden[n][of(columns)];
             match self.bend {
                 Bend::Tanh => kernel::tanh_back(v, d, answers),
                 Bend::Relu => kernel::relu_back(v, d, answers),
             }
             if self.norm {
                 let (normed, spread) = &self.normed[n];
-                normalise_back(d, normed, width, columns, spread);
+                normalise_back(d, &normed[of(columns)], width, columns, &spread[rows.clone()]);
             }
             let (inputs, before) = (self.plan.widths[n], padded(self.plan.widths[n]));
             if let Some(onto) = onto.as_deref_mut() {
                 let (weight, bias) = self.plan.parts_mut(onto, n);
                 kernel::add_rows(v, d, bias);
-                let (values, column) = if n == 0 { (&self.inputs, inputs) } else { (&self.hidden[n - 1], before) };
+                let (values, column) =
+                    if n == 0 { (&self.inputs[of(inputs)], inputs) } else { (&self.hidden[n - 1][of(before)], before) };
                 kernel::product(v, Left { values, row: 1, column }, d, weight, columns, Start::Kept);
             }
-            if n > 0 || inputs_too {
-                let next = &mut self.slopes.1[..rows * before];
-                let left = Left { values: d, row: columns, column: 1 };
+            let left = Left { values: d, row: columns, column: 1 };
+            if n > 0 {
+                let next = &mut self.slopes.1[..count * before];
                 kernel::product(v, left, &self.turned[n], next, before, Start::Zero);
                 std::mem::swap(&mut self.slopes.0, &mut self.slopes.1);
+            } else if inputs_too {
+                let next = &mut self.input_slopes[of(before)];
+                kernel::product(v, left, &self.turned[n], next, before, Start::Zero);
             }
         }
     }

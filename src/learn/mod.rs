@@ -5,7 +5,7 @@
 //!
 //! burn owns weights and optimisers and what is saved of them ([`flat`]); the arithmetic between two steps of an optimiser is
 //! our own ([`fused`] over [`kernel`]), because a network of a few dozen neurons costs less than starting the tensor operations
-//! it is made of. burn's own network of the same shape ([`net`]) is what slopes are tested against, and the way out ([`export`]).
+//! it is made of. Wide networks can go to another device, as burn's tensors ([`away`]). burn's own network of the same shape ([`net`]) is what slopes are tested against, and the way out ([`export`]).
 //!
 //! Two learners, one file each: [`ppo`] and [`sac`]. Both are made of a configuration, an [`Environments`](crate::env::Environments)
 //! and a seed; `update` learns, `actor` is the policy so far ([`apprentice::Pupil`]), `save` and `restore` go on where they stopped.
@@ -27,6 +27,7 @@
 
 pub mod advantage;
 pub mod apprentice;
+pub mod away;
 pub mod buffer;
 pub mod export;
 pub mod flat;

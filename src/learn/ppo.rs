@@ -38,6 +38,7 @@ pub use recipe::Config;
 
 use super::advantage::{self, Centre};
 use super::apprentice::{self, Apprentice, Average, Pupil, Squash};
+use super::away::Away;
 use super::flat::{Mover, MoverRecord};
 use super::fused::{Bend, Pass};
 use super::kernel::{self, Vectors, padded};
@@ -168,6 +169,20 @@ impl<E: Environments> Ppo<E> {
             earned: vec![0.0; copies],
             rollout: Rollout::default(),
         })
+    }
+
+    /// The same on another device, whole minibatches at a time.
+    pub fn on(mut self, away: &Option<Away>) -> Self {
+        if away.is_some() {
+            let (see, act) = (self.environments.observation_len(), self.environments.action_len());
+            let rows = self.config.minibatch.max(TILE);
+            let pass = |out: usize| {
+                let widths = [&[see], &self.config.hidden[..], &[out]].concat();
+                Pass::new(&widths, Bend::Tanh, false, rows, self.vectors).on(away)
+            };
+            (self.actor, self.critic) = (pass(act), pass(1));
+        }
+        self
     }
 
     /// Whether all steps were taken.
@@ -391,7 +406,7 @@ impl<E: Environments> Ppo<E> {
 
         self.actor.turn(actor_weights);
         self.critic.turn(critic_weights);
-        for tile in batch.chunks(TILE) {
+        for tile in batch.chunks(self.actor.rows()) {
             let rows = tile.len();
             for (pass, weights) in [(&mut self.actor, actor_weights), (&mut self.critic, critic_weights)] {
                 for (row, i) in pass.inputs(rows).chunks_exact_mut(see).zip(tile) {

@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use super::advantage::Centre;
 use super::apprentice::{self, Apprentice, Average, Pupil, Squash};
+use super::away::Away;
 use super::buffer::{Drawn, Memory};
 use super::flat::{Mover, MoverRecord};
 use super::fused::{Bend, Pass, Plan};
@@ -284,6 +285,13 @@ impl<E: Environments> Sac<E> {
             config,
             environments,
         })
+    }
+
+    /// The same on another device.
+    pub fn on(mut self, away: &Option<Away>) -> Self {
+        self.actor = self.actor.on(away);
+        self.passes = self.passes.map(|pass| pass.on(away));
+        self
     }
 
     /// Whether all steps were taken.

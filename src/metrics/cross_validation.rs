@@ -45,7 +45,7 @@ fn part(periods: usize, parts: usize, part: usize) -> Range<usize> {
 pub fn walk_forward(periods: usize, folds: usize, gaps: Gaps) -> Vec<Split> {
     let fold = |tested: usize| {
         let test = part(periods, folds + 1, tested);
-        let end = test.start.saturating_sub(gaps.purge + gaps.embargo);
+        let end = test.start.saturating_sub(gaps.purge.saturating_add(gaps.embargo));
         Split { tested: vec![tested], train: some(std::iter::once(0..end)), test: vec![test] }
     };
     (1..=folds).map(fold).collect()

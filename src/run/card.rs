@@ -69,6 +69,9 @@ pub struct JudgedAt {
     pub episodes: usize,
     /// What it earned itself, mean.
     pub pnl: f64,
+    /// Of how many seeds it was taken as the best in these very episodes, which flatters it; `evaluate` judges in others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_of: Option<usize>,
 }
 
 /// A policy beside others, on what none of them has learnt from or was tuned on.

@@ -167,6 +167,6 @@ impl Environments for Crowd {
         saved.scale.check(self.inputs)?;
         (self.moments, self.scale) = (saved.moments, saved.scale);
         let chairs = saved.chairs;
-        self.each(|chair, _, _, n| chair.restore(&chairs[n])).into_iter().collect()
+        self.each(|chair, row, _, n| chair.restore(&chairs[n], row)).into_iter().collect()
     }
 }

@@ -24,9 +24,9 @@ use crate::units::{LocalTime, Nanos};
 
 /// What is tried of the others unless a grid is given: skew by skew, and by how wide they quote at least.
 pub const GRID: &str = "\
-[strategy.glft]\nrisk_factor = [0.05, 0.2, 0.5, 2.0]\nrisk_factor_unit = [\"per-volatility\"]\nmin_spread_bps = [0.0, 0.5, 1.0]\n\
-[strategy.avellaneda-stoikov]\nrisk_factor = [0.003, 0.01, 0.03, 0.1]\nrisk_factor_unit = [\"per-volatility\"]\nmin_spread_bps = [0.0, 0.5, 1.0]\n\
-[strategy.fixed-spread]\nhalf_spread_bps = [0.1, 0.25, 0.5, 1.0, 2.0, 4.0]\n";
+[strategy.glft]\nrisk_factor = [0.005, 0.05, 0.2, 0.5, 2.0]\nrisk_factor_unit = [\"per-volatility\"]\nmin_spread_bps = [0.0, 0.5, 1.0]\n\
+[strategy.avellaneda-stoikov]\nrisk_factor = [0.0003, 0.003, 0.01, 0.03, 0.1]\nrisk_factor_unit = [\"per-volatility\"]\nmin_spread_bps = [0.0, 0.5, 1.0]\n\
+[strategy.fixed-spread]\nhalf_spread_bps = [0.03, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0]\n";
 
 /// Who takes part besides the policies.
 const OTHERS: [&str; 3] = ["fixed-spread", "avellaneda-stoikov", "glft"];
@@ -199,11 +199,14 @@ pub fn evaluate(contest: &Contest, progress: &dyn Progress) -> Result<Judgement,
     let parts = parts(contest, &tried, &cards)?;
 
     let mut chosen: Vec<(&Contender, f64)> = Vec::new();
+    let mut notes = Vec::new();
     for kind in OTHERS {
         let of_kind = tried.strategies.iter().filter(|s| s.name == kind || s.name.starts_with(&format!("{kind} ")));
         let earned = |s: &Contender| parts.0.of(&tried, s, &currency).concat().iter().sum::<f64>();
-        let best = of_kind.map(|s| (s, earned(s))).max_by(|a, b| a.1.total_cmp(&b.1));
-        chosen.extend(best);
+        let of_kind: Vec<&Contender> = of_kind.collect();
+        let Some(best) = of_kind.iter().map(|s| (*s, earned(s))).max_by(|a, b| a.1.total_cmp(&b.1)) else { continue };
+        notes.extend(at_the_edge(kind, best.0, &of_kind));
+        chosen.push(best);
     }
     let texts: Vec<(String, String)> = chosen.iter().map(|(s, _)| (s.name.clone(), s.text.clone())).collect();
     let named = policies.iter().cloned().chain(texts.iter().map(|(name, _)| name.clone())).collect();
@@ -212,6 +215,7 @@ pub fn evaluate(contest: &Contest, progress: &dyn Progress) -> Result<Judgement,
     for (judged, (of, pnl)) in judgement.strategies.iter_mut().skip(policies.len()).zip(&chosen) {
         (judged.pnl_tuned, judged.changed) = (Some(*pnl), of.changed.clone());
     }
+    judgement.notes.append(&mut notes);
     judgement.trials = tried.strategies.len();
     judgement.trials_ever = found.trials.distinct;
     for ((path, card), n) in contest.policies.iter().zip(cards).zip(0..) {
@@ -225,6 +229,23 @@ pub fn evaluate(contest: &Contest, progress: &dyn Progress) -> Result<Judgement,
         }
     }
     Ok(judgement)
+}
+
+/// Whether the best of a kind is at an end of what was tried, so that better might lie beyond; of 0, nothing does.
+fn at_the_edge(kind: &str, best: &Contender, tried: &[&Contender]) -> Vec<String> {
+    let number = |s: &Contender, key: &str| s.changed.iter().find(|(k, _)| k == key)?.1.parse::<f64>().ok();
+    let edge = |(key, _): &(String, String)| {
+        let own = number(best, key)?;
+        let all = || tried.iter().filter_map(|s| number(s, key));
+        let (least, most) = (all().fold(own, f64::min), all().fold(own, f64::max));
+        let word = match least < most && own != 0.0 {
+            true if own == least => "smallest",
+            true if own == most => "largest",
+            _ => return None,
+        };
+        Some(format!("{kind}: {key} {own} is the {word} that was tried; with --grid better may be found beyond it"))
+    };
+    best.changed.iter().filter_map(edge).collect()
 }
 
 fn ask(

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::field::Empty;
@@ -175,6 +175,8 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
     } else {
         None
     };
+    // From here on there is a recording to end properly.
+    let terminate = signal(SignalKind::terminate()).expect("a process may listen to its own signals");
     let writer = store.create(&id, manifest, options)?;
     alerts.watch(&loaded.settings, pictures.clone());
     if let Some((_, contact)) = &desk {
@@ -230,7 +232,7 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
     let mut keeping = keeper.start(brought)?;
     let governor = tokio::spawn(governor.watch(limits_asked, reload));
     let tick = Duration::from_millis(u64::from(loaded.settings.session.tick_ms));
-    let timers = tokio::spawn(tell_time(inputs.clone(), tick, ask.lasting));
+    let timers = tokio::spawn(tell_time(inputs.clone(), tick, ask.lasting, terminate));
     let shown = tokio::spawn(show_status(pictures));
     let tidying = tokio::spawn(retention::watch(store.clone(), (&loaded.settings.store).into()));
 
@@ -389,12 +391,11 @@ async fn say(inputs: &mpsc::Sender<Heard>, by: &str, command: Command) {
 }
 
 /// Time, the end of it, and the signals of the system.
-async fn tell_time(inputs: mpsc::Sender<Heard>, every: Duration, lasting: Option<Duration>) {
+async fn tell_time(inputs: mpsc::Sender<Heard>, every: Duration, lasting: Option<Duration>, mut terminate: Signal) {
     let mut tick = tokio::time::interval(every);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let end = tokio::time::sleep(lasting.unwrap_or(Duration::MAX));
     tokio::pin!(end);
-    let mut terminate = signal(SignalKind::terminate()).expect("a process may listen to its own signals");
     let mut told = false;
     loop {
         tokio::select! {

@@ -212,6 +212,25 @@ fn rewards_add_up_to_what_the_session_earned() {
 }
 
 #[test]
+fn an_episode_that_is_cut_between_two_questions_is_seen_as_it_is_then() {
+    let (_, terms) = demo(|_| {});
+    let mut chair = Chair::new(&Arc::new(terms), 1, 0).expect("a chair");
+    let mut changed = 0;
+    for seed in 1..=6 {
+        let (mut row, mut before) = (vec![0.0; 3], 0.0);
+        chair.begin_in(Episode::Seed(seed), &mut row).expect("asked");
+        while chair.step_only(&[-0.9, -0.9, -1.0, -1.0], &mut row).ended == Ended::No {
+            before = row[0];
+        }
+        // 100 lots are an order amount, four of them count as 1.
+        let held = chair.session().equity(papermaker::market::InstrumentId(0)).position.0 as f32 / 400.0;
+        assert!((row[0] - held).abs() < 1e-6, "seed {seed}: seen {}, held {held}", row[0]);
+        changed += u32::from(before != row[0]);
+    }
+    assert!(changed > 0, "nothing was filled after any last question");
+}
+
+#[test]
 fn a_refusal_in_training_is_a_refusal() {
     // Room for one order amount of 100 lots a side.
     let (_, terms) = demo(|spec| {
@@ -241,6 +260,8 @@ fn lived(crowd: &mut Crowd, steps: usize) -> Vec<u32> {
         crowd.step(&actions, came);
         all.extend(seen.iter().chain(&rewards).map(|x| x.to_bits()));
         all.extend(ended.iter().map(|end| u32::from(*end != Ended::No)));
+        let over = finals.chunks_exact(3).zip(&ended).filter(|(_, end)| **end != Ended::No);
+        all.extend(over.flat_map(|(last, _)| last).map(|x| x.to_bits()));
     }
     all
 }
@@ -264,6 +285,14 @@ fn a_crowd_does_not_depend_on_its_threads_and_goes_on_where_it_was_saved() {
     other.restore(&saved).expect("restores");
     assert_eq!(other.save(), saved);
     assert_eq!(lived(&mut other, 10), rest);
+    // Six seconds end between the ninth question and the tenth: also from just before, and from just after.
+    for steps in 7..11 {
+        let mut one = crowd(7, 1);
+        lived(&mut one, steps);
+        let mut other = crowd(11, 1);
+        other.restore(&one.save()).expect("restores");
+        assert_eq!(lived(&mut other, 3), lived(&mut one, 3), "from step {steps} on");
+    }
     // Forty looks are fourteen steps of three: then the scale stands.
     assert!((40..43).contains(&one.looks()), "{}", one.looks());
     assert!(other.restore(&[1, 2]).unwrap_err().starts_with("not a saved crowd"));

@@ -295,7 +295,13 @@ impl Chair {
         self.steps += 1;
         let decision = self.hands.act(&self.life.view(), said, None);
         self.life.answer(decision);
-        let goes_on = self.live_on(row) && self.life.session().now() < self.ends;
+        let is_asked = self.live_on(row);
+        let goes_on = is_asked && self.life.session().now() < self.ends;
+        if !is_asked && self.life.session().is_in_view(InstrumentId(0)) {
+            // The end came between two questions: what the answer came to is seen all the same, or what is worth what would be judged
+            // by what was there before it. Where nothing can be seen, what was seen last stands.
+            let _ = self.hands.look(&self.life.view(), row);
+        }
         let ended = match (goes_on, self.terms.is_over) {
             (true, _) => Ended::No,
             (false, true) => Ended::Over,
@@ -356,14 +362,14 @@ impl Chair {
         crate::digest::canonical_bytes(&Saved { draws, steps, answers: self.answers.clone() })
     }
 
-    /// Back to a saved state: the episode is lived again up to there. Errors if the bytes are not of such a chair.
-    pub fn restore(&mut self, saved: &[u8]) -> Result<(), String> {
+    /// Back to a saved state: the episode is lived again up to there, and what was seen last goes to `row`. Errors if the bytes are not
+    /// of such a chair.
+    pub fn restore(&mut self, saved: &[u8], row: &mut [f32]) -> Result<(), String> {
         let saved: Saved = postcard::from_bytes(saved).map_err(|e| format!("not a saved session to learn in: {e}"))?;
-        let mut row = vec![0.0; self.hands.inputs()];
         (self.draws, self.steps) = (saved.draws, saved.steps);
-        self.begin(&mut row).map_err(|e| e.to_string())?;
+        self.begin(row).map_err(|e| e.to_string())?;
         for said in saved.answers.chunks_exact(self.terms.outputs) {
-            if self.step_only(said, &mut row).ended != Ended::No {
+            if self.step_only(said, row).ended != Ended::No {
                 return Err("a saved session ends before its answers do: its world is another".to_owned());
             }
         }

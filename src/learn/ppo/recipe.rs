@@ -90,9 +90,26 @@ impl Config {
     /// Errors, naming the key, if a number is none that can be trained with.
     pub fn check(&self) -> Result<(), String> {
         let share = |x: f64| (0.0..=1.0).contains(&x);
+        let numbers = [
+            ("learning_rate", self.learning_rate),
+            ("learning_rate_end", self.learning_rate_end),
+            ("bends", self.bends),
+            ("clip", self.clip),
+            ("value_clip", self.value_clip.unwrap_or(1.0)),
+            ("value_weight", self.value_weight),
+            ("entropy", self.entropy),
+            ("entropy_end", self.entropy_end),
+            ("gradient_max", self.gradient_max),
+            ("deviation", self.deviation),
+            ("deviation_min", self.deviation_min),
+            ("deviation_min_end", self.deviation_min_end),
+        ];
+        if let Some((key, found)) = numbers.iter().find(|(_, x)| !(x.abs() <= 1e9)) {
+            return Err(format!("ppo.{key} = {found}: no number to train with"));
+        }
         let rules = [
             ("hidden", !self.hidden.is_empty() && !self.hidden.contains(&0), "one width or more, none of them 0"),
-            ("rollout", self.rollout > 0, "at least 1"),
+            ("rollout", (1..=1_000_000).contains(&self.rollout), "1 to 1000000"),
             ("minibatch", self.minibatch > 1, "at least 2"),
             ("epochs", self.epochs > 0, "at least 1"),
             ("learning_rate", self.learning_rate > 0.0, "above 0"),

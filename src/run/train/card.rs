@@ -50,7 +50,7 @@ pub struct SeedResult {
     pub weights: String,
     /// What its answers go through to be actions: `cut` or `tanh`.
     pub squash: String,
-    /// Seconds its updates took by the wall clock, this call's and those it resumed.
+    /// Seconds its updates took by the wall clock, judging not counted, this call's and those it resumed.
     pub seconds: f64,
     /// What it earned above the quotes it moves in episodes it has not learnt from; of sessions.
     #[serde(skip_serializing_if = "Option::is_none")]

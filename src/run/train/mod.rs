@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::config::{Sources, load};
 use crate::digest::Digest;
 use crate::journal::disk::{Disk, RealDisk};
-use crate::run::card::PolicyCard;
+use crate::run::card::{CardError, PolicyCard};
 
 pub use card::{Card, SeedResult};
 pub use events::EventLog;
@@ -107,16 +107,22 @@ fn in_folder(folder: &Path, fold: Option<usize>, seed: u64) -> PathBuf {
     folder.join(format!("seed-{seed}"))
 }
 
-/// Puts the best seed's policy (of the last fold, which has seen most) where `strategy` says, a TOML file: its weights and its card beside it.
+/// Puts a seed's policy (of the last fold, which has seen most) where `strategy` says, a TOML file: its weights and its card beside it.
+/// Of simulated markets it is the best seed's, as `evaluate` judges on other seeds of the market. Of recordings it is the first seed's: the
+/// best would be chosen by the very hours that it is to be judged on afterwards.
 /// Errors if the training has left none that quotes.
 pub fn ship(card: &Card, folder: &Path, strategy: &Path) -> Result<(), TrainError> {
     let last = card.seeds.iter().map(|seed| seed.fold).max().unwrap_or(1);
-    let best = card.seeds.iter().filter(|seed| seed.fold == last && seed.above.is_some());
-    let best = best.max_by(|a, b| a.worth().total_cmp(&b.worth()));
+    let all = card.seeds.iter().filter(|seed| seed.fold == last && seed.above.is_some());
+    let seeds = all.clone().count();
+    let shipped = match card.training.world {
+        World::Recorded(_) => all.min_by_key(|seed| seed.seed),
+        World::Sim(_) | World::Exact(_) => all.max_by(|a, b| a.worth().total_cmp(&b.worth())),
+    };
     let nothing =
         || TrainError::World("policies of closed-form worlds do not quote: there is nothing to ship".to_owned());
-    let best = best.ok_or_else(nothing)?;
-    let folder = in_folder(folder, (last > 1).then_some(last), best.seed);
+    let shipped = shipped.ok_or_else(nothing)?;
+    let folder = in_folder(folder, (last > 1).then_some(last), shipped.seed);
     let read = |name: &str| {
         let path = folder.join(name);
         std::fs::read(&path).map_err(|why| TrainError::Io { path: path.display().to_string(), why })
@@ -126,7 +132,13 @@ pub fn ship(card: &Card, folder: &Path, strategy: &Path) -> Result<(), TrainErro
     let text = String::from_utf8_lossy(&read("policy.toml")?).replace("\"policy.safetensors\"", &format!("\"{name}\""));
     put(&weights, &read("policy.safetensors")?)?;
     put(strategy, text.as_bytes())?;
-    put(&PolicyCard::path(strategy), &read("policy.card.toml")?)
+    let said = |e: CardError| TrainError::World(e.to_string());
+    let own = PolicyCard::beside(&folder.join("policy.toml")).map_err(said)?;
+    let mut own = own.ok_or_else(nothing)?;
+    if let (World::Sim(_), Some(judged)) = (&card.training.world, &mut own.judged) {
+        judged.best_of = Some(seeds);
+    }
+    own.put_beside(strategy).map_err(said)
 }
 
 /// Removes what an earlier training left.

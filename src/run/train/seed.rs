@@ -61,9 +61,10 @@ const LESSONS_FROM: u64 = 1 << 40;
 impl Learner {
     fn new(spec: &TrainSpec, stage: Option<&Stage>, seed: u64, threads: usize) -> Result<Self, String> {
         let arena = arena(spec, stage, seed, threads)?;
+        let away = spec.device.away()?;
         Ok(match spec.algorithm()? {
-            Algorithm::Ppo(config) => Learner::Ppo(Box::new(Ppo::new(config, arena, seed)?)),
-            Algorithm::Sac(config) => Learner::Sac(Box::new(Sac::new(config, arena, seed)?)),
+            Algorithm::Ppo(config) => Learner::Ppo(Box::new(Ppo::new(config, arena, seed)?.on(&away))),
+            Algorithm::Sac(config) => Learner::Sac(Box::new(Sac::new(config, arena, seed)?.on(&away))),
         })
     }
 
@@ -201,18 +202,23 @@ struct Verdict {
 }
 
 impl<'a> Judge<'a> {
-    fn new(spec: &TrainSpec, stage: Option<&'a Stage>) -> Self {
+    fn new(spec: &TrainSpec, stage: Option<&'a Stage>) -> Result<Self, String> {
         let exact = |world: &ModelWorld| {
             let seat: Seat = world.seat();
             let at = |[a, k]: [f64; 2]| {
                 let judged = seat.at(a * seat.model.a, k * seat.model.k);
                 let best = exact::optimum(judged.model()).value();
-                (judged, best)
+                match best > 0.0 {
+                    true => Ok((judged, best)),
+                    false => {
+                        Err(format!("world: the best there comes to {best:.4}: no percentage of that can be told"))
+                    }
+                }
             };
-            Judge::Exact(world.corners().into_iter().map(at).collect())
+            world.corners().into_iter().map(at).collect::<Result<_, _>>().map(Judge::Exact)
         };
         match stage {
-            Some(stage) => Judge::Sessions(stage),
+            Some(stage) => Ok(Judge::Sessions(stage)),
             None => exact(spec.world.exact().expect("a session's training has a stage")),
         }
     }
@@ -292,8 +298,8 @@ pub(super) struct Task<'a> {
 pub(super) fn train(task: &Task<'_>, told: &(dyn Fn(&Progress<'_>) + Sync)) -> Result<SeedResult, TrainError> {
     let Task { spec, stage, seed, folder, found, threads, .. } = *task;
     let diverged = |steps: u64| move |why: String| TrainError::Diverged { seed, steps, why };
-    let mut learner = Learner::new(spec, stage, seed, threads).map_err(diverged(0))?;
-    let judge = Judge::new(spec, stage);
+    let mut learner = Learner::new(spec, stage, seed, threads).map_err(TrainError::World)?;
+    let judge = Judge::new(spec, stage).map_err(TrainError::World)?;
     let path = folder.join("checkpoint");
     let training = stage.map_or_else(|| spec.digest(), |stage| of_state(&(spec.digest(), stage.digest)));
     let mut now = Saved { training: Some(training), ..Saved::default() };
@@ -308,13 +314,14 @@ pub(super) fn train(task: &Task<'_>, told: &(dyn Fn(&Progress<'_>) + Sync)) -> R
         }
         learner.restore(&now.learner).map_err(broken)?;
     } else if let Some(stage) = stage {
-        learner.be_shown(spec, stage, seed, threads).map_err(diverged(0))?;
+        learner.be_shown(spec, stage, seed, threads).map_err(TrainError::World)?;
     }
     let mut worth = now.curve.iter().rev().find_map(|row| number(row, judge.tag()));
     while !now.is_over {
         let began = unix_seconds();
         let mut row = learner.update();
         now.updates += 1;
+        now.seconds += unix_seconds() - began;
         let last = learner.is_done();
         let judges = last || now.updates.is_multiple_of(spec.evaluate_every);
         if judges {
@@ -332,7 +339,6 @@ pub(super) fn train(task: &Task<'_>, told: &(dyn Fn(&Progress<'_>) + Sync)) -> R
             }
             now.is_over = last || spec.patience.is_some_and(|patience| now.stale >= patience);
         }
-        now.seconds += unix_seconds() - began;
         let episode_return = number(&row, RETURN);
         let steps = (row.steps, learner.steps_in_all());
         let fold = stage.map_or(1, |stage| stage.fold);
@@ -342,6 +348,7 @@ pub(super) fn train(task: &Task<'_>, told: &(dyn Fn(&Progress<'_>) + Sync)) -> R
             now.learner = learner.save().map_err(diverged(steps.0))?;
             let bytes = postcard::to_stdvec(&now).map_err(|e| diverged(steps.0)(e.to_string()))?;
             put(&path, &bytes)?;
+            draw(folder, &now.curve)?;
         }
     }
     finish(task, &now)
@@ -365,20 +372,14 @@ fn finish(task: &Task<'_>, now: &Saved) -> Result<SeedResult, TrainError> {
         why: e.to_string(),
     })?;
     put(&folder.join("policy.safetensors"), &file)?;
-    put(&folder.join("curve.csv"), curve_csv(&now.curve).as_bytes())?;
-    let began = now.curve.first().map_or(0.0, |row| row.at);
-    let mut events = EventLog::new(began);
-    for row in &now.curve {
-        events.add(row.at, row.steps, row.numbers.iter().map(|(tag, n)| (tag.as_str(), *n)));
-    }
-    put(&folder.join("events.out.tfevents.papermaker"), &events.into_bytes())?;
+    draw(folder, &now.curve)?;
     let weights = Digest::of(&file);
     let (percent, above) = match task.stage {
         None => (Some(*worth), None),
         Some(stage) => {
             let number = |tag: &str| kept.verdict.iter().find(|(name, _)| name == tag).map_or(f64::NAN, |(_, n)| *n);
             let (low, high, pnl) = (number(ABOVE_LOW), number(ABOVE_HIGH), number(EARNED));
-            (None, Some(JudgedAt { above: *worth, low, high, episodes: stage.judges(), pnl }))
+            (None, Some(JudgedAt { above: *worth, low, high, episodes: stage.judges(), pnl, best_of: None }))
         }
     };
     if let (Some(stage), Some(scale)) = (task.stage, &kept.scale) {
@@ -395,6 +396,17 @@ fn finish(task: &Task<'_>, now: &Saved) -> Result<SeedResult, TrainError> {
     let fold = task.stage.map_or(1, |stage| stage.fold);
     let (weights, squash) = (weights.to_string(), policy::word(kept.squash).to_owned());
     Ok(SeedResult { seed, fold, steps: kept.steps, percent, above, weights, squash, seconds: now.seconds })
+}
+
+/// The curve so far, for spreadsheets and for TensorBoard.
+fn draw(folder: &Path, curve: &[CurveRow]) -> Result<(), TrainError> {
+    put(&folder.join("curve.csv"), curve_csv(curve).as_bytes())?;
+    let began = curve.first().map_or(0.0, |row| row.at);
+    let mut events = EventLog::new(began);
+    for row in curve {
+        events.add(row.at, row.steps, row.numbers.iter().map(|(tag, n)| (tag.as_str(), *n)));
+    }
+    put(&folder.join("events.out.tfevents.papermaker"), &events.into_bytes())
 }
 
 /// All tags are columns; what a row does not say is empty.

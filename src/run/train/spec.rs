@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::env::model::{Clock, Fills, Knowledge, Model, Quoting, Seat, Start, Worlds};
+use crate::learn::away::Place;
 use crate::learn::{ppo, sac};
 
 use super::world::World;
@@ -25,6 +26,9 @@ pub struct TrainSpec {
     /// Ends a training after so many evaluations without a better one, and keeps the best; without it, all steps are
     /// taken and the last policy is kept.
     pub patience: Option<u32>,
+    /// Where networks are stepped; a device other than `cpu` pays for wide networks and large minibatches only.
+    #[serde(default)]
+    pub device: Place,
     /// Where.
     pub world: World,
     /// By proximal policy optimisation. One of `ppo` and `sac` is required.
@@ -158,6 +162,10 @@ impl TrainSpec {
         if spec.seeds == 0 || spec.copies == 0 || spec.evaluate_every == 0 {
             return Err("seeds, copies and evaluate_every must be at least 1".to_owned());
         }
+        if spec.seeds > 100_000 || spec.copies > 1_000_000 {
+            return Err(format!("seeds = {}, copies = {}: at most 100000 and 1000000", spec.seeds, spec.copies));
+        }
+        spec.device.away()?;
         spec.world.check()?;
         if spec.world.session().is_some() && spec.goal.is_some() {
             return Err("[goal] is of percent of an optimum: a session has none that is known".to_owned());
@@ -168,7 +176,13 @@ impl TrainSpec {
             );
         }
         match spec.algorithm()? {
-            Algorithm::Ppo(config) => config.check()?,
+            Algorithm::Ppo(config) => {
+                config.check()?;
+                if config.rollout.saturating_mul(spec.copies) > 1 << 28 {
+                    let (rollout, copies) = (config.rollout, spec.copies);
+                    return Err(format!("ppo.rollout = {rollout} of {copies} copies: at most {} steps", 1 << 28));
+                }
+            }
             Algorithm::Sac(config) => config.check()?,
         }
         Ok(spec)

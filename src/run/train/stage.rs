@@ -15,7 +15,7 @@ use crate::env::session::{Chair, Episode, Ground, NoChair, Tape, Terms, Varied};
 use crate::journal::{Reader, Store};
 use crate::learn::apprentice::{Pupil, Squash};
 use crate::metrics::Plan;
-use crate::metrics::bootstrap::{Interval, interval};
+use crate::metrics::bootstrap::{Interval, interval_of_groups};
 use crate::metrics::cross_validation::{Gaps, walk_forward};
 use crate::run::prepare;
 use crate::run::simulate::listed;
@@ -37,6 +37,8 @@ pub(super) struct Stage {
     /// What there is to judge by.
     judging: Arc<Terms>,
     episodes: Vec<Episode>,
+    /// Episodes of one group follow each other on a recording; seeds of a market are one group, and know nothing of each other.
+    groups: Vec<usize>,
     /// What the quotes that are moved earn in each, quote currency.
     unmoved: Vec<f64>,
     /// Where it all comes from: names and digests.
@@ -87,8 +89,9 @@ impl Stage {
             };
             let lived = stage.live(threads, || still).map_err(|e| said(&e))?;
             // Nothing can be told from episodes in which nobody was asked.
-            let told = lived.iter().zip(&stage.episodes).filter_map(|(pnl, episode)| pnl.map(|pnl| (pnl, *episode)));
-            (stage.unmoved, stage.episodes) = told.unzip();
+            let each = lived.iter().zip(stage.episodes.iter().zip(&stage.groups));
+            let told = each.filter_map(|(pnl, (episode, group))| pnl.map(|pnl| (pnl, (*episode, *group))));
+            (stage.unmoved, (stage.episodes, stage.groups)) = told.unzip();
             if stage.episodes.len() < 2 {
                 let (asked, all) = (stage.episodes.len(), lived.len());
                 return Err(said(&format!(
@@ -162,9 +165,14 @@ impl Stage {
         let earned: Vec<f64> = earned.into_iter().flatten().collect();
         let above: Vec<f64> = earned.iter().zip(&self.unmoved).map(|(own, its)| own - its).collect();
         let mean = |xs: &[f64]| Some(xs.iter().sum::<f64>() / xs.len() as f64);
-        // Episodes know nothing of each other: blocks of one.
-        let plan = Plan { resamples: 2_000, block: Some(1.0), ..Plan::default() };
-        let above = interval(&above, &plan, mean).ok_or("nothing to judge by")?;
+        // Seeds know nothing of each other: blocks of one. What follows on a recording does: blocks as long as it takes.
+        let block = self.learnt_until.is_none().then_some(1.0);
+        let plan = Plan { resamples: 2_000, block, ..Plan::default() };
+        let each = self.groups.chunk_by(|a, b| a == b).scan(0, |from, group| {
+            *from += group.len();
+            Some(&above[*from - group.len()..*from])
+        });
+        let above = interval_of_groups(&each.collect::<Vec<_>>(), &plan, mean).ok_or("nothing to judge by")?;
         Ok(Worth { above, pnl: mean(&earned).unwrap_or_default() })
     }
 
@@ -268,14 +276,16 @@ fn in_market(world: &SessionWorld, sources: &Sources, loaded: &Loaded) -> Result
     let digest = of_state(&(&session, &data, tick_every));
     let terms = terms(world, session, ground.clone())?;
     let judging = judging(&terms, seconds(world.judge_s), ground);
-    let episodes = (0..world.judge_seeds as u64).map(|n| Episode::Seed(JUDGES_FROM + n)).collect();
+    let episodes: Vec<_> = (0..world.judge_seeds as u64).map(|n| Episode::Seed(JUDGES_FROM + n)).collect();
+    let groups = vec![0; episodes.len()];
     let (terms, judging) = (Arc::new(terms), Arc::new(judging));
-    Ok(Stage { fold: 1, terms, judging, episodes, unmoved: Vec::new(), data: vec![data], digest, learnt_until: None })
+    let (unmoved, data) = (Vec::new(), vec![data]);
+    Ok(Stage { fold: 1, terms, judging, episodes, groups, unmoved, data, digest, learnt_until: None })
 }
 
 fn on_recordings(world: &SessionWorld, loaded: &Loaded) -> Result<Vec<Stage>, TrainError> {
     let store = Store::open(&loaded.settings.store.path);
-    let (mut tapes, mut data, mut rules) = (Vec::new(), Vec::new(), None);
+    let (mut tapes, mut data, mut rules, mut ended) = (Vec::new(), Vec::new(), None, None);
     for named in &world.sessions {
         let (store, id) = store.of_session(named).map_err(wrong)?;
         let mut reader = store.reader(&id).map_err(wrong)?;
@@ -290,7 +300,15 @@ fn on_recordings(world: &SessionWorld, loaded: &Loaded) -> Result<Vec<Stage>, Tr
         while reader.next_input(&mut input).map_err(wrong)? {
             inputs.push(input.clone());
         }
-        tapes.push(Tape::new(inputs));
+        let tape = Tape::new(inputs);
+        let (from, to) = tape.span().ok_or_else(|| wrong(format!("world.sessions: {named} is empty")))?;
+        if let Some((before, end)) = ended.replace((named, to)).filter(|(_, end)| *end >= from) {
+            return Err(wrong(format!(
+                "world.sessions: {named} begins {:.3} s before {before} ends; name them in the order of time, and none twice",
+                end.since(from).seconds()
+            )));
+        }
+        tapes.push(tape);
         let digest = manifest.output_digest.unwrap_or_else(|| of_state(&manifest.spec));
         data.push(format!("session {id} {digest}"));
     }
@@ -324,12 +342,13 @@ fn on_recordings(world: &SessionWorld, loaded: &Loaded) -> Result<Vec<Stage>, Tr
         }
         let learnt_until = judged.first().map(|(_, window)| window.from.0);
         let episodes = (0..judged.len()).map(Episode::Window).collect();
+        let groups = judged.iter().map(|(tape, _)| *tape).collect();
         let digest = of_state(&(&session, &data, fold));
         let terms = terms(world, session.clone(), Ground::Tapes { tapes: tapes.clone(), windows: learnt })?;
         let judging = judging(&terms, episode, Ground::Tapes { tapes: tapes.clone(), windows: judged });
         let (terms, judging) = (Arc::new(terms), Arc::new(judging));
-        let data = data.clone();
-        Ok(Stage { fold: fold + 1, terms, judging, episodes, unmoved: Vec::new(), data, digest, learnt_until })
+        let (unmoved, data) = (Vec::new(), data.clone());
+        Ok(Stage { fold: fold + 1, terms, judging, episodes, groups, unmoved, data, digest, learnt_until })
     };
     splits.into_iter().enumerate().map(one).collect()
 }

@@ -107,10 +107,17 @@ impl SessionWorld {
         if let Some((key, found)) = positive.into_iter().find(|(_, x)| !(x.is_finite() && *x > 0.0 && *x <= 1e7)) {
             return Err(format!("world.{key} = {found}; it must be above 0"));
         }
-        if self.purge_s < 0.0 || self.embargo_s.is_some_and(|s| s < 0.0) || self.folds == 0 || self.judge_seeds < 2 {
-            return Err(
-                "world: purge_s and embargo_s are at least 0, folds at least 1, judge_seeds at least 2".to_owned()
-            );
+        let gaps = [("purge_s", self.purge_s), ("embargo_s", self.embargo_s.unwrap_or(0.0))];
+        if let Some((key, found)) = gaps.into_iter().find(|(_, s)| !(0.0..=1e7).contains(s)) {
+            return Err(format!("world.{key} = {found}; it must be 0 to 10000000"));
+        }
+        if !(1..=1_000).contains(&self.folds) || !(2..=100_000).contains(&self.judge_seeds) {
+            return Err("world: folds is 1 to 1000, judge_seeds 2 to 100000".to_owned());
+        }
+        if let Some(Lessons { learning_rate, .. }) = self.lessons
+            && !(learning_rate > 0.0 && learning_rate <= 1.0)
+        {
+            return Err(format!("world.lessons.learning_rate = {learning_rate}; it must be above 0, at most 1"));
         }
         let said = |what: &str| Err(format!("world: {what}"));
         match is_recorded {

@@ -238,10 +238,18 @@ impl Policy {
     /// for [`Policy::wait`].
     pub fn turn(&mut self, view: &View<'_>, into: &mut [f32]) -> Result<Turn, Idle> {
         self.ladder.attend(view)?;
-        let b = self.beliefs.now(view)?;
         if self.standing.is_some_and(|(at, _)| view.now.since(at) < self.act_every) {
+            self.beliefs.now(view)?;
             return Ok(Turn::Stands);
         }
+        self.look(view, into)?;
+        Ok(Turn::Asked)
+    }
+
+    /// Writes what it sees into `[inputs]`, not normalised, whether or not it is time for an answer. An error, and nothing is written, while
+    /// there is nothing to believe.
+    pub fn look(&mut self, view: &View<'_>, into: &mut [f32]) -> Result<(), Idle> {
+        let b = self.beliefs.now(view)?;
         let left = view.funding_in.map(|left| left.seconds());
         let seen = Seen {
             now: view.now,
@@ -255,7 +263,7 @@ impl Policy {
             latency: Some(view.latency),
         };
         self.observation.look(&seen, &own(view), into);
-        Ok(Turn::Asked)
+        Ok(())
     }
 
     /// Second half: what an answer to what was seen comes to. A number that is not finite quotes nothing.
