@@ -77,7 +77,7 @@ pub fn run(args: &RunArgs, globals: &Globals) -> Outcome {
 fn refusal(error: LiveError) -> Failure {
     let hint = match &error {
         LiveError::Dashboard(serve) => Some(serve.hint().to_owned()),
-        LiveError::Prepare(PrepareError::NoStrategy { .. }) => {
+        LiveError::Prepare(PrepareError::NoStrategy { .. } | PrepareError::Unreadable { .. }) => {
             Some("`--strategy FILE` takes a path; strategies/README.md describes the files".to_owned())
         }
         LiveError::Journal(

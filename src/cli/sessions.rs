@@ -301,6 +301,7 @@ fn verify(args: &VerifyArgs, globals: &Globals) -> Outcome {
         IndexCheck::Rebuilt => "rebuilt".to_owned(),
         IndexCheck::Missing => "missing, made when needed".to_owned(),
         IndexCheck::InUse => "in use by the bot that writes it".to_owned(),
+        IndexCheck::Closed(why) => format!("not compared: {why}"),
         IndexCheck::Differs(how) => {
             format!("differs: {how}; `papermaker sessions verify {id} --rebuild` makes it anew")
         }
@@ -444,7 +445,18 @@ fn store(globals: &Globals) -> Result<Store, Failure> {
 
 /// What a person means by SESSION: a name in the store, or the path of a session's folder.
 pub(super) fn named(session: &str, globals: &Globals) -> Result<(Store, String), Failure> {
-    store(globals)?.of_session(session).map_err(Failure::could_not_run)
+    let store = store(globals)?;
+    store.of_session(session).map_err(|error| match alike(session, &store) {
+        Some(alike) => Failure::could_not_run(error).hint(format!("did you mean {alike}?")),
+        None => Failure::could_not_run(error),
+    })
+}
+
+/// The session that was probably meant.
+fn alike(session: &str, store: &Store) -> Option<String> {
+    let names = store.sessions().unwrap_or_default().into_iter().map(|found| found.id);
+    let scored = names.map(|name| (strsim::jaro_winkler(session, &name), name)).filter(|(score, _)| *score > 0.85);
+    scored.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, name)| name)
 }
 
 /// A number in four decimals, anything else as it is.

@@ -109,6 +109,8 @@ pub enum IndexCheck {
     Missing,
     /// Not compared, because the bot that writes it, or another verb, has it open.
     InUse,
+    /// Not compared, because the operating system does not let it be opened: nothing may be written there.
+    Closed(String),
     /// It cannot be read or says something else than the recording.
     Differs(String),
 }
@@ -192,6 +194,7 @@ fn open_index(folder: &Path, live: bool, rebuild: bool) -> Result<Result<Index, 
     }
     Ok(Index::open(folder).map_err(|error| match error {
         JournalError::Held { .. } => IndexCheck::InUse,
+        JournalError::Io { .. } => IndexCheck::Closed(error.to_string()),
         error => IndexCheck::Differs(error.to_string()),
     }))
 }
