@@ -180,6 +180,7 @@ fn a_broken_risk_toml_holds_up_neither_status_nor_halt() {
     bot.signal("TERM");
     assert_eq!(bot.end().code(), Some(0), "{}", bot.log());
     assert!(bot.log().contains("api.json is not a contact file"), "{}", bot.log());
+    fs::write(here.join("config/risk.toml"), "[risk]\n").expect("written");
     let rows = Left { folder: here, session: "first" }.rows("risk", &[]);
     let row = rows.iter().find(|row| row[2] == "resume").expect("it was recorded");
     assert_eq!((row[6].as_str(), row[7].as_str()), ("again", "anna"), "why, and who");
