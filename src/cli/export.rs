@@ -11,12 +11,17 @@ use clap::Args;
 use super::sessions::named;
 use super::{Failure, Globals, Outcome, say};
 use crate::journal::export::{At, Cast, ExportError, Exported, Exporter, Folder, Format, Hftbacktest, Kind, Wish};
-use crate::journal::{Manifest, Reader, Store};
+use crate::journal::{JournalError, Manifest, Reader, Store};
 use crate::market::InstrumentId;
 use crate::run::rerun::RerunError;
 use crate::run::usage;
 use crate::strategy;
 use crate::units::Nanos;
+
+/// Levels a side of a book, if nobody says how many.
+const DEPTH: usize = 20;
+/// Between two rows of a limit, if nobody says how long.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// Of `sessions export`.
 #[derive(Clone, Debug, Args)]
@@ -38,14 +43,14 @@ pub struct ExportArgs {
     #[arg(long)]
     pub symbol: Option<String>,
     /// Of `book`: the moment, `end` or nanoseconds since the epoch
-    #[arg(long, value_name = "end|NS", default_value = "end")]
-    pub at: At,
-    /// Of `book`: levels a side
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub depth: usize,
-    /// Of `limits`: a row per limit and interval of session time, with the highest use within it
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = super::span::parse)]
-    pub every: Duration,
+    #[arg(long, value_name = "end|NS")]
+    pub at: Option<At>,
+    /// Of `book`: levels a side, 20 if it is not said
+    #[arg(long, value_name = "N")]
+    pub depth: Option<usize>,
+    /// Of `limits`: a row per limit and interval of session time (1s if it is not said), with the highest use within it
+    #[arg(long, value_name = "TIME", value_parser = super::span::parse)]
+    pub every: Option<Duration>,
     /// Replace FILE if it exists
     #[arg(long)]
     pub force: bool,
@@ -79,6 +84,18 @@ enum Unused {
     Write(ExportError),
 }
 
+/// What was written, and why it is not all.
+struct Written {
+    exported: Exported,
+    damage: Option<JournalError>,
+}
+
+impl Written {
+    fn new(exported: Result<Exported, ExportError>, damage: Option<JournalError>) -> Result<Self, Failure> {
+        Ok(Self { exported: exported.map_err(Failure::could_not_run)?, damage })
+    }
+}
+
 /// A session that is read.
 struct Source {
     store: Store,
@@ -100,6 +117,16 @@ pub fn export(args: &ExportArgs, globals: &Globals) -> Outcome {
     }
     let manifest = store.manifest(&id).map_err(Failure::could_not_run)?;
     let source = Source { store, id, manifest };
+    for (option, given, of) in [
+        ("--at", args.at.is_some(), Kind::Book),
+        ("--depth", args.depth.is_some(), Kind::Book),
+        ("--every", args.every.is_some(), Kind::Limits),
+    ] {
+        if given && args.kind != Some(of) {
+            let error = anyhow::anyhow!("{option} is of --kind {}, nothing else has it", of.word());
+            return Err(Failure::could_not_run(error).hint(format!("leave {option} out")));
+        }
+    }
     match (args.format, args.kind) {
         (As::Table(format), Some(kind)) => export_table(args, &source, kind, format),
         (As::HftbacktestNpz, None) => export_market(args, &source),
@@ -117,29 +144,42 @@ fn usage(what: &'static str, hint: &'static str) -> Failure {
 }
 
 fn export_table(args: &ExportArgs, source: &Source, kind: Kind, format: Format) -> Outcome {
-    let wish = Wish { kind, format, at: args.at, depth: args.depth };
+    let wish = Wish { kind, format, at: args.at.unwrap_or(At::End), depth: args.depth.unwrap_or(DEPTH) };
+    let every = args.every.unwrap_or(EVERY);
     let cast = cast(&source.manifest)?;
     let Some(out) = &args.out else {
         if format == Format::Parquet {
             return Err(usage("parquet is not for a terminal", "name a file or a folder with --out"));
         }
         let exporter = Exporter::new(wish, cast, BufWriter::new(io::stdout())).map_err(Failure::could_not_run)?;
-        return match table(exporter, wish, source, args.every) {
-            Err(failure) if !failure.is_closed_pipe() => Err(failure),
-            Ok(_) | Err(_) => Ok(()),
+        return match table(exporter, wish, source, every) {
+            Ok(written) => written.damage.map_or(Ok(()), |damage| Err(before(damage, written.exported.rows, source))),
+            Err(failure) if failure.is_closed_pipe() => Ok(()),
+            Err(failure) => Err(failure),
         };
     };
     let is_folder = out.is_dir() || out.as_os_str().as_encoded_bytes().ends_with(b"/");
     let written = if is_folder && format == Format::Parquet {
         let folder = Folder { root: out.clone(), name: source.id.clone(), force: args.force };
-        table(Exporter::split(wish, cast, folder), wish, source, args.every)?
+        table(Exporter::split(wish, cast, folder), wish, source, every)?
     } else {
         whole(out, args.force, |file| {
             let exporter = Exporter::new(wish, cast, BufWriter::new(file)).map_err(Failure::could_not_run)?;
-            table(exporter, wish, source, args.every)
+            table(exporter, wish, source, every)
         })?
     };
-    told(source, &written, kind.word(), out)
+    told(source, written, kind.word(), out)
+}
+
+/// What an error of the reader means: damage ends the table with what lies before it, anything else ends the export.
+fn damage(error: JournalError) -> Result<JournalError, Failure> {
+    if error.is_damage() { Ok(error) } else { Err(Failure::could_not_run(error)) }
+}
+
+/// The rows are there, and they are not all: the answer is no.
+fn before(damage: JournalError, rows: u64, source: &Source) -> Failure {
+    Failure::answer_is_no(damage)
+        .context(format!("{} is damaged: the {rows} rows before the damage were written, none after it", source.id))
 }
 
 fn table<W: Write + Send>(
@@ -147,30 +187,41 @@ fn table<W: Write + Send>(
     wish: Wish,
     source: &Source,
     every: Duration,
-) -> Result<Exported, Failure> {
+) -> Result<Written, Failure> {
     if wish.kind == Kind::Limits {
         let every = Nanos(i64::try_from(every.as_nanos()).unwrap_or(i64::MAX));
-        usage::limits(source.reader()?, &source.manifest, every, |row, rules| {
+        let used = usage::limits(source.reader()?, &source.manifest, every, |row, rules| {
             exporter.limit(row, rules).map_err(Unused::Write)
-        })
-        .map_err(Failure::could_not_run)?;
-        return exporter.finish().map_err(Failure::could_not_run);
+        });
+        let broken = match used {
+            Ok(_) => None,
+            Err(Unused::Rerun(RerunError::Journal(error))) => Some(damage(error)?),
+            Err(error) => return Err(Failure::could_not_run(error)),
+        };
+        return Written::new(exporter.finish(), broken);
     }
     let (mut input, mut outputs) = (Reader::blank(), Vec::new());
     if wish.format == Format::Parquet {
         let mut reader = source.reader()?;
-        while reader.next_input(&mut input).map_err(Failure::could_not_run)? {
-            exporter.foresee(&input.input);
+        loop {
+            match reader.next_input(&mut input) {
+                Ok(true) => exporter.foresee(&input.input),
+                Ok(false) => break,
+                Err(error) => {
+                    damage(error)?;
+                    break;
+                }
+            }
         }
     }
     let mut reader = source.reader()?;
-    while reader.next_step(&mut input, &mut outputs).map_err(Failure::could_not_run)? {
-        if !exporter.wants(&input) {
-            break;
+    loop {
+        match reader.next_step(&mut input, &mut outputs) {
+            Ok(true) if exporter.wants(&input) => exporter.step(&input, &outputs).map_err(Failure::could_not_run)?,
+            Ok(_) => return Written::new(exporter.finish(), None),
+            Err(error) => return Written::new(exporter.finish(), Some(damage(error)?)),
         }
-        exporter.step(&input, &outputs).map_err(Failure::could_not_run)?;
     }
-    exporter.finish().map_err(Failure::could_not_run)
 }
 
 fn export_market(args: &ExportArgs, source: &Source) -> Outcome {
@@ -190,15 +241,19 @@ fn export_market(args: &ExportArgs, source: &Source) -> Outcome {
     };
     let mut market = Hftbacktest::new(&desks[me].rules, InstrumentId(me as u16));
     let (mut reader, mut input) = (source.reader()?, Reader::blank());
-    while reader.next_input(&mut input).map_err(Failure::could_not_run)? {
-        market.step(&input);
-    }
-    let written = whole(out, args.force, |file| market.save(file).map_err(Failure::could_not_run))?;
-    told(source, &written, "hftbacktest", out)
+    let broken = loop {
+        match reader.next_input(&mut input) {
+            Ok(true) => market.step(&input),
+            Ok(false) => break None,
+            Err(error) => break Some(damage(error)?),
+        }
+    };
+    let written = whole(out, args.force, |file| Written::new(market.save(file), broken))?;
+    told(source, written, "hftbacktest", out)
 }
 
 /// Writes a file under another name until it is whole, so that nobody takes half of it for all.
-fn whole(file: &Path, force: bool, write: impl FnOnce(File) -> Result<Exported, Failure>) -> Result<Exported, Failure> {
+fn whole(file: &Path, force: bool, write: impl FnOnce(File) -> Result<Written, Failure>) -> Result<Written, Failure> {
     if file.exists() && !force {
         let error = anyhow::anyhow!("{}: is there already, and nothing is overwritten", file.display());
         return Err(Failure::could_not_run(error).hint("another --out, or --force to replace it"));
@@ -216,9 +271,11 @@ fn whole(file: &Path, force: bool, write: impl FnOnce(File) -> Result<Exported, 
     Ok(written)
 }
 
-fn told(source: &Source, written: &Exported, what: &str, out: &Path) -> Outcome {
-    written.notes.iter().for_each(|note| tracing::warn!("{note}"));
-    say(format_args!("PAPER {}: {} rows of {what} to {}", source.id, written.rows, out.display()))
+fn told(source: &Source, written: Written, what: &str, out: &Path) -> Outcome {
+    let Written { exported, damage } = written;
+    exported.notes.iter().for_each(|note| tracing::warn!("{note}"));
+    say(format_args!("PAPER {}: {} rows of {what} to {}", source.id, exported.rows, out.display()))?;
+    damage.map_or(Ok(()), |damage| Err(before(damage, exported.rows, source)))
 }
 
 /// Who plays in a recording, from its manifest.

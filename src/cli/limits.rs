@@ -102,6 +102,10 @@ fn set(args: &SetArgs, globals: &Globals) -> Outcome {
         true => argument.clone(),
         false => format!("risk.{argument}"),
     };
+    if let Some(key) = args.wanted.iter().find(|wanted| !wanted.contains('=')) {
+        let error = anyhow::anyhow!("{key:?} names no value");
+        return Err(Failure::could_not_run(error).hint(format!("KEY=VALUE: `papermaker limits set {key}=…`")));
+    }
     let wish = LimitsWish {
         set: args.wanted.iter().map(full).collect(),
         confirm: args.confirm,

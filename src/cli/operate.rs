@@ -115,12 +115,27 @@ pub fn flatten(args: &FlattenArgs, globals: &Globals) -> Outcome {
 /// Sends a command to the running bot.
 pub fn command(verb: &str, args: &CommandArgs, globals: &Globals) -> Outcome {
     let client = running(globals)?;
-    block_on(client.command(verb, &args.by, args.reason.as_deref()))?.map_err(no_answer)?;
+    let seq = block_on(async {
+        // What it has done before does not count; that it cannot be said is no reason not to halt it.
+        let known = client.status().await.map(|picture| picture.events.last().map_or(0, |event| event.n));
+        client.command(verb, &args.by, args.reason.as_deref()).await?;
+        // Who stops is gone by then.
+        let known = known.ok().filter(|_| verb != "stop");
+        Ok(match known {
+            Some(known) => client.obeyed(verb, known).await,
+            None => None,
+        })
+    })?
+    .map_err(no_answer)?;
     let session = &client.contact().session;
     if args.json {
-        return say(serde_json::json!({ "paper": true, "session": session, "accepted": verb }));
+        return say(serde_json::json!({ "paper": true, "session": session, "accepted": verb, "seq": seq }));
     }
-    say(format_args!("PAPER {session}: {verb} accepted"))
+    match seq {
+        Some(seq) => say(format_args!("PAPER {session}: {verb} in force from input {seq} on")),
+        None if verb == "stop" => say(format_args!("PAPER {session}: stop accepted")),
+        None => say(format_args!("PAPER {session}: {verb} accepted, and not seen in force yet; `papermaker status`")),
+    }
 }
 
 pub(super) fn running(globals: &Globals) -> Result<Client, Failure> {

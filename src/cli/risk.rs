@@ -177,6 +177,12 @@ fn as_text(found: &Stress) -> String {
     line("limits passed", &|side| side.noted.trips.len().to_string());
     line("worst state", &|side| side.noted.worst_state.clone());
     line("  first halt after", &|side| seconds(side.noted.halted_after_s));
+    let by_others = |side: &&Side| side.noted.halted_by.as_ref().is_some_and(|by| by != "risk");
+    if found.sides.iter().any(|side| by_others(&side)) {
+        line("  halted by, as recorded", &|side| {
+            side.noted.halted_by.clone().filter(|by| by != "risk").unwrap_or_else(|| "-".to_owned())
+        });
+    }
     line("  flat behind it after", &|side| seconds(side.noted.flat_after_s));
     line("loss", &|side| short(&side.noted.loss_after));
     line("profit", &|side| short(&side.noted.pnl_after));

@@ -7,6 +7,7 @@ use clap::Args;
 use tracing::Instrument;
 
 use super::{Failure, Globals, Outcome, say, span};
+use crate::journal::JournalError;
 use crate::run::live::{Ask, LiveError, Summary, live};
 use crate::run::prepare::PrepareError;
 
@@ -76,9 +77,12 @@ pub fn run(args: &RunArgs, globals: &Globals) -> Outcome {
 fn refusal(error: LiveError) -> Failure {
     let hint = match &error {
         LiveError::Dashboard(serve) => Some(serve.hint().to_owned()),
-        LiveError::Prepare(PrepareError::NoStrategy { .. }) => {
+        LiveError::Prepare(PrepareError::NoStrategy { .. } | PrepareError::Unreadable { .. }) => {
             Some("`--strategy FILE` takes a path; strategies/README.md describes the files".to_owned())
         }
+        LiveError::Journal(
+            JournalError::Held { .. } | JournalError::SessionExists { .. } | JournalError::BadName(_),
+        ) => None,
         LiveError::Journal(_) => Some("`papermaker doctor` checks the store and the disk".to_owned()),
         LiveError::Room(_) => Some(
             "`papermaker sessions prune` frees some, store.disk_free_keep_mib lets the oldest go by itself, \

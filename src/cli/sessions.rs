@@ -182,6 +182,11 @@ fn list(args: &ListArgs, globals: &Globals) -> Outcome {
         let one = |s: &crate::journal::SessionSummary| match &s.manifest {
             Ok(manifest) => {
                 let mut shown = described(manifest);
+                if manifest.state == SessionState::Running {
+                    // Nobody has counted yet: `sessions show` does.
+                    let uncounted = ["inputs", "outputs", "trades", "fills", "gaps"];
+                    uncounted.iter().for_each(|key| shown[key] = Value::Null);
+                }
                 shown["live"] = s.live.into();
                 (shown["bytes"], shown["kept"]) = (s.bytes.into(), s.kept.into());
                 shown
@@ -197,16 +202,25 @@ fn list(args: &ListArgs, globals: &Globals) -> Outcome {
     say(format_args!("PAPER sessions in {}", store.path().display()))?;
     for s in &found {
         match &s.manifest {
-            Ok(m) => say(format_args!(
-                "{:<32} {:<9} {}  {:>10} inputs {:>6} fills {:>9.1} MB  {}",
-                s.id,
-                if s.live { "live" } else { m.state.word() },
-                when(m.started_ns),
-                m.counts.inputs,
-                m.counts.fills,
-                s.bytes as f64 / 1e6,
-                m.instruments.join(" ")
-            ))?,
+            Ok(m) => {
+                // Of one that has not ended nobody has counted yet.
+                let counted = m.state != SessionState::Running;
+                let count = |n: u64| if counted { n.to_string() } else { "–".to_owned() };
+                let state = match (s.live, counted) {
+                    (true, _) => "live",
+                    (false, true) => m.state.word(),
+                    (false, false) => "died",
+                };
+                say(format_args!(
+                    "{:<32} {state:<9} {}  {:>10} inputs {:>6} fills {:>9.1} MB  {}",
+                    s.id,
+                    when(m.started_ns),
+                    count(m.counts.inputs),
+                    count(m.counts.fills),
+                    s.bytes as f64 / 1e6,
+                    m.instruments.join(" ")
+                ))?;
+            }
             Err(error) => say(format_args!("{:<32} unreadable: {error}", s.id))?,
         }
     }
@@ -237,14 +251,27 @@ fn show(args: &OneArgs, globals: &Globals) -> Outcome {
     say(format_args!("PAPER session {id}"))?;
     let lines = shown.as_object().expect("a description is an object").iter();
     for (key, value) in lines.filter(|(key, _)| !["paper", "metrics"].contains(&key.as_str())) {
-        let text = match value {
-            Value::String(text) => text.clone(),
-            Value::Array(items) => items.iter().map(|i| i.as_str().unwrap_or_default()).collect::<Vec<_>>().join(", "),
-            other => other.to_string(),
-        };
-        say(format_args!("  {key:<18} {text}"))?;
+        if let Some(text) = in_words(value) {
+            let (key, text) = match (key.strip_suffix("_ns"), value.as_i64()) {
+                (Some(key), Some(ns)) => (key, when(ns)),
+                _ => (key.as_str(), text),
+            };
+            say(format_args!("  {key:<18} {text}"))?;
+        }
     }
     metrics::print(&shown["metrics"])
+}
+
+/// A value for people; nothing where there is nothing to say.
+fn in_words(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().filter_map(in_words).collect::<Vec<_>>().join(", "),
+        Value::Object(counts) => counts.iter().map(|(key, n)| format!("{key} {n}")).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    };
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn parse_seal(text: &str) -> Result<Digest, String> {
@@ -274,15 +301,19 @@ fn verify(args: &VerifyArgs, globals: &Globals) -> Outcome {
         IndexCheck::Rebuilt => "rebuilt".to_owned(),
         IndexCheck::Missing => "missing, made when needed".to_owned(),
         IndexCheck::InUse => "in use by the bot that writes it".to_owned(),
+        IndexCheck::Closed(why) => format!("not compared: {why}"),
         IndexCheck::Differs(how) => {
             format!("differs: {how}; `papermaker sessions verify {id} --rebuild` makes it anew")
         }
     };
     let mut damage: Vec<String> = found.damage.iter().map(ToString::to_string).collect();
-    if let Some(kept) = args.seal.filter(|kept| *kept != found.seal) {
+    let is_whole = damage.is_empty();
+    let other = args.seal.filter(|kept| found.is_read && *kept != found.seal);
+    if let Some(kept) = other {
         damage.push(format!("{id}: its seal is {}, the one that was kept is {kept}", found.seal));
     }
     let is_clean = damage.is_empty();
+    let known = |value: Value| if found.is_read { value } else { Value::Null };
     let mut notes = found.notes.clone();
     notes.extend(recovered.map(|r| r.note));
     if args.json {
@@ -291,32 +322,42 @@ fn verify(args: &VerifyArgs, globals: &Globals) -> Outcome {
             json!({
                 "paper": true, "id": id, "ok": is_clean, "state": found.manifest.state.word(), "live": found.live,
                 "segments": found.segments, "frames": found.frames, "bytes": found.bytes,
-                "inputs": found.counts.inputs, "outputs": found.counts.outputs,
-                "checkpoints": found.counts.checkpoints, "output_digest": found.output_digest.to_string(),
-                "seal": found.seal.to_string(),
+                "inputs": known(found.counts.inputs.into()), "outputs": known(found.counts.outputs.into()),
+                "checkpoints": known(found.counts.checkpoints.into()),
+                "output_digest": known(found.output_digest.to_string().into()),
+                "seal": known(found.seal.to_string().into()),
                 "damage": damage, "notes": notes, "index": index,
             })
         ))?;
     } else {
         let state = if found.live { "live" } else { found.manifest.state.word() };
-        let verdict = if is_clean { "clean" } else { "DAMAGED" };
+        let verdict = match (is_whole, other) {
+            (true, None) => "clean",
+            (true, Some(_)) => "NOT THE ONE THAT WAS SEALED",
+            (false, _) => "DAMAGED",
+        };
         say(format_args!("PAPER session {id}: {verdict}, {state}"))?;
-        say(format_args!(
-            "  {} inputs, {} outputs, {} checkpoints in {} frames of {} segments, {} bytes",
-            found.counts.inputs,
-            found.counts.outputs,
-            found.counts.checkpoints,
-            found.frames,
-            found.segments,
-            found.bytes
-        ))?;
-        say(format_args!("  outputs {}\n  seal    {}\n  index {index}", found.output_digest, found.seal))?;
+        let (frames, segments, bytes) = (found.frames, found.segments, found.bytes);
+        if found.is_read {
+            let counts = &found.counts;
+            say(format_args!(
+                "  {} inputs, {} outputs, {} checkpoints in {frames} frames of {segments} segments, {bytes} bytes",
+                counts.inputs, counts.outputs, counts.checkpoints
+            ))?;
+            say(format_args!("  outputs {}\n  seal    {}\n  index {index}", found.output_digest, found.seal))?;
+        } else {
+            say(format_args!(
+                "  {frames} frames of {segments} segments were checked, {bytes} bytes; inputs not counted, digests not \
+                 computed"
+            ))?;
+        }
         notes.iter().try_for_each(|note| say(format_args!("  note: {note}")))?;
     }
     if is_clean {
         return Ok(());
     }
-    Err(Failure::answer_is_no(anyhow::anyhow!(damage.join("\n"))).context(format!("{id} is damaged")))
+    let verdict = if is_whole { "whole, and not the one that was sealed" } else { "damaged" };
+    Err(Failure::answer_is_no(anyhow::anyhow!(damage.join("\n"))).context(format!("{id} is {verdict}")))
 }
 
 /// Which files are of which instrument.
@@ -404,15 +445,33 @@ fn store(globals: &Globals) -> Result<Store, Failure> {
 
 /// What a person means by SESSION: a name in the store, or the path of a session's folder.
 pub(super) fn named(session: &str, globals: &Globals) -> Result<(Store, String), Failure> {
-    store(globals)?.of_session(session).map_err(Failure::could_not_run)
+    let store = store(globals)?;
+    store.of_session(session).map_err(|error| match alike(session, &store) {
+        Some(alike) => Failure::could_not_run(error).hint(format!("did you mean {alike}?")),
+        None => Failure::could_not_run(error),
+    })
+}
+
+/// The session that was probably meant.
+fn alike(session: &str, store: &Store) -> Option<String> {
+    let names = store.sessions().unwrap_or_default().into_iter().map(|found| found.id);
+    let scored = names.map(|name| (strsim::jaro_winkler(session, &name), name)).filter(|(score, _)| *score > 0.85);
+    scored.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, name)| name)
+}
+
+/// A number in four decimals, anything else as it is.
+fn places(word: &str) -> String {
+    word.parse::<rust_decimal::Decimal>().map_or_else(|_| word.to_owned(), |n| format!("{n:.4}"))
+}
+
+/// Where a shadow ended, in a line.
+pub(super) fn band(shadow: &ShadowPrint) -> String {
+    let short = |text: &String| text.split(' ').map(places).collect::<Vec<_>>().join(" ");
+    let equity: Vec<String> = shadow.equity.iter().map(short).collect();
+    format!("{}: {} fills, {}", shadow.bound.word(), shadow.fills, equity.join(", "))
 }
 
 /// The keys CONTRACT promises of `sessions show --json`.
-/// Where a shadow ended, in a line.
-pub(super) fn band(shadow: &ShadowPrint) -> String {
-    format!("{}: {} fills, {}", shadow.bound.word(), shadow.fills, shadow.equity.join(", "))
-}
-
 fn described(m: &Manifest) -> Value {
     let text = |d: &Option<crate::digest::Digest>| d.map(|d| d.to_string());
     let strategy = |desk: &crate::engine::DeskSpec| {

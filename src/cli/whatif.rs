@@ -110,7 +110,10 @@ pub(super) fn cannot(error: RerunError) -> Failure {
 
 fn cannot_prepare(error: PrepareError) -> Failure {
     let hint = match &error {
-        PrepareError::NoStrategy { .. } | PrepareError::Strategy { .. } | PrepareError::Weights { .. } => {
+        PrepareError::NoStrategy { .. }
+        | PrepareError::Unreadable { .. }
+        | PrepareError::Strategy { .. }
+        | PrepareError::Weights { .. } => {
             "`--strategy` takes a file or a built-in name; strategies/README.md describes the files"
         }
         PrepareError::Config(_) => "the limits must fit the recorded instruments' lots",

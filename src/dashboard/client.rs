@@ -5,10 +5,15 @@ use std::time::Duration;
 
 use super::contact::{Contact, ContactError};
 use super::limits::{LimitsAnswer, LimitsWish};
+use super::news::EventStatus;
 use super::status::StatusSnapshot;
 
 /// A bot on this machine answers within this or is stuck.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A command is obeyed with the next inputs, and shown with the next picture: within this many looks.
+const LOOKS: u32 = 60;
+/// From one to the next.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// A bot that wrote its contact into a store.
 #[derive(Debug)]
@@ -54,6 +59,9 @@ impl ClientError {
             ClientError::Contact(ContactError::NotRunning { .. }) => {
                 "start one with `papermaker run`; a bot on another store is found with `--set store.path=DIR`"
             }
+            ClientError::Contact(ContactError::NoApi { .. }) => {
+                "`kill -TERM PID` stops it in good order; `papermaker sessions list` shows what it records"
+            }
             ClientError::Contact(ContactError::Io { .. }) => "the contact file belongs to whoever started the bot",
             ClientError::Contact(ContactError::NotAContact { .. }) => "remove the file and start the bot again",
             ClientError::Silent { .. } => {
@@ -96,6 +104,20 @@ impl Client {
         let words = serde_json::json!({ "by": by, "reason": reason });
         let request = self.http.post(self.url(verb)).bearer_auth(&self.contact.token).json(&words);
         self.body(request.send().await).await.map(drop)
+    }
+
+    /// The input with which a command that was sent was obeyed; `None` if no picture shows it in time.
+    ///
+    /// * `known` — number of the last event before it was sent
+    pub async fn obeyed(&self, verb: &str, known: u64) -> Option<u64> {
+        let is_it = |e: &&EventStatus| e.n > known && e.kind == "command" && e.text.starts_with(verb);
+        for _ in 0..LOOKS {
+            if let Some(event) = self.status().await.ok()?.events.iter().find(is_it) {
+                return Some(event.seq);
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        None
     }
 
     /// Asks for other limits, or with an empty wish for those in force. A refusal is an answer too.

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::journal::Account;
+
 /// Where a running bot listens, and the key to it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contact {
@@ -34,6 +36,17 @@ pub enum ContactError {
     NotRunning {
         /// The store asked.
         store: PathBuf,
+    },
+    /// One does, and cannot be asked.
+    #[error(
+        "a bot runs on the store {store} ({holder}) and has no local API: it was started with --no-dashboard, or has \
+         not opened it yet"
+    )]
+    NoApi {
+        /// The store asked.
+        store: PathBuf,
+        /// Which process.
+        holder: String,
     },
     /// The file cannot be read or written.
     #[error("{path}: {source}")]
@@ -79,7 +92,10 @@ impl Contact {
         let path = Self::path(store);
         match fs::read_to_string(&path) {
             Ok(text) => serde_json::from_str(&text).map_err(|source| ContactError::NotAContact { path, source }),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(ContactError::NotRunning { store: store.to_owned() }),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(match Account::holder(store) {
+                Some(holder) => ContactError::NoApi { store: store.to_owned(), holder },
+                None => ContactError::NotRunning { store: store.to_owned() },
+            }),
             Err(source) => Err(ContactError::Io { path, source }),
         }
     }
@@ -91,7 +107,7 @@ impl Contact {
                 let path = Self::path(store);
                 fs::remove_file(&path).map_err(|source| ContactError::Io { path, source })
             }
-            Ok(_) | Err(ContactError::NotRunning { .. }) => Ok(()),
+            Ok(_) | Err(ContactError::NotRunning { .. } | ContactError::NoApi { .. }) => Ok(()),
             Err(other) => Err(other),
         }
     }
@@ -136,6 +152,17 @@ mod tests {
     #[test]
     fn an_empty_store_says_that_nobody_runs() {
         let store = tempfile::tempdir().expect("a folder");
+        assert!(matches!(Contact::read(store.path()), Err(ContactError::NotRunning { .. })));
+    }
+
+    #[test]
+    fn a_bot_without_an_api_is_not_said_to_be_missing() {
+        let store = tempfile::tempdir().expect("a folder");
+        let account = Account::open(store.path()).expect("a fresh account");
+        let said = Contact::read(store.path()).expect_err("there is no API").to_string();
+        let me = format!("process {}", std::process::id());
+        assert!(said.contains("a bot runs") && said.contains(&me) && said.contains("--no-dashboard"), "{said}");
+        drop(account);
         assert!(matches!(Contact::read(store.path()), Err(ContactError::NotRunning { .. })));
     }
 

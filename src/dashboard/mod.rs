@@ -33,6 +33,7 @@ pub mod vitals;
 
 pub use client::{Client, ClientError};
 pub use contact::{Contact, ContactError};
+pub use news::order as in_words;
 pub use observer::Observer;
 pub use server::{Behind, Handle, ROUTES, ServeError, serve};
 pub use status::StatusSnapshot;

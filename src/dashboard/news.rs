@@ -246,7 +246,8 @@ fn asked(rules: &Instrument, request: &Request) -> String {
     }
 }
 
-fn order(command: &Command) -> String {
+/// A command in words.
+pub fn order(command: &Command) -> String {
     match command {
         Command::Restore(carried) => format!("the account goes on from {}", carried.from),
         Command::Pause => "pause".to_owned(),

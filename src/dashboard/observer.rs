@@ -8,7 +8,7 @@ use super::status::{
     BoundStatus, FeedStatus, InstrumentStatus, JournalStatus, LimitUse, Phase, PnlStatus, QuoteStatus, StatusSnapshot,
 };
 use crate::digest::Digest;
-use crate::engine::{BookState, Command, Input, Mode, Output, Session, Stamped};
+use crate::engine::{BookState, Command, ITSELF, Input, Mode, Output, Session, Stamped};
 use crate::market::{Instrument, InstrumentId, Level, VenueId};
 use crate::order::{OrderState, ReportKind};
 use crate::risk::{RiskState, Trip, Whose};
@@ -89,7 +89,8 @@ impl Observer {
                 Output::Risk { whose: Whose::Book, reason, by, .. } if by != "risk" => {
                     self.asked_because = format!("{reason}, by {by}");
                 }
-                Output::Commanded { by, command: Command::Pause | Command::Flatten } => {
+                // Flat at last, a session pauses by itself; who had it flattened stays.
+                Output::Commanded { by, command: Command::Pause | Command::Flatten } if by != ITSELF => {
                     self.paused_by.clone_from(by);
                 }
                 Output::Risk { .. } => {}

@@ -23,6 +23,7 @@ use super::archive::{self, Archive, Shelf};
 use super::connections::{Door, PATIENCE, Places, Work, at_work};
 use super::guard::{Answer, Guard, only_the_operator, only_to_us, refusal};
 use super::limits::{self, LimitsAsk};
+use super::news::order;
 use super::status::StatusSnapshot;
 use super::stream::Frames;
 use super::vitals::Vitals;
@@ -199,7 +200,8 @@ fn router(token: String, behind: Behind, places: Places) -> Router {
         }
         router = router.route(path, handler);
     }
-    let router = router.layer(middleware::from_fn(only_to_us)).layer(DefaultBodyLimit::max(BODY_MAX));
+    let nothing = || async { refusal(StatusCode::NOT_FOUND, "nothing is here; /api/openapi.json lists what there is") };
+    let router = router.fallback(nothing).layer(middleware::from_fn(only_to_us)).layer(DefaultBodyLimit::max(BODY_MAX));
     router.layer(middleware::from_fn(at_work)).with_state(reach)
 }
 
@@ -326,7 +328,7 @@ async fn command(
         Ok(by) => by,
         Err(why) => return refusal(StatusCode::BAD_REQUEST, why),
     };
-    let accepted = format!("{command:?}");
+    let accepted = order(&command);
     match door.commands.try_send((by, command)) {
         Ok(()) => {
             let answer = Answer { paper: true, accepted: Some(accepted), error: None };

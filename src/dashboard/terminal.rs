@@ -22,11 +22,13 @@ pub(super) fn block(all: &StatusSnapshot) -> String {
             lines.extend(bracket(all, it, index));
         }
     } else {
-        let shown = all.instruments.len().min(room - 1);
+        // One line says where the rest is.
+        let shown = all.instruments.len().min(room - 2);
         lines.extend(all.instruments[..shown].iter().map(in_a_line));
         if shown < all.instruments.len() {
             lines.push(format!("  … and {} more instruments", all.instruments.len() - shown));
         }
+        lines.push("  quotes, money and limits of each: `papermaker status --json`, or the page".to_owned());
     }
     for feed in all.feeds.iter().take(FEEDS_MAX) {
         let socket = if feed.connected { "connected" } else { "DISCONNECTED" };

@@ -74,6 +74,9 @@ struct Head {
     crc: u32,
 }
 
+/// Beside it: who has it open.
+const LOCK_FILE: &str = "account.lock";
+
 /// The open account of a store. One process has it at a time.
 #[derive(Debug)]
 pub struct Account {
@@ -90,7 +93,7 @@ impl Account {
     pub fn open(store: &Path) -> Result<Self, JournalError> {
         std::fs::create_dir_all(store).map_err(JournalError::io(store, "make the store"))?;
         let path = store.join("account.sled");
-        let lock = Lock::take(&store.join("account.lock"), &path)?;
+        let lock = Lock::take(&store.join(LOCK_FILE), &path)?;
         if !path.exists() {
             begin(&path)?;
         }
@@ -105,6 +108,12 @@ impl Account {
             None => return Err(account.failed("it is empty where an account was kept")),
         }
         Ok(account)
+    }
+
+    /// The bot that has the account of the store at `store` open, in words: `process 4711`. `None` if nobody has.
+    pub fn holder(store: &Path) -> Option<String> {
+        let holder = Lock::holder(&store.join(LOCK_FILE))?;
+        Some(holder.map_or_else(|| "a process of unknown number".to_owned(), |pid| format!("process {pid}")))
     }
 
     /// What was saved last; `None` for a fresh account.

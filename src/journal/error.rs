@@ -139,6 +139,9 @@ fn remedy(source: &io::Error) -> &'static str {
             "make the place writable or point `store.path` elsewhere"
         }
         io::ErrorKind::NotFound => "check the path",
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            "a file is there where a folder has to be: move it away or point `store.path` elsewhere"
+        }
         _ => "check the disk; everything acknowledged stays readable",
     }
 }

@@ -60,6 +60,12 @@ impl Lock {
         }
     }
 
+    /// Who holds it, if somebody does: a process, if it has said its number.
+    pub fn holder(path: &Path) -> Option<Option<u32>> {
+        let held = Self::is_held(path);
+        held.then(|| std::fs::read_to_string(path).ok()?.trim().parse().ok())
+    }
+
     /// Whether somebody holds it.
     pub fn is_held(path: &Path) -> bool {
         match File::open(path) {

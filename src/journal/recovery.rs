@@ -27,6 +27,10 @@ pub struct Recovery {
 /// Recovers a session left Running by a process that died; `None` if there is nothing to do: it ended, was
 /// recovered before, or is being written at this moment.
 pub(super) fn recover(folder: &Path, lock: &Path, disk: &dyn Disk) -> Result<Option<Recovery>, JournalError> {
+    // What has ended needs no lock, and none can be had where nothing may be written: an archive, another's recording.
+    if Manifest::read(folder)?.state != SessionState::Running {
+        return Ok(None);
+    }
     let _lock = match Lock::take(lock, folder) {
         Err(JournalError::Held { .. }) => return Ok(None),
         lock => lock?,

@@ -109,6 +109,8 @@ pub enum IndexCheck {
     Missing,
     /// Not compared, because the bot that writes it, or another verb, has it open.
     InUse,
+    /// Not compared, because the operating system does not let it be opened: nothing may be written there.
+    Closed(String),
     /// It cannot be read or says something else than the recording.
     Differs(String),
 }
@@ -122,6 +124,8 @@ pub struct VerifyReport {
     pub live: bool,
     /// Segment files.
     pub segments: usize,
+    /// Whether it was read as a session, to its end. If not, counts and digests were not computed and are zero.
+    pub is_read: bool,
     /// Frames whose checksums were computed.
     pub frames: u64,
     /// Bytes they take.
@@ -155,6 +159,7 @@ pub(super) fn verify(folder: &Path, live: bool, rebuild: bool) -> Result<VerifyR
     let mut report = VerifyReport {
         live,
         segments: segment_numbers(folder)?.len(),
+        is_read: false,
         frames: 0,
         bytes: 0,
         counts: Counts::default(),
@@ -189,6 +194,7 @@ fn open_index(folder: &Path, live: bool, rebuild: bool) -> Result<Result<Index, 
     }
     Ok(Index::open(folder).map_err(|error| match error {
         JournalError::Held { .. } => IndexCheck::InUse,
+        JournalError::Io { .. } => IndexCheck::Closed(error.to_string()),
         error => IndexCheck::Differs(error.to_string()),
     }))
 }
@@ -251,6 +257,7 @@ fn read_and_compare(
         }
         Ok(())
     })?;
+    report.is_read = true;
     (report.counts, report.output_digest) = (tally.counts, tally.chain.digest());
     report.seal = seal(&report.manifest.spec, tally.inputs.digest(), report.output_digest);
     report.refusals = tally.refusals();

@@ -231,6 +231,17 @@ pub fn backtest(ask: &Ask, progress: &dyn Progress) -> Result<Backtest, Backtest
     judgement.notes.extend(not_as_recorded(ask, &candidates, &runs));
     judgement.notes.extend(fees(ask, &candidates, &recordings));
     judgement.notes.extend(never_live(&runs));
+    let obeyed = recorded.iter().filter(|recorded| recorded.commands_left_out > 0);
+    judgement.notes.extend(obeyed.map(|Recorded { name, commands_left_out: n, .. }| {
+        format!("{name}: {n} commands that were given when it was recorded are left out; --as-recorded obeys them")
+    }));
+    if tally.foreign > 0 {
+        let (foreign, distinct) = (tally.foreign, tally.distinct);
+        judgement.notes.push(format!(
+            "{foreign} of the {distinct} trials were under settings that nothing here ran under (fees, fill model, limits, \
+             seed): they count, and their Sharpe ratios are in the variance that deflates these"
+        ));
+    }
 
     let contenders = candidates.into_iter().zip(runs).zip(scored).map(|((of, runs), (score, by_currency, series))| {
         let track = series.and_then(|series| Track::of(&series.concat()));
@@ -385,6 +396,7 @@ fn run_all(
             started_ns: started.0,
             seconds: first.seconds,
             inputs: first.inputs,
+            commands_left_out: mine[0].0.left_out,
             is_simulated: recording.simulated().is_some(),
         });
     }

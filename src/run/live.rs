@@ -20,7 +20,7 @@ use super::bracket::{self, Bracket};
 use super::core::Core;
 use super::limits::{self, Governor, Proposal};
 use super::prepare::{self, PrepareError};
-use super::purse::{Brought, Purse, PurseError};
+use super::purse::{self, Brought, Purse, PurseError};
 use super::recordings::Recordings;
 use super::retention;
 use super::roll::{LAST_ORDERS, Plan, Roller, session_name};
@@ -181,6 +181,7 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
     alerts.watch(&loaded.settings, pictures.clone());
     if let Some((_, contact)) = &desk {
         contact.write(store.path())?;
+        info!("dashboard: http://{}", contact.address);
     }
     info!(session = %id, "PAPER trading {}", names.join(", "));
 
@@ -260,7 +261,10 @@ async fn trade(loaded: &Loaded, ask: &Ask, alerts: &mut Alerts) -> Result<Summar
     let _ = stop.send(true);
     while feeds.join_next().await.is_some() {}
     if let Some((handle, contact)) = desk {
-        contact.remove(store.path())?;
+        // The recording is sealed by now: a file that somebody broke is no reason to fail.
+        if let Err(error) = contact.remove(store.path()) {
+            warn!("{error}; it is left as it is, and the next bot replaces it");
+        }
         let _ = handle.finished().await;
     }
     if let Some(exchange) = exchange {
@@ -361,13 +365,12 @@ fn open_dashboard(
     let inputs = inputs.downgrade();
     tokio::spawn(async move {
         while let (Some((by, command)), Some(inputs)) = (asked.recv().await, inputs.upgrade()) {
-            info!(by, "{command:?}");
+            info!(by, "{}", dashboard::in_words(&command));
             say(&inputs, &by, command).await;
         }
     });
     let contact =
         Contact { paper: true, address: handle.address(), token, pid: std::process::id(), session: session.to_owned() };
-    info!("dashboard: http://{}", handle.address());
     Ok((handle, contact))
 }
 
@@ -496,7 +499,7 @@ impl Keeper {
 
     fn keep(mut self, brought: Brought) -> Kept {
         if let Some(carried) = brought.carried {
-            info!("carrying over from {}: positions {:?}, {}", carried.from, carried.positions, carried.state.word());
+            info!("carrying over from {}", purse::in_words(&carried, self.core.session()));
             let command = Command::Restore(Box::new(carried));
             self.core.take(wall_clock(), Input::Command { by: "account".to_owned(), command })?;
         }

@@ -1,5 +1,6 @@
 //! From settings and rules to a session: its spec, its strategies, its conversation with a venue.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +24,16 @@ pub enum PrepareError {
         /// What was asked for.
         name: String,
         /// What there is.
+        known: String,
+    },
+    /// The strategy file is there and cannot be read.
+    #[error("{}: {error}; a strategy is a text file, or the name of a built-in: {known}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+        /// What is built in.
         known: String,
     },
     /// The strategy file is not right.
@@ -68,26 +79,37 @@ pub fn parse_instrument(text: &str) -> Result<(VenueId, String), PrepareError> {
 /// The text of a strategy: a file by its path, or a built-in by its name.
 pub fn strategy_text(name: &str, folder: Option<&Path>) -> Result<String, PrepareError> {
     let paths = [Some(PathBuf::from(name)), folder.map(|f| f.join(name))];
+    let mut unread = None;
     for path in paths.into_iter().flatten() {
-        if let Ok(mut text) = std::fs::read_to_string(&path) {
-            let shown = path.display().to_string();
-            // A policy's weights become part of its text: what is recorded is all there is to replay from.
-            if let Some(file) = strategy::policy::weights_wanted(&text) {
-                let file = path.with_file_name(file);
-                let bytes = std::fs::read(&file).map_err(|error| PrepareError::Weights { path: file, error })?;
-                text = strategy::policy::with_weights(&text, &bytes);
+        let mut text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => continue,
+            Err(error) => {
+                unread.get_or_insert((path, error));
+                continue;
             }
-            strategy::check(&text).map_err(|error| PrepareError::Strategy { path: shown, error })?;
-            return Ok(text);
+        };
+        let shown = path.display().to_string();
+        // A policy's weights become part of its text: what is recorded is all there is to replay from.
+        if let Some(file) = strategy::policy::weights_wanted(&text) {
+            let file = path.with_file_name(file);
+            let bytes = std::fs::read(&file).map_err(|error| PrepareError::Weights { path: file, error })?;
+            text = strategy::policy::with_weights(&text, &bytes);
         }
+        strategy::check(&text).map_err(|error| PrepareError::Strategy { path: shown, error })?;
+        return Ok(text);
+    }
+    let known: Vec<_> = strategy::BUILT_IN.iter().map(|(known, _)| *known).collect();
+    let known = known.join(", ");
+    // A folder may be called like a built-in; a file that was meant is not silently something else.
+    if let Some((path, error)) = unread.take_if(|(_, error)| error.kind() != ErrorKind::IsADirectory) {
+        return Err(PrepareError::Unreadable { path, error, known });
     }
     let spelled = name.replace('_', "-");
-    match strategy::BUILT_IN.iter().find(|(known, _)| *known == spelled) {
-        Some((_, text)) => Ok((*text).to_owned()),
-        None => {
-            let known: Vec<_> = strategy::BUILT_IN.iter().map(|(known, _)| *known).collect();
-            Err(PrepareError::NoStrategy { name: name.to_owned(), known: known.join(", ") })
-        }
+    match (strategy::BUILT_IN.iter().find(|(known, _)| *known == spelled), unread) {
+        (Some((_, text)), _) => Ok((*text).to_owned()),
+        (None, Some((path, error))) => Err(PrepareError::Unreadable { path, error, known }),
+        (None, None) => Err(PrepareError::NoStrategy { name: name.to_owned(), known }),
     }
 }
 
@@ -177,6 +199,22 @@ pub fn feed_settings(loaded: &Loaded, venue: VenueId) -> Result<feed::Settings, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_said_to_be_missing() {
+        let here = tempfile::tempdir().unwrap();
+        let latin = here.path().join("latin.toml");
+        std::fs::write(&latin, b"kind = \"glft\" # \xe9t\xe9\n").unwrap();
+        let said = strategy_text(latin.to_str().unwrap(), None).unwrap_err().to_string();
+        assert!(said.contains("latin.toml: ") && said.contains("UTF-8"), "{said}");
+        let said = strategy_text(here.path().to_str().unwrap(), None).unwrap_err().to_string();
+        assert!(said.contains("directory") && !said.contains("no such file"), "{said}");
+        // A folder of a built-in's name hides nothing.
+        std::fs::create_dir(here.path().join("glft")).unwrap();
+        assert!(strategy_text("glft", Some(here.path())).is_ok());
+        let said = strategy_text("gltf", Some(here.path())).unwrap_err().to_string();
+        assert!(said.contains("no such file"), "{said}");
+    }
 
     #[test]
     fn a_policys_weights_are_read_from_beside_its_file() {

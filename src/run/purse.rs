@@ -231,6 +231,14 @@ fn carry(
     Ok((carried, held))
 }
 
+/// What comes from which session: positions and the state of the book.
+pub fn in_words(carried: &Carried, session: &Session) -> String {
+    let held = session.instruments().zip(&carried.positions);
+    let held =
+        held.map(|(rules, held)| format!("{} {} of {}", rules.qty_text(*held), rules.quantity_asset(), rules.label()));
+    format!("{}: {}, {}", carried.from, held.collect::<Vec<_>>().join(", "), carried.state.word())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -114,6 +114,8 @@ fn line(summary: &SessionSummary) -> Value {
         }
     };
     let digest = |digest: &Option<crate::digest::Digest>| digest.map(|digest| digest.to_string());
+    // Of one that has not ended nobody has counted yet.
+    let count = |n: u64| Some(n).filter(|_| m.state != SessionState::Running);
     json!({
         "id": summary.id,
         "live": summary.live,
@@ -122,10 +124,10 @@ fn line(summary: &SessionSummary) -> Value {
         "strategy": strategies(m),
         "started_ns": m.started_ns,
         "ended_ns": m.ended_ns,
-        "inputs": m.counts.inputs,
-        "fills": m.counts.fills,
-        "gaps": m.counts.gaps,
-        "refusals": m.refusals.values().sum::<u64>(),
+        "inputs": count(m.counts.inputs),
+        "fills": count(m.counts.fills),
+        "gaps": count(m.counts.gaps),
+        "refusals": count(m.refusals.values().sum()),
         "output_digest": digest(&m.output_digest),
         "bytes": summary.bytes,
     })

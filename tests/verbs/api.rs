@@ -216,6 +216,9 @@ async fn the_verbs_client_finds_the_bot_through_its_store() {
     assert_eq!(client.status().await.expect("a picture").session, "monday");
     client.command("flatten", "operator", None).await.expect("accepted");
     assert_eq!(desk.heard.recv().await, Some(("operator".to_owned(), Command::Flatten)));
+    let lost = desk.get("/api/nothing").await;
+    let (status, said) = (lost.status(), lost.text().await.expect("text"));
+    assert!(status == 404 && said.contains("/api/openapi.json") && said.starts_with('{'), "{status} {said}");
     // And the real binary, from a thread: it blocks.
     let folder = store.path().to_owned();
     let status = move || super::papermaker(&folder, &["status", "--set", "store.path=."]);

@@ -84,6 +84,8 @@ fn what_cannot_be_written_is_said_before_anything_is() {
     for (line, parts) in [
         (&["--kind", "trades", "--format", "parquet"][..], &["not for a terminal", "--out"][..]),
         (&["--format", "parquet", "--out", "x"], &["--kind"]),
+        (&["--kind", "trades", "--depth", "3", "--out", "x"], &["--depth is of --kind book", "leave --depth out"]),
+        (&["--kind", "book", "--every", "1s", "--out", "x"], &["--every is of --kind limits"]),
         (&["--format", "hftbacktest-npz"], &["not for a terminal", "--out"]),
         (&["--format", "hftbacktest-npz", "--kind", "trades", "--out", "x"], &["--kind"]),
         (&["--format", "hftbacktest-npz", "--symbol", "ETHUSDT", "--out", "x"], &["ETHUSDT", "binance-spot:BTCUSDT"]),

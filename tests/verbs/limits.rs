@@ -128,3 +128,10 @@ fn what_was_set_by_hand_outlives_a_kill_until_the_file_says_otherwise() {
     assert_eq!((in_force(here, "collar_bps"), in_force(here, "open_orders_max")), ("100".into(), "10".into()));
     bot.terminate();
 }
+
+#[test]
+fn a_limit_without_a_value_is_told_how_to_name_one() {
+    let here = tempfile::tempdir().expect("a folder");
+    let ran = papermaker(here.path(), &["limits", "set", "collar_bps"]).exits(2);
+    ran.complains_of(&["collar_bps", "KEY=VALUE", "papermaker limits set collar_bps="]);
+}

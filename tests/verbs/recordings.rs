@@ -4,6 +4,7 @@ use std::path::Path;
 
 use papermaker::engine::Session;
 use papermaker::journal::{Ending, Manifest, Options, Store};
+use serde_json::Value;
 
 use super::papermaker;
 use crate::engine::story::{joining, spec, story};
@@ -84,6 +85,9 @@ fn a_recording_is_listed_shown_verified_and_deleted() {
     ] {
         assert!(shown.get(key).is_some(), "CONTRACT promises {key}: {shown}");
     }
+    let text = papermaker(here.path(), &sessions("show", &["told"])).exits(0).stdout();
+    assert!(text.contains("started            1970-01-01T00:00:00Z"), "{text}");
+    assert!(!text.contains("null") && !text.contains("{}"), "{text}");
     let verified = papermaker(here.path(), &sessions("verify", &["told"])).exits(0).stdout();
     assert!(verified.starts_with("PAPER session told: clean, ended"), "{verified}");
 
@@ -108,6 +112,42 @@ fn a_flipped_byte_is_found_and_named() {
     ]);
     let report = papermaker(here.path(), &sessions("verify", &["told", "--json"])).exits(1).json();
     assert_eq!(report["ok"], false, "{report}");
+    // What was not computed is not said to be nought.
+    assert_eq!((&report["inputs"], &report["seal"]), (&Value::Null, &Value::Null), "{report}");
+    let said = papermaker(here.path(), &sessions("verify", &["told"])).exits(1).stdout();
+    assert!(said.contains("DAMAGED") && said.contains("digests not computed"), "{said}");
+    // What lies before the damage can be had, and nobody takes it for all.
+    let line = sessions("export", &["told", "--kind", "trades", "--out", "before.csv"]);
+    let ran = papermaker(here.path(), &line).exits(1);
+    assert!(ran.stdout().contains("0 rows of trades to before.csv"), "{}", ran.stdout());
+    let ran = ran.complains_of(&["told is damaged: the 0 rows before the damage were written", "damaged at byte"]);
+    assert!(!ran.stderr().contains("cannot be written"), "{}", ran.stderr());
+    let csv = std::fs::read_to_string(here.path().join("before.csv")).expect("a table");
+    assert_eq!(csv.lines().count(), 1, "{csv}");
+}
+
+#[test]
+fn a_recording_that_is_whole_and_another_is_not_called_damaged() {
+    let here = tempfile::tempdir().expect("a folder");
+    record(here.path());
+    let other = "0".repeat(64);
+    let ran = papermaker(here.path(), &sessions("verify", &["told", "--seal", &other])).exits(1);
+    assert!(ran.stdout().contains("told: NOT THE ONE THAT WAS SEALED"), "{}", ran.stdout());
+    ran.complains_of(&["told is whole, and not the one that was sealed", &other]);
+}
+
+#[test]
+fn what_has_ended_is_read_where_no_lock_can_be_had() {
+    let here = tempfile::tempdir().expect("a folder");
+    record(here.path());
+    let lock = here.path().join("store/told/lock");
+    std::fs::remove_file(&lock).expect("a lock was there");
+    // Nobody opens a folder for writing, whoever he is: as in an archive, or among another's recordings.
+    std::fs::create_dir(&lock).expect("in its place");
+    papermaker(here.path(), &sessions("verify", &["told"])).exits(0);
+    papermaker(here.path(), &sessions("export", &["told", "--kind", "trades"])).exits(0);
+    // Whoever would change it needs it still.
+    papermaker(here.path(), &sessions("delete", &["told", "--force"])).exits(2).complains_of(&["told/lock"]);
 }
 
 #[test]

@@ -135,6 +135,11 @@ fn one_account_has_one_bot_and_one_name_one_session() {
     refused(here.path(), &["--session", "second"], &["account.sled", "in use by process", "papermaker stop"]);
     let first = Left { folder: here.path(), session: "first" };
     first.verb(&["sessions", "delete"], &["--force"]).exits(2).complains_of(&["first", "in use by process"]);
+    // Nobody has counted yet: not nothing, but nothing known.
+    let listed = papermaker(here.path(), &["sessions", "list", "--json", "--set", "store.path=store"]).exits(0).json();
+    assert_eq!((&listed["sessions"][0]["inputs"], &listed["sessions"][0]["live"]), (&Value::Null, &true.into()));
+    let listed = papermaker(here.path(), &["sessions", "list", "--set", "store.path=store"]).exits(0).stdout();
+    assert!(listed.contains(" live ") && listed.contains("– inputs"), "{listed}");
     // Reading it is fine.
     let shown = first.verb(&["sessions", "show"], &["--json"]).exits(0).json();
     assert_eq!(shown["state"], "running", "{shown}");
@@ -163,11 +168,22 @@ fn a_broken_risk_toml_holds_up_neither_status_nor_halt() {
         papermaker(here, &["status", "--set", "store.path=store"]).exits(0);
         // What is typed has to be right all the same.
         papermaker(here, &["halt", "--set", "stor.path=store"]).exits(2).complains_of(&["stor.path", "store.path"]);
-        papermaker(here, &["halt", "--reason", "lunch", "--set", "store.path=store"]).exits(0);
-        bot.wait_until("halted", |picture| picture["state"] == "halted");
+        let said = papermaker(here, &["halt", "--reason", "lunch", "--set", "store.path=store"]).exits(0).stdout();
+        assert!(said.contains("halt in force from input "), "{said}");
+        let status = papermaker(here, &["status", "--json", "--set", "store.path=store"]).exits(0).json();
+        assert_eq!(status["state"], "halted", "what is in force is seen: {status}");
     }
-    papermaker(here, &["stop", "--set", "store.path=store"]).exits(0);
+    let again = ["resume", "--by", "anna", "--reason", "again", "--set", "store.path=store"];
+    papermaker(here, &again).exits(0);
+    // A contact file that somebody broke costs nothing of the recording.
+    fs::write(here.join("store/api.json"), "{").expect("written");
+    bot.signal("TERM");
     assert_eq!(bot.end().code(), Some(0), "{}", bot.log());
+    assert!(bot.log().contains("api.json is not a contact file"), "{}", bot.log());
+    fs::write(here.join("config/risk.toml"), "[risk]\n").expect("written");
+    let rows = Left { folder: here, session: "first" }.rows("risk", &[]);
+    let row = rows.iter().find(|row| row[2] == "resume").expect("it was recorded");
+    assert_eq!((row[6].as_str(), row[7].as_str()), ("again", "anna"), "why, and who");
 }
 
 #[test]

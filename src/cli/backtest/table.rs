@@ -87,6 +87,12 @@ pub(super) fn as_text(found: &Backtest, verbose: bool) -> Vec<String> {
             text.extend(aligned(&by_recording(contender)));
         }
     }
+    for (contender, run) in found.strategies.iter().flat_map(|c| c.runs.iter().map(move |run| (c, run))) {
+        if run.is_as_recorded == Some(true) && !verbose {
+            let (of, digest) = (&run.recording, &run.output_digest);
+            text.push(format!("{} on {of}: output digest {digest}, the recording's own", contender.name));
+        }
+    }
     if !found.pairs.is_empty() {
         text.push("differences, first less second, period by period".to_owned());
         text.extend(aligned(&found.pairs.iter().map(pair_row).collect::<Vec<_>>()));

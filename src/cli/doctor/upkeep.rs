@@ -34,7 +34,7 @@ fn room(settings: &Settings) -> Check {
     };
     let mb = |bytes: u64| bytes as f64 / 1e6;
     let held: u64 = found.iter().map(|s| s.bytes + s.index_bytes).sum();
-    let going = retention::plan(&found, &bounds, free_bytes(store.path()), wall_clock());
+    let going = retention::plan(&found, &bounds, free_bytes(super::nearest_existing(store.path())), wall_clock());
     let going: u64 = going.iter().map(|farewell| farewell.bytes).sum();
     let detail = format!("{:.1} MB in {} sessions, {:.1} MB of it due to go", mb(held), found.len(), mb(going));
     if bounds.keep_days == 0 && bounds.keep_bytes == 0 && bounds.free_bytes == 0 {
@@ -85,6 +85,9 @@ fn running(settings: &Settings) -> Option<Check> {
     let client = match Client::of_store(&settings.store.path) {
         Ok(client) => client,
         Err(ClientError::Contact(ContactError::NotRunning { .. })) => return None,
+        Err(e @ ClientError::Contact(ContactError::NoApi { .. })) => {
+            return Some(Check::warn(name, e.to_string(), e.hint()));
+        }
         Err(e) => return Some(Check::fail(name, e.to_string(), e.hint())),
     };
     let session = client.contact().session.clone();

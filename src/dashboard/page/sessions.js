@@ -27,9 +27,9 @@ export function sessions(host) {
           compare.disabled = chosen.size !== 2;
         } });
         if (s.error) { table.append(el("tr", el("td", box), el("td", s.id), el("td.warn", s.error, { colSpan: 8 }))); continue; }
-        const ended = s.ended_ns ? lasting((s.ended_ns - s.started_ns) / 1e9) : s.live ? "runs now" : "not ended";
+        const ended = s.ended_ns ? lasting((s.ended_ns - s.started_ns) / 1e9) : s.live ? "runs now" : "its process died";
         table.append(el("tr", el("td", box), el("td", el("b", s.id), el("br"), el("span.soft", `${s.venue_instruments.join(" ")} · ${s.strategy.map(n => n ?? "recording only").join(", ")}`)),
-          ...[moment(s.started_ns), ended, s.live ? "…" : count(s.inputs), s.live ? "…" : count(s.fills), s.live ? "…" : String(s.gaps), s.live ? "…" : count(s.refusals), bytes(s.bytes)].map(t => el("td", t)),
+          ...[moment(s.started_ns), ended, ...[s.inputs, s.fills, s.gaps, s.refusals].map(n => n == null ? "…" : count(n)), bytes(s.bytes)].map(t => el("td", t)),
           el("td", el("a", "Replay", { href: `#sessions/${encodeURIComponent(s.id)}` }), " ", el("a", "Report", { href: path(s.id, "report"), target: "_blank", rel: "noopener" }))));
       }
       compare.onclick = () => { location.hash = "#compare/" + [...chosen].map(encodeURIComponent).join("/"); };

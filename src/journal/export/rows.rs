@@ -49,6 +49,12 @@ impl RiskBook {
     }
 }
 
+/// Who asked, and why, if both were recorded in one as `who (why)`.
+fn who_and_why(by: &str) -> (&str, Option<&str>) {
+    let apart = by.strip_suffix(')').and_then(|by| by.split_once(" ("));
+    apart.map_or((by, None), |(who, why)| (who, Some(why)))
+}
+
 impl<W: Write + Send> Exporter<W> {
     pub(super) fn trades(&mut self, input: &Stamped) -> Result<(), ExportError> {
         let Input::Market(MarketEvent { instrument, venue_time, kind }) = &input.input else { return Ok(()) };
@@ -304,7 +310,7 @@ impl<W: Write + Send> Exporter<W> {
                     let of = whose.label(&self.cast.instruments);
                     let cell = if of.is_empty() { Cell::Nothing } else { Cell::text(&of) };
                     let words = [cell, Cell::text(old.word()), Cell::text(state.word()), Cell::text(reason)];
-                    self.risk_row(input, "state", words, by, [of, String::new()])?;
+                    self.risk_row(input, "state", words, who_and_why(by).0, [of, String::new()])?;
                 }
                 Output::Refused { request, refusal } => {
                     let code = Cell::text(refusal.code.word());
@@ -337,14 +343,17 @@ impl<W: Write + Send> Exporter<W> {
     }
 
     fn commanded(&mut self, input: &Stamped, by: &str, command: &Command) -> Result<(), ExportError> {
-        let (word, value) = match command {
-            Command::Restore(carried) => ("restore", Cell::text(&carried.from)),
-            Command::Pause => ("pause", Cell::Nothing),
-            Command::Resume => ("resume", Cell::Nothing),
-            Command::Halt { reason } => ("halt", Cell::text(reason)),
-            Command::Reduce { reason } => ("reduce", Cell::text(reason)),
-            Command::Flatten => ("flatten", Cell::Nothing),
-            Command::Stop => ("stop", Cell::Nothing),
+        let (who, why) = who_and_why(by);
+        let why = why.map_or(Cell::Nothing, Cell::text);
+        let (word, value, by) = match command {
+            Command::Restore(carried) => ("restore", Cell::text(&carried.from), by),
+            Command::Pause => ("pause", why, who),
+            Command::Resume => ("resume", why, who),
+            // These have a place of their own for their reason.
+            Command::Halt { reason } => ("halt", Cell::text(reason), by),
+            Command::Reduce { reason } => ("reduce", Cell::text(reason), by),
+            Command::Flatten => ("flatten", why, who),
+            Command::Stop => ("stop", why, who),
             Command::SetLimits(limits) => {
                 let old = std::mem::replace(&mut self.risk.limits, (**limits).clone());
                 // Of all limits together: the rows of one change share it.
@@ -464,5 +473,18 @@ fn feed_detail(kind: &FeedEventKind, generation: u32) -> String {
         FeedEventKind::ChecksumMismatch { expected, found } => format!("expected {expected}, found {found}"),
         FeedEventKind::ProtocolError { detail } => detail.clone(),
         FeedEventKind::RateLimited { code, wait_ms } => format!("code {code}, silent for {wait_ms} ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_and_why_come_apart_as_they_were_put_together() {
+        assert_eq!(who_and_why("anna (again)"), ("anna", Some("again")));
+        assert_eq!(who_and_why("anna (again (and again))"), ("anna", Some("again (and again)")));
+        assert_eq!(who_and_why("account, for anna (again) in monday"), ("account, for anna (again) in monday", None));
+        assert_eq!(who_and_why("risk"), ("risk", None));
     }
 }

@@ -86,6 +86,17 @@ pub struct Table<W: Write + Send> {
     rows: u64,
 }
 
+/// The operating system's own error: csv's wrapping hides what kind it is, and a closed pipe is none.
+fn plain(error: csv::Error) -> std::io::Error {
+    if !error.is_io_error() {
+        return error.into();
+    }
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => std::io::Error::other(format!("{other:?}")),
+    }
+}
+
 enum Sink<W: Write + Send> {
     Csv(Box<csv::Writer<W>>),
     Jsonl(std::io::BufWriter<W>),
@@ -102,7 +113,7 @@ impl<W: Write + Send> Table<W> {
         let sink = match format {
             Format::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
-                writer.write_record(columns.iter().map(|(name, _)| name))?;
+                writer.write_record(columns.iter().map(|(name, _)| name)).map_err(plain)?;
                 Sink::Csv(Box::new(writer))
             }
             Format::Jsonl => Sink::Jsonl(std::io::BufWriter::new(out)),
@@ -130,13 +141,14 @@ impl<W: Write + Send> Table<W> {
         match &mut self.sink {
             Sink::Csv(writer) => {
                 for cell in &cells {
-                    match cell {
-                        Cell::Whole(v) => writer.write_field(v.to_string())?,
-                        Cell::Decimal(v) | Cell::Text(v) => writer.write_field(v)?,
-                        Cell::Nothing => writer.write_field("")?,
-                    }
+                    let written = match cell {
+                        Cell::Whole(v) => writer.write_field(v.to_string()),
+                        Cell::Decimal(v) | Cell::Text(v) => writer.write_field(v),
+                        Cell::Nothing => writer.write_field(""),
+                    };
+                    written.map_err(plain)?;
                 }
-                writer.write_record(None::<&[u8]>)?;
+                writer.write_record(None::<&[u8]>).map_err(plain)?;
             }
             Sink::Jsonl(out) => {
                 for (i, ((column, _), cell)) in self.columns.iter().zip(&cells).enumerate() {
@@ -179,5 +191,39 @@ impl<W: Write + Send> Table<W> {
             Sink::Begins(_) | Sink::Over => {}
         }
         Ok(self.rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    /// A pipe whose reader has gone.
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Err(ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    #[test]
+    fn a_pipe_that_is_closed_in_the_middle_is_still_a_closed_pipe() {
+        for format in [Format::Csv, Format::Jsonl] {
+            let mut table = Table::new(Gone, format, &[("n", Holds::Count)]).expect("the header waits in a buffer");
+            let mut failed = None;
+            for n in 0..100_000 {
+                failed = table.row(Whose::Nobody, LocalTime::default(), [Cell::Whole(n)]).err();
+                if failed.is_some() {
+                    break;
+                }
+            }
+            assert_eq!(failed.as_ref().map(Error::kind), Some(ErrorKind::BrokenPipe), "{failed:?}");
+        }
     }
 }

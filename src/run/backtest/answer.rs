@@ -55,6 +55,8 @@ pub struct Recorded {
     pub seconds: f64,
     /// How many.
     pub inputs: u64,
+    /// Of them, commands that were not obeyed, as they were that day's: pauses, halts, other limits.
+    pub commands_left_out: u64,
     /// Not recorded at all, but a simulated market's; each strategy has lived its own.
     pub is_simulated: bool,
 }

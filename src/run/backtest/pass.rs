@@ -4,7 +4,7 @@
 //! takes a whole block before the next one does: a session's book stays in the processor's cache meanwhile.
 
 use super::{BacktestError, Run};
-use crate::engine::{Input, Output, Session, SessionSpec, Stamped};
+use crate::engine::{Command, Input, Output, Session, SessionSpec, Stamped};
 use crate::journal::Reader;
 use crate::metrics::{Account, Plan};
 use crate::run::prepare;
@@ -50,6 +50,8 @@ pub struct Length {
     pub started: LocalTime,
     /// How many.
     pub inputs: u64,
+    /// Of them, commands that were not obeyed: pauses, halts, other limits.
+    pub left_out: u64,
 }
 
 /// Runs a session of each spec over all inputs.
@@ -76,7 +78,9 @@ pub fn pass(
             if !inputs.next(into)? {
                 break;
             }
-            if !with_commands && matches!(into.input, Input::Command { .. }) {
+            if !with_commands && let Input::Command { command, .. } = &into.input {
+                // How an account came and when the recording ended are nobody's decision.
+                length.left_out += u64::from(!matches!(command, Command::Restore(_) | Command::Stop));
                 into.input = Input::Tick;
             }
             if length.inputs == 0 && read == 0 {

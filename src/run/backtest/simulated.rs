@@ -118,7 +118,7 @@ impl Simulated {
             is_as_recorded: None,
             summary: account.finish(plan),
         };
-        Ok((Length { started: BEGINS, inputs }, run))
+        Ok((Length { started: BEGINS, inputs, left_out: 0 }, run))
     }
 }
 

@@ -140,6 +140,8 @@ pub struct Tally {
     pub distinct: usize,
     /// Of them, those that are in `now` only.
     pub new: usize,
+    /// Of them, those under settings that none of `now` has: other fees, perhaps, with another spread of ratios.
+    pub foreign: usize,
     /// Sample variance of their Sharpe ratios per period of `period_s`, each its latest; `None` of fewer than two.
     pub sharpe_variance: Option<f64>,
 }
@@ -154,7 +156,10 @@ pub fn tally(logged: &[Trial], now: &[Trial], period_s: f64) -> Tally {
     // A Sharpe ratio grows with the root of its period.
     let ratio = |trial: &&Trial| trial.sharpe.map(|sharpe| sharpe * sqrt(period_s / trial.period_s));
     let ratios: Vec<f64> = distinct.values().filter_map(ratio).collect();
+    let settings: BTreeSet<&String> = now.iter().map(|trial| &trial.settings_digest).collect();
+    let foreign = distinct.values().filter(|trial| !settings.contains(&trial.settings_digest)).count();
     Tally {
+        foreign,
         distinct: distinct.len(),
         new: distinct.len() - before,
         sharpe_variance: deviation(&ratios).map(|deviation| deviation * deviation),
@@ -195,8 +200,11 @@ mod tests {
         // On monday: a (now with 3), and c, whose 1 per 4 s is 0.5 per second: mean 1.75, variance 2·1.25² = 3.125.
         let now = [trial("c", "monday", 1.0, 4.0)];
         let found = tally(&logged, &now, 1.0);
-        assert_eq!((found.distinct, found.new), (2, 1));
+        assert_eq!((found.distinct, found.new, found.foreign), (2, 1, 0));
         assert!((found.sharpe_variance.expect("two ratios") - 3.125).abs() < 1e-12);
+        // At other fees both old settings are foreign.
+        let dear = Trial { settings_digest: "at other fees".to_owned(), ..trial("c", "monday", 1.0, 4.0) };
+        assert_eq!(tally(&logged, &[dear], 1.0).foreign, 1);
         // The same again is nothing new.
         assert_eq!(tally(&logged, &[trial("a", "monday", 3.0, 1.0)], 1.0), Tally { distinct: 1, ..Tally::default() });
     }

@@ -93,6 +93,8 @@ pub struct Noted {
     pub trips: Vec<Trip>,
     /// Seconds from the shock to the first halt.
     pub halted_after_s: Option<f64>,
+    /// Who asked for it: `risk`, or an operator of the recording; nobody if it was halted before.
+    pub halted_by: Option<String>,
     /// Seconds from that halt until positions were zero, where `flatten_on_halt` brought them there.
     pub flat_after_s: Option<f64>,
     /// Seconds since the shock in which some book was not to be traded on.
@@ -124,6 +126,7 @@ pub struct Watch {
     worst: RiskState,
     trips: Vec<Trip>,
     halted: Option<LocalTime>,
+    halted_by: Option<String>,
     flat: Option<LocalTime>,
     blind_since: Option<LocalTime>,
     blind_ns: i64,
@@ -152,6 +155,7 @@ impl Watch {
             worst: RiskState::Active,
             trips: Vec::new(),
             halted: None,
+            halted_by: None,
             flat: None,
             blind_since: None,
             blind_ns: 0,
@@ -200,6 +204,10 @@ impl Watch {
         said.iter().for_each(|output| self.hear(session, output, since));
         if self.halted.is_none() && session.risk_state() == RiskState::Halted {
             self.halted = Some(now);
+            self.halted_by = said.iter().find_map(|output| match output {
+                Output::Risk { state: RiskState::Halted, by, .. } => Some(by.clone()),
+                _ => None,
+            });
         }
         self.measure(session, said);
     }
@@ -322,6 +330,7 @@ impl Watch {
             end_state: session.risk_state().word().to_owned(),
             end_mode: session.mode().word().to_owned(),
             halted_after_s: self.halted.map(|at| at.since(since).seconds()),
+            halted_by: self.halted_by,
             flat_after_s: self.flat.zip(self.halted).map(|(flat, halted)| flat.since(halted).seconds()),
             trips: self.trips,
             blind_s: self.blind_ns as f64 * 1e-9,
