@@ -28,7 +28,8 @@
 //!     itself that noisy, and the best noisy policy is not the best policy.
 //! 17. With `duelling`, critics are a value of the state, shared, and a scaled advantage of the action each, so that the actor climbs what is
 //!     an action's alone (Wang et al., *Dueling network architectures for deep reinforcement learning*, ICML 2016; Tallec, Blier & Ollivier,
-//!     *Making deep Q-learning methods robust to time discretization*, ICML 2019); why is said in `sac/critics.rs`.
+//!     *Making deep Q-learning methods robust to time discretization*, ICML 2019); `advantage_penalty` keeps what is the state's out of
+//!     it. Why is said in `sac/critics.rs`.
 
 mod critics;
 mod recipe;

@@ -16,9 +16,12 @@ pub struct Config {
     pub critic_bend: Bend,
     /// Whether the critics' layers are normalised.
     pub critic_norm: bool,
-    /// What an advantage of 1 is worth, reward, if critics are duelling, a value plus an advantage: a third to a half of what rewards
-    /// deviate by in a step. Critics are one network of state and action each if absent.
+    /// What an advantage of 1 is worth, reward, if critics are duelling, a value plus an advantage: a sixth to a third of what
+    /// rewards deviate by in a step. Critics are one network of state and action each if absent.
     pub duelling: Option<f64>,
+    /// What the square of an advantage counts against the square of an error, so that only what an action changes is in it. Without
+    /// `duelling` there is none.
+    pub advantage_penalty: f64,
     /// How much steeper than orthogonal the first layers begin, [`Plan::bend_more`](crate::learn::fused::Plan::bend_more).
     pub bends: f64,
     /// Steps of all copies together until training ends; schedules run over them.
@@ -76,6 +79,7 @@ impl Default for Config {
             critic_bend: Bend::Relu,
             critic_norm: false,
             duelling: None,
+            advantage_penalty: 0.3,
             bends: 1.0,
             total_steps: 1_000_000,
             rollout: 1000,
@@ -141,6 +145,7 @@ impl Config {
             ("gamma", (0.0..=1.0).contains(&self.gamma), "0 to 1"),
             ("centring", self.centring.is_none_or(|rate| rate > 0.0 && rate <= 1.0), "above 0, at most 1"),
             ("duelling", self.duelling.is_none_or(|scale| scale > 0.0), "above 0"),
+            ("advantage_penalty", self.advantage_penalty >= 0.0 && self.advantage_penalty <= 1e6, "0 to 1000000"),
             ("bends", self.bends > 0.0, "above 0"),
             ("explore", self.explore >= 0.0, "at least 0"),
             ("explore_end", self.explore_end >= 0.0, "at least 0"),
