@@ -83,6 +83,26 @@ fn an_action_moves_its_quote_by_so_much_of_one_over_k_and_no_more() {
 }
 
 #[test]
+fn depths_are_quotes_themselves() {
+    // The network of the test above, 300 lots long: 0.5 for the bid, and -3, which counts as -1, for the ask.
+    let bytes = file(&[&[0.25, -3.0], &[0.0, 0.0]], &[0.25, 0.0]);
+    let scene = Scene::new(5_999_000, 6_001_001).holding(300);
+    let why = make(&bytes, "depths = [0.2, 3.0]").decide(&scene.view()).why;
+    // From 0.2 to 3: 2.3 at three quarters of the way, in 1/k of 33.3 ticks; from the mid, however much is held.
+    near(why.reservation, 6_000_000.5, 1e-9);
+    near(why.bid_distance, 2.3 / 0.03, 1e-5);
+    near(why.ask_distance, 0.2 / 0.03, 1e-5);
+
+    let says = |more: &str| refused(&with_weights(&card(&bytes, more), &bytes));
+    let both = says("reach = 1.0\ndepths = [0.0, 2.0]");
+    assert!(both.contains("reach") && both.contains("depths"), "{both}");
+    for wrong in ["depths = [2.0, 1.0]", "depths = [1.0]", "depths = [-1.0, 2.0]", "depths = 3.0"] {
+        let said = says(wrong);
+        assert!(said.contains("depths") && said.contains("1/k"), "{wrong}: {said}");
+    }
+}
+
+#[test]
 fn the_third_output_holds_and_the_fourth_flattens() {
     let says = |hold: f32, flatten: f32| file(&[&[0.0; 4], &[0.0; 4]], &[0.0, 0.0, hold, flatten]);
     let (flat, long) = (Scene::new(5_999_000, 6_001_001), Scene::new(5_999_000, 6_001_001).holding(500));

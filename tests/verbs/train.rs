@@ -171,6 +171,37 @@ fn a_policy_trained_in_sessions_quotes_is_backtested_and_evaluated() {
 }
 
 #[test]
+fn a_policy_can_learn_quotes_instead_of_how_to_move_them() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    let (_, learner) = LEARNERS[0];
+    let world = format!("{IN_SESSIONS}depths = [0.1, 2.0]\n{learner}");
+    fs::write(here.join("shown.toml"), &world).expect("written");
+    papermaker(here, &["train", "shown.toml"]).exits(2).complains_of(&["lessons", "depths"]);
+
+    let spec = world.replace("lessons = { count = 20 }\n", "");
+    fs::write(here.join("moves.toml"), spec.replace("depths = [0.1, 2.0]\n", "")).expect("written");
+    fs::write(here.join("depths.toml"), spec).expect("written");
+    let moves: Value = papermaker(here, &["train", "moves.toml", "--json"]).exits(0).json();
+    let told: Value = papermaker(here, &["train", "depths.toml", "--ship", "mine.toml", "--json"]).exits(0).json();
+    // Who quotes depths is held against GLFT as well.
+    let beside = |told: &Value| {
+        let above = &told["seeds"][0]["above"];
+        above["pnl"].as_f64().expect("earned") - above["above"].as_f64().expect("more than GLFT")
+    };
+    assert!((beside(&told) - beside(&moves)).abs() < 1e-9, "{} {}", beside(&told), beside(&moves));
+    assert_ne!(told["seeds"][0]["above"]["pnl"], moves["seeds"][0]["above"]["pnl"]);
+    let read = |path: &str| fs::read_to_string(here.join(path)).expect("a file").parse::<toml::Table>().expect("toml");
+    assert_eq!(read("mine.toml")["depths"], toml::Value::Array(vec![0.1.into(), 2.0.into()]));
+    let action = read("mine.card.toml")["action"].as_str().expect("words").to_owned();
+    assert!(action.contains("from the mid, [0.1, 2.0]/k"), "{action}");
+    let line =
+        ["backtest", "--strategy", "mine.toml", "--sim", "demo", "--for", "2m", "--set", "store.path=store", "--json"];
+    let backtest = papermaker(here, &line).exits(0).json();
+    assert!(backtest["strategies"][0]["fills"].as_u64() > Some(0), "it quotes, and is hit: {backtest}");
+}
+
+#[test]
 fn a_training_on_recordings_walks_forward() {
     let here = tempfile::tempdir().expect("a folder");
     let here = here.path();

@@ -41,11 +41,11 @@ fn scale() -> Scale {
 }
 
 /// The policy as a strategy file.
-fn strategy() -> String {
+fn strategy(quotes: &str) -> String {
     let bytes = weights();
     let listed = toml::to_string(&std::collections::BTreeMap::from([("observation", schema())])).expect("toml");
     let text = format!(
-        "kind = \"policy\"\n{QUOTES}weights = \"some.safetensors\"\nweights_blake3 = \"{}\"\nobservation_blake3 = \"{}\"\n\
+        "kind = \"policy\"\n{quotes}weights = \"some.safetensors\"\nweights_blake3 = \"{}\"\nobservation_blake3 = \"{}\"\n\
          observation_mean = [0.1, 0.0, 0.2]\nobservation_spread = [0.5, 2.0, 1.0]\n{listed}",
         Digest::of(&bytes),
         schema().digest(),
@@ -100,7 +100,14 @@ fn golden() -> (Reader, Vec<Stamped>) {
 
 #[test]
 fn live_policy_and_training_policy_are_the_same_session_in_a_market_that_reacts() {
+    same_session(QUOTES);
+    // Not GLFT's quotes moved, but quotes.
+    same_session(&QUOTES.replace("reach = 1.0", "depths = [0.3, 2.5]"));
+}
+
+fn same_session(quotes: &str) {
     let (market, terms) = demo(|_| {});
+    let terms = Terms { quotes: quotes.to_owned(), ..terms };
     let mut row = vec![0.0; 3];
     let mut chair = Chair::new(&Arc::new(terms.clone()), 1, 0).expect("a chair");
     chair.begin_in(Episode::Seed(5), &mut row).expect("asked");
@@ -108,7 +115,7 @@ fn live_policy_and_training_policy_are_the_same_session_in_a_market_that_reacts(
     let trained = chair.outlive(BEGINS + minutes, &mut row, network());
 
     let mut spec = terms.session;
-    spec.desks[0].strategy = Some(strategy());
+    spec.desks[0].strategy = Some(strategy(quotes));
     let chairs = papermaker::run::prepare::strategies(&spec).expect("a strategy");
     let mut inside = Inside::new(&market, 5, &spec, chairs, TICK).expect("it lives there");
     let (mut decisions, mut flattened, mut fills) = (0, 0, 0);
@@ -134,7 +141,7 @@ fn live_policy_and_training_policy_are_the_same_session_in_a_market_that_reacts(
 fn live_policy_and_training_policy_are_the_same_session_on_a_recording() {
     let (reader, inputs) = golden();
     let mut spec = reader.manifest().spec.clone();
-    spec.desks[0].strategy = Some(strategy());
+    spec.desks[0].strategy = Some(strategy(QUOTES));
     let tape = Tape::new(inputs);
     let window = tape.whole().expect("not empty");
     let end = window.to;

@@ -58,12 +58,11 @@ impl Made<'_> {
             quotes.get(key).and_then(|v| v.as_float().or(v.as_integer().map(|n| n as f64))).unwrap_or(default)
         };
         let more = if stage.terms.outputs == 4 { "; the third number holds, the fourth flattens" } else { "" };
-        let action = format!(
-            "bid and ask distance of GLFT plus {}/k times the answer ({}, within ±1), asked every {} ms{more}",
-            number("reach", 2.0),
-            word(*squash),
-            number("act_every_ms", 0.0)
-        );
+        let asked = format!("({}, within ±1), asked every {} ms{more}", word(*squash), number("act_every_ms", 0.0));
+        let action = match quotes.get("depths") {
+            None => format!("bid and ask distance of GLFT plus {}/k times the answer {asked}", number("reach", 2.0)),
+            Some(depths) => format!("bid and ask distance from the mid, {depths}/k at answers of -1 and 1 {asked}"),
+        };
         PolicyCard {
             paper: true,
             algorithm: task.spec.algorithm().map_or(String::new(), |a| a.name().to_owned()),

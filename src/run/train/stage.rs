@@ -39,7 +39,7 @@ pub(super) struct Stage {
     episodes: Vec<Episode>,
     /// Episodes of one group follow each other on a recording; seeds of a market are one group, and know nothing of each other.
     groups: Vec<usize>,
-    /// What the quotes that are moved earn in each, quote currency.
+    /// What the quotes that are moved, or GLFT's, earn in each, quote currency.
     unmoved: Vec<f64>,
     /// Where it all comes from: names and digests.
     pub data: Vec<String>,
@@ -52,7 +52,7 @@ pub(super) struct Stage {
 /// How good a policy is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Worth {
-    /// What it earned above the quotes it moves, quote currency an episode.
+    /// What it earned above the quotes it moves, or GLFT's, quote currency an episode.
     pub above: Interval,
     /// What it earned, mean an episode.
     pub pnl: f64,
@@ -87,7 +87,10 @@ impl Stage {
                 said.fill(-1.0);
                 said[..2.min(outputs)].fill(0.0);
             };
-            let lived = stage.live(threads, || still).map_err(|e| said(&e))?;
+            // Depths move nothing: beside GLFT's own quotes, then.
+            let mut unmoved = (*stage.judging).clone();
+            unmoved.quotes = without_depths(&unmoved.quotes);
+            let lived = stage.live(&Arc::new(unmoved), threads, || still).map_err(|e| said(&e))?;
             // Nothing can be told from episodes in which nobody was asked.
             let each = lived.iter().zip(stage.episodes.iter().zip(&stage.groups));
             let told = each.filter_map(|(pnl, (episode, group))| pnl.map(|pnl| (pnl, (*episode, *group))));
@@ -110,9 +113,11 @@ impl Stage {
 
     /// What a policy earns in every judge's episode; `None` where nothing was asked.
     ///
+    /// * `judging` — the terms it is judged on
     /// * `answer` — makes one who answers: numbers as they are seen, not normalised
     fn live<A: FnMut(&[f32], &mut [f32])>(
         &self,
+        judging: &Arc<Terms>,
         threads: usize,
         answer: impl Fn() -> A + Sync,
     ) -> Result<Vec<Option<f64>>, NoChair> {
@@ -122,7 +127,7 @@ impl Stage {
             loop {
                 let n = next.fetch_add(1, Ordering::Relaxed);
                 let Some(episode) = self.episodes.get(n) else { return Ok::<_, NoChair>(done) };
-                done.push((n, self.earn(*episode, &mut answer())?));
+                done.push((n, self.earn(judging, *episode, &mut answer())?));
             }
         };
         let parts = std::thread::scope(|scope| {
@@ -139,8 +144,13 @@ impl Stage {
         Ok(all.into_iter().map(|(_, pnl)| pnl).collect())
     }
 
-    fn earn(&self, episode: Episode, answer: &mut impl FnMut(&[f32], &mut [f32])) -> Result<Option<f64>, NoChair> {
-        let mut chair = Chair::new(&self.judging, 0, 0)?;
+    fn earn(
+        &self,
+        judging: &Arc<Terms>,
+        episode: Episode,
+        answer: &mut impl FnMut(&[f32], &mut [f32]),
+    ) -> Result<Option<f64>, NoChair> {
+        let mut chair = Chair::new(judging, 0, 0)?;
         let (mut row, mut said) = (vec![0.0; self.terms.schema.features().len()], vec![0.0; self.terms.outputs]);
         match chair.begin_in(episode, &mut row) {
             Err(NoChair::Silent(_)) => return Ok(None),
@@ -160,7 +170,8 @@ impl Stage {
     /// How good a policy is in the judges' episodes.
     pub fn judge(&self, pupil: &Pupil, scale: &Scale, threads: usize) -> Result<Worth, String> {
         let network = pupil.network().map_err(|e| e.to_string())?;
-        let earned = self.live(threads, || player(&network, pupil.squash, scale)).map_err(|e| e.to_string())?;
+        let earned =
+            self.live(&self.judging, threads, || player(&network, pupil.squash, scale)).map_err(|e| e.to_string())?;
         // Whether it is asked does not depend on what it would say.
         let earned: Vec<f64> = earned.into_iter().flatten().collect();
         let above: Vec<f64> = earned.iter().zip(&self.unmoved).map(|(own, its)| own - its).collect();
@@ -256,6 +267,13 @@ fn terms(world: &SessionWorld, session: crate::engine::SessionSpec, ground: Grou
 /// Terms to judge by: nothing varied, and no reward but profit.
 fn judging(terms: &Terms, episode: Nanos, ground: Ground) -> Terms {
     Terms { ground, episode, varied: Varied::default(), ..terms.clone() }
+}
+
+/// Keys of a policy whose answers of zero are GLFT's quotes.
+fn without_depths(quotes: &str) -> String {
+    let mut table: toml::Table = quotes.parse().expect("the chair has read it");
+    table.remove("depths");
+    toml::to_string(&table).expect("plain numbers and names")
 }
 
 /// Whatever a strategy is called in the chair's spec: a place for the agent.

@@ -65,7 +65,7 @@ pub struct SessionWorld {
     /// Inventory that counts as full in the standard observation, order amounts.
     #[serde(default = "ten_orders")]
     pub inventory_orders_max: f64,
-    /// Keys of a policy (`strategies/README.md`): the quotes that its answers move, and how far.
+    /// Keys of a policy (`strategies/README.md`): the quotes that its answers move, and how far; or between which `depths` they quote.
     pub quotes: toml::Table,
     /// How it is paid.
     #[serde(default)]
@@ -120,6 +120,9 @@ impl SessionWorld {
             return Err(format!("world.lessons.learning_rate = {learning_rate}; it must be above 0, at most 1"));
         }
         let said = |what: &str| Err(format!("world: {what}"));
+        if self.lessons.is_some() && self.quotes.contains_key("depths") {
+            return said("lessons show the quotes that answers move; with quotes.depths they move none");
+        }
         match is_recorded {
             true if self.sessions.is_empty() => said("kind = \"recorded\" needs sessions = [\"NAME\", …]"),
             true if self.market.is_some() || self.instrument.is_some() => {

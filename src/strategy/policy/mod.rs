@@ -3,7 +3,8 @@
 //! The network sees an observation ([`crate::signal::observation`]) as it did while it learnt, normalised by what was frozen then, and answers
 //! with two numbers in [-1, 1]: how far to move the bid and the ask away from where GLFT would put them, in units of `reach`/k. With four outputs
 //! the third says to leave what rests and the fourth to flatten. At zero it *is* GLFT, so a policy that learnt nothing does no harm. An
-//! answer stands for `act_every_ms`; the quotes it moves are those of now.
+//! answer stands for `act_every_ms`; the quotes it moves are those of now. With `depths` there is nothing to move: an answer is how far
+//! from the mid to quote, and the network has to know for itself what to do about inventory.
 //!
 //! **Training is the same code.** [`Policy::turn`] looks, [`Policy::act`] makes a decision of an answer; whoever gives the answer, a network here or
 //! a learner in [`crate::env`](mod@crate::env), the rest is this file.
@@ -47,8 +48,7 @@ pub struct Policy {
     network: Mlp,
     observation: Observation,
     scale: Scale,
-    /// How far an action of one moves a quote, in units of 1/k.
-    reach: f64,
+    meaning: Meaning,
     /// Beyond this output the network's third and fourth say hold and flatten.
     hold_above: f32,
     flatten_above: f32,
@@ -91,6 +91,32 @@ struct Answer {
     action: [f64; 2],
     hold: bool,
     flatten: bool,
+}
+
+/// What an answer is, in units of 1/k.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Meaning {
+    /// How far a quote of GLFT is moved: 0 not at all, 1 by so much away from the mid.
+    Residual(f64),
+    /// How far from the mid to quote: -1 the first, 1 the second.
+    Depths([f64; 2]),
+}
+
+impl Meaning {
+    fn take(settings: &mut Settings) -> Result<Self, StrategyError> {
+        let reach = settings.maybe_number("reach", 1e-6..=100.0, "in units of 1/k")?;
+        let depths = settings.maybe_numbers("depths", 0.0..=1000.0, "two of them, rising, in units of 1/k")?;
+        match (reach, depths.as_deref()) {
+            (reach, None) => Ok(Meaning::Residual(reach.unwrap_or(2.0))),
+            (None, Some([from, to])) if from < to => Ok(Meaning::Depths([*from, *to])),
+            (None, Some(found)) => Err(StrategyError::Conflict(format!(
+                "depths = {found:?}: two numbers in units of 1/k, the lesser first: where answers of -1 and 1 quote"
+            ))),
+            (Some(_), Some(_)) => Err(StrategyError::Conflict(
+                "reach moves GLFT's quotes, depths are quotes themselves: a policy has one of them".to_owned(),
+            )),
+        }
+    }
 }
 
 /// Whether a decision needs somebody's answer.
@@ -146,7 +172,7 @@ impl Policy {
                 format!("the network has {inputs} inputs for {features} features, and {outputs} outputs for 2 or 4");
             return Err(StrategyError::Conflict(why));
         }
-        let reach = settings.number("reach", 2.0, 1e-6..=100.0, "in units of 1/k")?;
+        let meaning = Meaning::take(&mut settings)?;
         let hold_above = settings.number("hold_above", 0.0, -1e6..=1e6, "of the third output")? as f32;
         let flatten_above = settings.number("flatten_above", 0.0, -1e6..=1e6, "of the fourth output")? as f32;
         let flatten_orders =
@@ -182,7 +208,7 @@ impl Policy {
             network,
             observation: Observation::new(schema),
             scale,
-            reach,
+            meaning,
             hold_above,
             flatten_above,
             flatten_orders,
@@ -268,7 +294,7 @@ impl Policy {
 
     /// Second half: what an answer to what was seen comes to. A number that is not finite quotes nothing.
     ///
-    /// * `said` — `[outputs]`: the bid's and the ask's residual, of four also hold and flatten
+    /// * `said` — `[outputs]`: the bid's and the ask's residual or depth, of four also hold and flatten
     /// * `logp` — how likely that was, of who explores
     pub fn act(&mut self, view: &View<'_>, said: &[f32], logp: Option<f64>) -> Decision {
         if said.iter().any(|x| !x.is_finite()) {
@@ -283,27 +309,22 @@ impl Policy {
         decision
     }
 
-    /// Second half where the last answer stands: the same residuals on the quotes of now.
+    /// Second half where the last answer stands: the same numbers in the market of now.
     pub fn again(&mut self, view: &View<'_>) -> Decision {
-        let Some((_, mut answer)) = self.standing else { return self.wait(view, Idle::NoFiniteQuote) };
-        let is_off = self.watch.is_tripped();
-        if is_off {
-            // GLFT decides, and nothing of what the network says counts.
-            answer = Answer { action: [0.0; 2], hold: false, flatten: false };
-        }
-        let (target, why) = match self.aim(view, answer.action) {
+        let Some((_, answer)) = self.standing else { return self.wait(view, Idle::NoFiniteQuote) };
+        // While it is off GLFT decides, and nothing of what the network says counts.
+        let is_on = !self.watch.is_tripped();
+        let action = is_on.then_some(answer.action);
+        let (target, why) = match self.aim(view, action) {
             Ok(found) => found,
             Err(idle) => return self.wait(view, idle),
         };
         let inventory = self.ladder.inventory(view);
-        let flattens = inventory != 0.0 && (answer.flatten || inventory.abs() >= self.flatten_orders);
+        let flattens = inventory != 0.0 && (is_on && answer.flatten || inventory.abs() >= self.flatten_orders);
         let mut decision = self.ladder.decide(view, Ok((target, why)));
-        if is_off {
-            decision.why.action = None;
-        }
         decision.wanted = match decision.wanted {
             _ if flattens => Wanted::Flatten,
-            Wanted::Quotes(_) if answer.hold => Wanted::Keep,
+            Wanted::Quotes(_) if is_on && answer.hold => Wanted::Keep,
             Wanted::Quotes(quotes) if self.close_enough(view, &quotes) => Wanted::Keep,
             other => other,
         };
@@ -315,19 +336,28 @@ impl Policy {
         self.ladder.decide(view, Err(idle))
     }
 
-    /// Where GLFT quotes and how far an action moves that.
-    fn aim(&mut self, view: &View<'_>, action: [f64; 2]) -> Result<(Target, Why), Idle> {
+    /// Where an action quotes; GLFT without one.
+    fn aim(&mut self, view: &View<'_>, action: Option<[f64; 2]>) -> Result<(Target, Why), Idle> {
         let b = self.beliefs.now(view)?;
         let (half, skew) = match self.closed {
             Some((beliefs, terms)) if beliefs == b => terms,
             Some(_) | None => closed_form(b.gamma, b.sigma, b.a, b.k, 1.0),
         };
         self.closed = Some((b, (half, skew)));
-        let [bid, ask] = action.map(|x| half + self.reach / b.k * x.clamp(-1.0, 1.0));
-        let reservation = view.top.mid() - self.ladder.inventory(view) * skew;
+        let mid = view.top.mid();
+        let leant = mid - self.ladder.inventory(view) * skew;
+        let (reservation, [bid, ask]) = match (self.meaning, action) {
+            (_, None) => (leant, [half; 2]),
+            (Meaning::Residual(reach), Some(action)) => {
+                (leant, action.map(|x| half + reach / b.k * x.clamp(-1.0, 1.0)))
+            }
+            (Meaning::Depths([from, to]), Some(action)) => {
+                (mid, action.map(|x| 0.5 * ((from + to) + (to - from) * x.clamp(-1.0, 1.0)) / b.k))
+            }
+        };
         let target = Target { reservation, bid_distance: Some(bid), ask_distance: Some(ask) };
         let gamma = b.gamma / self.ladder.order_lots();
-        Ok((target, Why { sigma: b.sigma, a: b.a, k: b.k, gamma, action: Some(action), ..Why::default() }))
+        Ok((target, Why { sigma: b.sigma, a: b.a, k: b.k, gamma, action, ..Why::default() }))
     }
 
     /// Asks the network, and strays from its answer where the policy explores: how likely that was.
