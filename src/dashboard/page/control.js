@@ -48,18 +48,20 @@ const doubt = {
 // A dialog with who and why; resolves to { by, reason }, or null.
 export function confirmed([title, ...words], more = null, danger = true) {
   const dialog = $("ask"), by = el("input", { id: "by", value: who(), maxLength: 80, autocomplete: "off" }), why = el("input", { id: "why", maxLength: 150, autocomplete: "off", placeholder: "recorded with it" });
-  const go = el("button" + (danger ? ".stop" : ""), title, { type: "submit", value: "go" }), no = el("button", "Cancel", { type: "button", onclick: () => dialog.close("") });
+  const go = el("button" + (danger ? ".stop" : ""), title, { type: "submit" }), no = el("button", "Cancel", { type: "button" });
   const form = el("form", { method: "dialog" }, el("h2", title + "?", { id: "ask-title" }), ...words.map(w => el("p", w)), more ?? "",
     el("label", "Who", by), el("label", "Why", why), el("div.bar", go, no));
   dialog.replaceChildren(form);
-  form.onsubmit = e => { e.preventDefault(); dialog.close("go"); };
   return new Promise(done => {
-    dialog.onclose = () => {
-      if (dialog.returnValue !== "go") return done(null);
+    const answer = said => { dialog.close(); done(said); };
+    form.onsubmit = e => {
+      e.preventDefault();
       if (by.value.trim()) localStorage.setItem("who", by.value.trim());
-      done({ by: by.value.trim() || "dashboard", reason: why.value.trim() || undefined });
+      answer({ by: by.value.trim() || "dashboard", reason: why.value.trim() || undefined });
     };
-    dialog.returnValue = "";
+    no.onclick = () => answer(null);
+    // Escape. The event comes late: that of the question before must not answer this one.
+    dialog.onclose = () => { if (!dialog.open) done(null); };
     dialog.showModal();
     go.focus();
   });

@@ -14,7 +14,10 @@ export async function editLimits() {
   if (!hasToken()) { $("token").focus(); return; }
   const r = await fetch("/api/limits").catch(() => null), answer = r?.ok ? await r.json() : null;
   if (!answer) { say("limits: the bot does not answer", "sell"); return; }
-  const dialog = $("ask"), inputs = new Map(), table = el("table.edit", el("tr", ...["limit", "of", "now", "at most", "unit"].map(t => el("th", t, { scope: "col" }))));
+  const dialog = $("ask");
+  // A question that was asked while the bot answered stands.
+  if (dialog.open) return;
+  const inputs = new Map(), table = el("table.edit", el("tr", ...["limit", "of", "now", "at most", "unit"].map(t => el("th", t, { scope: "col" }))));
   for (const limit of answer.limits) {
     const input = el("input", { value: limit.value, "aria-label": `${words(limit.key)} ${limit.of}`.trim(), spellcheck: false, autocomplete: "off", inputMode: "decimal", size: 12 });
     input.dataset.key = limit.key;
@@ -25,7 +28,7 @@ export async function editLimits() {
   const by = el("input", { id: "by", value: who(), maxLength: 80, autocomplete: "off" }), why = el("input", { id: "why", maxLength: 150, autocomplete: "off", placeholder: "recorded with it" });
   const diff = el("table.diff", { "aria-label": "What would change" }), said = el("p", "Change a value, then preview.", { role: "status", className: "soft" });
   const agree = el("input", { type: "checkbox", id: "agree" }), agreeing = el("label.check", agree, " yes, this lets more through");
-  const preview = el("button", "Preview", { type: "submit" }), apply = el("button.stop", "Put in force", { type: "button", disabled: true }), close = el("button", "Close", { type: "button", onclick: () => dialog.close("") });
+  const preview = el("button", "Preview", { type: "submit" }), apply = el("button.stop", "Put in force", { type: "button", disabled: true }), close = el("button", "Close", { type: "button", onclick: () => dialog.close() });
   agreeing.hidden = true;
   const form = el("form", { method: "dialog", className: "wide" }, el("h2", "Limits in force", { id: "ask-title" }),
     el("p.soft", "What is set here stands above config/risk.toml until that file changes. 0 is often no limit (grey)."), answer.file_refused ? el("p.warn", "risk.toml is refused: " + answer.file_refused) : "",
@@ -54,7 +57,7 @@ export async function editLimits() {
     const { ok, body } = await send("/api/limits", wish({ confirm: agree.checked }));
     if (!ok || body.error) return refused(body);
     localStorage.setItem("who", by.value.trim() || "dashboard");
-    dialog.close("");
+    dialog.close();
     say(`limits in force since input ${body.seq}: ${body.changes.map(c => `${words(c.key)} ${c.old} → ${c.new}`).join(", ")}`);
   };
   dialog.onclose = null;
