@@ -91,6 +91,21 @@ fn a_folder_with_a_training_is_gone_on_with_or_begun_anew_but_never_by_accident(
 }
 
 #[test]
+fn a_seed_that_comes_to_nothing_does_not_cost_the_others_their_card() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    fs::write(here.join("p2.toml"), format!("{SPEC}[goal]\nmedian = 10\nworst = 10\n")).expect("written");
+    let whole = trained(here, &[]);
+    assert_eq!(whole["reached"], true);
+    fs::write(here.join("train/p2/seed-2/checkpoint"), "no checkpoint").expect("written");
+    papermaker(here, &["train", "p2.toml", "--resume"]).exits(2).complains_of(&["seed-2/checkpoint"]);
+    let card: toml::Table = fs::read_to_string(here.join("train/p2/card.toml")).expect("a card").parse().expect("toml");
+    let (seeds, failed) = (card["seeds"].as_array().expect("seeds"), card["failed"].as_array().expect("failures"));
+    assert_eq!((seeds.len(), seeds[0]["weights"].as_str()), (1, Some(weights(&whole)[0])));
+    assert_eq!((failed[0]["seed"].as_integer(), card["reached"].as_bool()), (Some(2), Some(false)));
+}
+
+#[test]
 fn a_checkpoint_of_another_world_is_not_gone_on_with_and_what_was_before_is_forgotten() {
     let here = tempfile::tempdir().expect("a folder");
     let here = here.path();

@@ -21,7 +21,7 @@ pub struct Card {
     pub median: f64,
     /// And the worst.
     pub worst: f64,
-    /// Whether that is what was wanted, if anything was.
+    /// Whether that is what was wanted, if anything was; not where a seed failed.
     pub reached: Option<bool>,
     /// Where it was trained and judged: names of the numbers it sees, in order.
     pub observation: Vec<String>,
@@ -30,8 +30,22 @@ pub struct Card {
     pub data: Vec<String>,
     /// Seed by seed.
     pub seeds: Vec<SeedResult>,
+    /// Seeds that came to nothing; median and worst are of the others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<FailedSeed>,
     /// What was trained, completely.
     pub training: TrainSpec,
+}
+
+/// A seed that came to nothing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FailedSeed {
+    /// Which.
+    pub seed: u64,
+    /// Its fold.
+    pub fold: usize,
+    /// Why.
+    pub why: String,
 }
 
 /// What one seed came to.
@@ -68,11 +82,11 @@ impl SeedResult {
 }
 
 impl Card {
-    pub(super) fn new(spec: &TrainSpec, stages: &[Stage], seeds: Vec<SeedResult>) -> Self {
+    pub(super) fn new(spec: &TrainSpec, stages: &[Stage], seeds: Vec<SeedResult>, failed: Vec<FailedSeed>) -> Self {
         let mut worths: Vec<f64> = seeds.iter().map(SeedResult::worth).collect();
         worths.sort_unstable_by(f64::total_cmp);
         let (median, worst) = (median(&worths), worths.first().copied().unwrap_or(f64::NAN));
-        let reached = spec.goal.map(|Goal { median: m, worst: w }| median >= m && worst >= w);
+        let reached = spec.goal.map(|Goal { median: m, worst: w }| failed.is_empty() && median >= m && worst >= w);
         let algorithm = spec.algorithm().map_or(String::new(), |a| a.name().to_owned());
         let papermaker = env!("CARGO_PKG_VERSION").to_owned();
         let (measure, observation, data) = match (spec.world.exact(), stages.first()) {
@@ -85,7 +99,20 @@ impl Card {
             (None, None) => (ABOVE, Vec::new(), Vec::new()),
         };
         let training = spec.clone();
-        Self { paper: true, algorithm, papermaker, measure, median, worst, reached, observation, data, seeds, training }
+        Self {
+            paper: true,
+            algorithm,
+            papermaker,
+            measure,
+            median,
+            worst,
+            reached,
+            observation,
+            data,
+            seeds,
+            failed,
+            training,
+        }
     }
 
     /// As a file.

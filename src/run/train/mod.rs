@@ -26,7 +26,7 @@ use crate::digest::Digest;
 use crate::journal::disk::{Disk, RealDisk};
 use crate::run::card::{CardError, PolicyCard};
 
-pub use card::{Card, SeedResult};
+pub use card::{Card, FailedSeed, SeedResult};
 pub use events::EventLog;
 pub use seed::Progress;
 pub use spec::{Algorithm, Goal, ModelWorld, Preset, TrainError, TrainSpec};
@@ -45,6 +45,7 @@ pub enum Found {
 }
 
 /// Trains every seed of `spec` into `folder`, on `threads`. `told` hears of every update, in no particular order.
+/// Where a seed fails the others go on, the card tells of both, and the first failure is the error.
 ///
 /// * `sources` — the configuration in force, for sessions: their fills, fees, risk, quoting and signals
 pub fn train(
@@ -96,10 +97,23 @@ pub fn train(
     });
     let mut results = results.into_inner().expect("no seed panicked");
     results.sort_unstable_by_key(|(fold, seed, _)| (*fold, *seed));
-    let seeds: Result<Vec<_>, _> = results.into_iter().map(|(_, _, result)| result).collect();
-    let written = Card::new(spec, &stages, seeds?);
-    put(&card, written.to_toml().as_bytes())?;
-    Ok(written)
+    let (mut seeds, mut failed, mut first) = (Vec::new(), Vec::new(), None);
+    for (fold, seed, result) in results {
+        match result {
+            Ok(result) => seeds.push(result),
+            Err(error) => {
+                failed.push(FailedSeed { seed, fold, why: error.to_string() });
+                first.get_or_insert(error);
+            }
+        }
+    }
+    // What the others came to is kept, whatever became of one.
+    let is_any = !seeds.is_empty();
+    let written = Card::new(spec, &stages, seeds, failed);
+    if is_any {
+        put(&card, written.to_toml().as_bytes())?;
+    }
+    first.map_or(Ok(written), Err)
 }
 
 fn in_folder(folder: &Path, fold: Option<usize>, seed: u64) -> PathBuf {
