@@ -14,7 +14,7 @@ use super::{Failure, Globals, Outcome, say, span};
 use crate::config::Loaded;
 use crate::feed::wall_clock;
 use crate::run::backtest::Source;
-use crate::run::evaluate::{Contest, Court, EvaluateError, Judgement, ZERO_QUOTE, evaluate as drive};
+use crate::run::evaluate::{Against, Contest, Court, EvaluateError, Judgement, ZERO_QUOTE, evaluate as drive};
 use crate::units::Nanos;
 
 /// Seeds that the others are tuned in begin after this one: policies are judged in those from 1 on.
@@ -25,7 +25,8 @@ const TUNED_FROM: u64 = 500_000;
 /// Of each of the others a small grid of settings is tried first, with the policy's order size, and the best takes part. Then all are judged on what
 /// nobody has learnt from or was tuned on: with --sim other seeds of the market, else what follows in the recordings (after the card's
 /// training, or after --split of their time). Differences of profit are paired, with 95 % intervals; several seeds or recordings are resampled
-/// too. What was found is written onto the card beside each policy. Everything tried is logged in the store, as by `backtest`.
+/// too. Policies whose cards tell of one training and other seeds are also judged together, seeds drawn like histories. What was found is
+/// written onto the card beside each policy. Everything tried is logged in the store, as by `backtest`.
 #[derive(Clone, Debug, Args)]
 #[command(
     after_help = "Examples:\n  papermaker evaluate strategies/ppo.toml strategies/sac.toml --sim demo --for 1h --seeds 10\n  \
@@ -181,17 +182,31 @@ fn as_text(found: &Judgement) -> Vec<String> {
         }
     }
     text.push("policy less other, paired".to_owned());
-    for pair in &found.pairs {
-        let names = format!("{} - {}", short(&pair.policy), short(&pair.other));
-        let said = pair.difference.map_or("-".to_owned(), |it| {
-            let of = it.difference;
-            format!("{:>+12.4} {:>27} p {:.3}", of.value, format!("{:+.4} to {:+.4}", of.low, of.high), it.p_value)
-        });
-        text.push(format!("{names:<44} {said}"));
+    text.extend(found.pairs.iter().map(|pair| difference(short(&pair.policy), pair)));
+    for training in &found.trainings {
+        let seeds: Vec<String> = training.seeds.iter().map(u64::to_string).collect();
+        let own = training
+            .pnl
+            .map_or("-".to_owned(), |pnl| format!("{:+.4}, 95 % {:+.4} to {:+.4}", pnl.value, pnl.low, pnl.high));
+        text.push(format!(
+            "{} of one training ({}), seeds drawn as well: {own} on average",
+            training.name,
+            seeds.join(", ")
+        ));
+        text.extend(training.pairs.iter().map(|pair| difference(&training.name, pair)));
     }
     text.extend(found.notes.iter().map(|note| format!("note: {note}")));
     text.extend(found.cards.iter().map(|card| format!("written: {card}")));
     text
+}
+
+/// A row of differences.
+fn difference(policy: &str, pair: &Against) -> String {
+    let said = pair.difference.map_or("-".to_owned(), |it| {
+        let of = it.difference;
+        format!("{:>+12.4} {:>27} p {:.3}", of.value, format!("{:+.4} to {:+.4}", of.low, of.high), it.p_value)
+    });
+    format!("{:<44} {said}", format!("{policy} - {}", short(&pair.other)))
 }
 
 /// A name without the settings behind it.

@@ -12,6 +12,9 @@
 //! next. So histories are drawn too, before the runs inside each: a hierarchical bootstrap (A. Davison & D. Hinkley, *Bootstrap Methods and
 //! their Application* (1997), §3.8). Of two or three histories it still promises too much: two draws of two are often twice the same.
 //!
+//! Where one strategy has several versions (a policy's training seeds), all of which have lived all of the histories, versions are
+//! drawn as well, whatever histories are: A. Owen, *The pigeonhole bootstrap*, Annals of Applied Statistics 1 (2007).
+//!
 //! Draws come from one named stream of the caller's seed: the same series and seed give the same interval anywhere.
 
 use serde::Serialize;
@@ -106,9 +109,31 @@ pub fn compare_groups(
     let is_paired = first.len() == second.len() && first.iter().zip(second).all(|(a, b)| a.len() == b.len());
     assert!(is_paired, "a paired comparison is of the same periods");
     let found = resampled(&[first, second], plan, |drawn| Some(statistic(&drawn[0])? - statistic(&drawn[1])?))?;
-    let beyond = found.draws.iter().filter(|draw| (**draw - found.value).abs() >= found.value.abs()).count();
-    let p_value = (beyond + 1) as f64 / (found.draws.len() + 1) as f64;
-    Some(Comparison { difference: found.interval(plan.level), p_value })
+    Some(found.comparison(plan.level))
+}
+
+/// Confidence interval of a statistic of what several versions of one strategy earn on average, versions and histories both drawn.
+///
+/// * `versions` — `[versions][groups]`, all of which have lived the same periods
+///
+/// Panics if they have not, or if there is no version.
+pub fn interval_of_versions(
+    versions: &[&[&[f64]]],
+    plan: &Plan,
+    statistic: impl Fn(&[f64]) -> Option<f64>,
+) -> Option<Interval> {
+    resampled_versions(versions, None, plan, |drawn| statistic(&drawn[0])).map(|r| r.interval(plan.level))
+}
+
+/// Whether the versions of a strategy have on average the higher number than another one; as [`compare_groups`].
+pub fn compare_versions(
+    versions: &[&[&[f64]]],
+    second: &[&[f64]],
+    plan: &Plan,
+    statistic: impl Fn(&[f64]) -> Option<f64>,
+) -> Option<Comparison> {
+    let difference = |drawn: &[Vec<f64>]| Some(statistic(&drawn[0])? - statistic(&drawn[1])?);
+    Some(resampled_versions(versions, Some(second), plan, difference)?.comparison(plan.level))
 }
 
 /// What resampling gave.
@@ -129,24 +154,76 @@ fn resampled(series: &[&[&[f64]]], plan: &Plan, statistic: impl Fn(&[Vec<f64>]) 
     let mut stream = Stream::new(plan.seed, "metrics.bootstrap");
     let mut draws = Vec::with_capacity(plan.resamples);
     for _ in 0..plan.resamples {
-        drawn.iter_mut().for_each(Vec::clear);
-        for g in 0..lengths.len() {
-            let g = if lengths.len() > 1 { stream.below(lengths.len() as u64) as usize } else { g };
-            let mut left = lengths[g];
-            while left > 0 {
-                let at = stream.below(lengths[g] as u64) as usize;
-                let run = run_length(block, stream.uniform()).min(left);
-                for (into, groups) in drawn.iter_mut().zip(series) {
-                    wrapped(groups[g], at, run, into);
-                }
-                left -= run;
-            }
-        }
+        live_again(series, block, &mut stream, &mut drawn);
         draws.extend(statistic(&drawn));
     }
     draws.sort_by(f64::total_cmp);
     let acceleration = acceleration(series, block, &statistic);
     (!draws.is_empty()).then_some(Resampled { value, draws, acceleration, n: lengths.iter().sum() })
+}
+
+/// The same of the mean of as many versions as there are, drawn like histories; beside another strategy or alone.
+fn resampled_versions(
+    versions: &[&[&[f64]]],
+    other: Option<&[&[f64]]>,
+    plan: &Plan,
+    statistic: impl Fn(&[Vec<f64>]) -> Option<f64>,
+) -> Option<Resampled> {
+    let lengths: Vec<usize> = versions[0].iter().map(|group| group.len()).collect();
+    let is_same = |groups: &[&[f64]]| groups.iter().map(|group| group.len()).eq(lengths.iter().copied());
+    assert!(versions.iter().copied().chain(other).all(is_same), "all versions live the same periods");
+    // [groups][periods] of the mean of some versions, each as often as it was drawn.
+    let mean_of = |chosen: &[usize]| -> Vec<Vec<f64>> {
+        let share = 1.0 / chosen.len() as f64;
+        let period = |g: usize, t: usize| share * chosen.iter().map(|v| versions[*v][g][t]).sum::<f64>();
+        lengths.iter().enumerate().map(|(g, n)| (0..*n).map(|t| period(g, t)).collect()).collect()
+    };
+    let beside = |mean: &[Vec<f64>], look: &mut dyn FnMut(&[&[&[f64]]])| {
+        let mean: Vec<&[f64]> = mean.iter().map(Vec::as_slice).collect();
+        match other {
+            Some(other) => look(&[&mean, other]),
+            None => look(&[&mean]),
+        }
+    };
+    let every: Vec<usize> = (0..versions.len()).collect();
+    let (mut value, mut block, mut acceleration_of) = (None, 1.0, 0.0);
+    beside(&mean_of(&every), &mut |series| {
+        value = statistic(&series.iter().map(|groups| groups.concat()).collect::<Vec<_>>());
+        block = plan.block.unwrap_or_else(|| estimated_block(series)).max(1.0);
+        // Of histories alone.
+        acceleration_of = acceleration(series, block, &statistic);
+    });
+    let value = value?;
+    let mut stream = Stream::new(plan.seed, "metrics.bootstrap.versions");
+    let (mut draws, mut drawn) =
+        (Vec::with_capacity(plan.resamples), vec![Vec::new(); 1 + usize::from(other.is_some())]);
+    for _ in 0..plan.resamples {
+        let chosen: Vec<usize> = every.iter().map(|_| stream.below(versions.len() as u64) as usize).collect();
+        beside(&mean_of(&chosen), &mut |series| live_again(series, block, &mut stream, &mut drawn));
+        draws.extend(statistic(&drawn));
+    }
+    draws.sort_by(f64::total_cmp);
+    let n = lengths.iter().sum();
+    (!draws.is_empty()).then_some(Resampled { value, draws, acceleration: acceleration_of, n })
+}
+
+/// One resample: groups are drawn if there are two or more, and runs inside each, the same for all strategies.
+fn live_again(series: &[&[&[f64]]], block: f64, stream: &mut Stream, drawn: &mut [Vec<f64>]) {
+    drawn.iter_mut().for_each(Vec::clear);
+    let groups = series[0].len();
+    for g in 0..groups {
+        let g = if groups > 1 { stream.below(groups as u64) as usize } else { g };
+        let length = series[0][g].len();
+        let mut left = length;
+        while left > 0 {
+            let at = stream.below(length as u64) as usize;
+            let run = run_length(block, stream.uniform()).min(left);
+            for (into, groups) in drawn.iter_mut().zip(series) {
+                wrapped(groups[g], at, run, into);
+            }
+            left -= run;
+        }
+    }
 }
 
 /// A run that ends after each period with probability `1/block`, of one uniform draw: geometric, by inversion.
@@ -198,6 +275,13 @@ fn acceleration(series: &[&[&[f64]]], block: f64, statistic: &impl Fn(&[Vec<f64>
 }
 
 impl Resampled {
+    /// Of a difference.
+    fn comparison(&self, level: f64) -> Comparison {
+        let beyond = self.draws.iter().filter(|draw| (**draw - self.value).abs() >= self.value.abs()).count();
+        let p_value = (beyond + 1) as f64 / (self.draws.len() + 1) as f64;
+        Comparison { difference: self.interval(level), p_value }
+    }
+
     fn interval(&self, level: f64) -> Interval {
         let [low, high] = [0.5 * (1.0 - level), 0.5 * (1.0 + level)].map(|p| self.at(self.corrected(p)));
         Interval { value: self.value, low, high, n: self.n }
@@ -279,6 +363,32 @@ mod tests {
         let found = compare_groups(&first, &second, &plan(500, 1), mean).expect("means");
         assert!((found.difference.low - 0.5).abs() < 1e-9 && (found.difference.high - 0.5).abs() < 1e-9, "{found:?}");
         assert!(found.p_value < 0.01);
+    }
+
+    #[test]
+    fn versions_that_differ_make_their_mean_less_sure() {
+        // Sixteen versions, each better than the other strategy by a constant of its own (deviation 1), in four histories that are
+        // the same for all: the mean of 16 constants has deviation 1/4, a half-width of 0.49; of one version alone there is none.
+        let mut draw = Stream::new(11, "test.versions");
+        let other: Vec<Vec<f64>> = (0..4).map(|_| noise(40, &mut draw)).collect();
+        let better: Vec<f64> = (0..16).map(|_| draw.normal()).collect();
+        let lives = |by: f64| other.iter().map(|g| g.iter().map(|x| x + by).collect()).collect::<Vec<Vec<f64>>>();
+        let versions: Vec<Vec<Vec<f64>>> = better.iter().map(|by| lives(*by)).collect();
+        fn seen(groups: &[Vec<f64>]) -> Vec<&[f64]> {
+            groups.iter().map(Vec::as_slice).collect()
+        }
+        let (versions, other): (Vec<Vec<&[f64]>>, _) = (versions.iter().map(|v| seen(v)).collect(), seen(&other));
+        let versions: Vec<&[&[f64]]> = versions.iter().map(Vec::as_slice).collect();
+        let all = compare_versions(&versions, &other, &plan(2_000, 1), mean).expect("means");
+        let middle = better.iter().sum::<f64>() / 16.0;
+        assert!((all.difference.value - middle).abs() < 1e-9, "{all:?}");
+        let half = 0.5 * (all.difference.high - all.difference.low);
+        assert!((0.3..0.7).contains(&half), "{all:?}");
+        let one = compare_versions(&versions[..1], &other, &plan(200, 1), mean).expect("means");
+        assert!((one.difference.high - one.difference.low).abs() < 1e-9, "{one:?}");
+        // What they earn themselves is as unsure as versions and histories together: 1/4 and 1/√160.
+        let own = interval_of_versions(&versions, &plan(2_000, 1), mean).expect("a mean");
+        assert!(own.high - own.low > 2.0 * half && own.n == 160, "{own:?}, {half}");
     }
 
     #[test]

@@ -65,6 +65,9 @@ pub struct JudgedAt {
     pub low: f64,
     /// Upper end.
     pub high: f64,
+    /// Mean over the worst twentieth of episodes, at least one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_twentieth: Option<f64>,
     /// Episodes.
     pub episodes: usize,
     /// What it earned itself, mean.
@@ -89,6 +92,21 @@ pub struct Evaluation {
     /// Settings of others that were tried before the best of each kind was taken.
     pub trials: usize,
     /// The others.
+    pub against: Vec<Rival>,
+    /// The same of all of the training's seeds that took part, on average, seeds drawn as well; absent if it was alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds_together: Option<SeedsTogether>,
+}
+
+/// Policies of one training that differ in its seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedsTogether {
+    /// Which.
+    pub seeds: Vec<u64>,
+    /// What they earned on average.
+    pub pnl: Bounds,
+    /// Their mean less the others.
     pub against: Vec<Rival>,
 }
 

@@ -5,14 +5,18 @@
 //! of the market, or what follows in the recordings. Differences are paired, and where there are several seeds or
 //! recordings these are resampled too ([`crate::metrics::bootstrap`]). A difference whose interval holds zero is no difference.
 //!
+//! Policies of one training, its seeds, are also held against the others together ([`trainings`]).
+//!
 //! It is made of backtests ([`super::backtest`]): the same runs, the same log of trials.
+
+mod trainings;
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::backtest::{Ask, Backtest, BacktestError, Contender, Progress, Settings, Source, backtest};
-use super::card::{Bounds, CardError, Evaluation, PolicyCard, Rival};
+use super::card::{Bounds, CardError, Evaluation, PolicyCard, Rival, SeedsTogether};
 use super::prepare;
 use crate::config::Sources;
 use crate::metrics::bootstrap::{Comparison, Interval, compare_groups, interval_of_groups};
@@ -21,6 +25,8 @@ use crate::metrics::returns::mean;
 use crate::metrics::score::Series;
 use crate::metrics::{Plan, Summary};
 use crate::units::{LocalTime, Nanos};
+
+pub use trainings::Training;
 
 /// What is tried of the others unless a grid is given: skew by skew, and by how wide they quote at least.
 pub const GRID: &str = "\
@@ -101,6 +107,8 @@ pub struct Judgement {
     pub strategies: Vec<Judged>,
     /// Every policy against every other.
     pub pairs: Vec<Against>,
+    /// Seeds of one training together, where several took part.
+    pub trainings: Vec<Training>,
     /// What people should know of it.
     pub notes: Vec<String>,
     /// Cards that were written.
@@ -211,7 +219,7 @@ pub fn evaluate(contest: &Contest, progress: &dyn Progress) -> Result<Judgement,
     let texts: Vec<(String, String)> = chosen.iter().map(|(s, _)| (s.name.clone(), s.text.clone())).collect();
     let named = policies.iter().cloned().chain(texts.iter().map(|(name, _)| name.clone())).collect();
     let found = backtest(&ask(contest, judging, named, texts, None), progress)?;
-    let mut judgement = judge(contest, &found, &currency, parts.1);
+    let mut judgement = judge(contest, &cards, &found, &currency, parts.1);
     for (judged, (of, pnl)) in judgement.strategies.iter_mut().skip(policies.len()).zip(&chosen) {
         (judged.pnl_tuned, judged.changed) = (Some(*pnl), of.changed.clone());
     }
@@ -339,7 +347,7 @@ fn parts(contest: &Contest, tried: &Backtest, cards: &[Option<PolicyCard>]) -> R
     Ok((Part::Before(judged_from - gap.0), Part::From(judged_from)))
 }
 
-fn judge(contest: &Contest, found: &Backtest, currency: &str, part: Part) -> Judgement {
+fn judge(contest: &Contest, cards: &[Option<PolicyCard>], found: &Backtest, currency: &str, part: Part) -> Judgement {
     let plan = Plan { resamples: contest.resamples, ..Plan::default() };
     let series: Vec<Vec<Vec<f64>>> = found.strategies.iter().map(|s| part.of(found, s, currency)).collect();
     let groups = |n: usize| series[n].iter().map(Vec::as_slice).collect::<Vec<&[f64]>>();
@@ -369,6 +377,10 @@ fn judge(contest: &Contest, found: &Backtest, currency: &str, part: Part) -> Jud
         let difference = compare_groups(&groups(policy), &nothing, &plan, sum);
         pairs.push(Against { policy: strategies[policy].name.clone(), other: ZERO_QUOTE.to_owned(), difference });
     }
+    let names: Vec<String> = strategies.iter().map(|s| s.name.clone()).collect();
+    let together =
+        |family: &Vec<usize>| trainings::judge((family, policies..names.len()), cards, (&names, &series), &plan, &sum);
+    let trainings: Vec<Training> = trainings::families(cards).iter().map(together).collect();
     let count = series.first().map_or(0, Vec::len);
     let mut notes = found.notes.clone();
     if count == 1 {
@@ -389,6 +401,7 @@ fn judge(contest: &Contest, found: &Backtest, currency: &str, part: Part) -> Jud
         trials_ever: 0,
         strategies,
         pairs,
+        trainings,
         notes,
         cards: Vec::new(),
     }
@@ -398,6 +411,7 @@ fn judge(contest: &Contest, found: &Backtest, currency: &str, part: Part) -> Jud
 fn for_card(judgement: &Judgement, policy: usize) -> Evaluation {
     let own = &judgement.strategies[policy];
     let bounds = |interval: &Interval| Bounds { value: interval.value, low: interval.low, high: interval.high };
+    let nothing = Bounds { value: 0.0, low: 0.0, high: 0.0 };
     let rival = |pair: &Against| {
         let difference = pair.difference?;
         let of = judgement.strategies.iter().find(|s| s.name == pair.other);
@@ -405,12 +419,18 @@ fn for_card(judgement: &Judgement, policy: usize) -> Evaluation {
         let p_value = Some(difference.p_value);
         Some(Rival { name: pair.other.clone(), pnl, difference: bounds(&difference.difference), p_value })
     };
+    let training = judgement.trainings.iter().find(|training| training.policies.contains(&own.name));
     Evaluation {
         on: judgement.on.clone(),
         papermaker: env!("CARGO_PKG_VERSION").to_owned(),
         currency: judgement.currency.clone(),
-        pnl: own.pnl.as_ref().map_or(Bounds { value: 0.0, low: 0.0, high: 0.0 }, bounds),
+        pnl: own.pnl.as_ref().map_or(nothing, bounds),
         trials: judgement.trials,
         against: judgement.pairs.iter().filter(|pair| pair.policy == own.name).filter_map(rival).collect(),
+        seeds_together: training.map(|training| SeedsTogether {
+            seeds: training.seeds.clone(),
+            pnl: training.pnl.as_ref().map_or(nothing, bounds),
+            against: training.pairs.iter().filter_map(rival).collect(),
+        }),
     }
 }

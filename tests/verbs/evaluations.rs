@@ -74,6 +74,50 @@ fn a_strategy_is_held_against_the_best_of_each_kind_in_markets_that_nobody_was_t
 }
 
 #[test]
+fn seeds_of_one_training_are_also_judged_together() {
+    let here = tempfile::tempdir().expect("a folder");
+    let here = here.path();
+    let card = concat!(env!("CARGO_MANIFEST_DIR"), "/strategies/ppo.card.toml");
+    let card: toml::Table = fs::read_to_string(card).expect("a card").parse().expect("toml");
+    let of = |name: &str, seed: i64, risk: &str| {
+        fs::write(here.join(name), MINE.replace("0.4", risk)).expect("written");
+        let mut card = card.clone();
+        card.insert("seed".to_owned(), seed.into());
+        card.remove("evaluation");
+        fs::write(here.join(name).with_extension("card.toml"), toml::to_string(&card).expect("toml")).expect("written");
+    };
+    of("one.toml", 1, "0.2");
+    of("two.toml", 2, "0.8");
+    // What says that it is the same seed is no other seed.
+    of("copy.toml", 1, "0.3");
+    let policies = ["one.toml", "two.toml", "copy.toml"];
+    let told = evaluate(here, &[&policies[..], &IN_MARKET[..], &["--json"]].concat()).exits(0).json();
+    let earned = |name: &str| {
+        let all = told["strategies"].as_array().expect("strategies");
+        all.iter().find(|s| s["name"] == name).expect("it took part")["pnl"]["value"].as_f64().expect("a profit")
+    };
+    let trainings = told["trainings"].as_array().expect("trainings");
+    assert_eq!(trainings.len(), 1, "{told}");
+    assert_eq!(trainings[0]["policies"].as_array().expect("names"), &["one", "two"]);
+    let middle = 0.5 * (earned("one") + earned("two"));
+    let its = |value: &Value| value["value"].as_f64().expect("a number");
+    assert!((its(&trainings[0]["pnl"]) - middle).abs() < 1e-9);
+    for pair in trainings[0]["pairs"].as_array().expect("pairs") {
+        let (other, found) = (pair["other"].as_str().expect("a name"), &pair["difference"]["difference"]);
+        let less = if other == "zero-quote" { 0.0 } else { earned(other) };
+        assert!((its(found) - (middle - less)).abs() < 1e-9, "{pair}");
+        assert!(found["low"].as_f64() <= Some(its(found)) && Some(its(found)) <= found["high"].as_f64(), "{pair}");
+    }
+    let card = fs::read_to_string(here.join("two.card.toml")).expect("a card");
+    let card: toml::Table = card.parse().expect("toml");
+    let together = &card["evaluation"][0]["seeds_together"];
+    assert_eq!(together["seeds"].as_array().expect("seeds").len(), 2);
+    let text = evaluate(here, &[&policies[..], &IN_MARKET[..]].concat()).exits(0).stdout();
+    assert!(text.contains("2 seeds of ppo of one training (1, 2), seeds drawn as well:"), "{text}");
+    assert!(text.contains("2 seeds of ppo - glft"), "{text}");
+}
+
+#[test]
 fn recordings_are_split_in_time_and_only_what_follows_counts() {
     let here = tempfile::tempdir().expect("a folder");
     let here = here.path();
