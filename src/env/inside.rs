@@ -13,6 +13,7 @@
 
 mod clerk;
 mod crier;
+mod line;
 
 use crate::engine::{Command, Input, Output, Session, SessionSpec, Stamped};
 use crate::exchange::place::Answers;
@@ -26,6 +27,7 @@ use clerk::{Clerk, response_at_least};
 use crier::Crier;
 
 pub use crier::DEPTH_EVERY;
+pub use line::Line;
 
 /// Our clock when a simulated world's shows zero: midnight of 2026-01-01, UTC.
 pub const BEGINS: LocalTime = LocalTime(1_767_225_600_000_000_000);
@@ -178,7 +180,12 @@ impl Inside {
         }
     }
 
-    /// Everything anew, with another seed for the market and new strategies; the session's own seed stays.
+    /// From now on the session hears its markets through this line; to be said before the first step.
+    pub fn through(&mut self, line: Line) {
+        self.criers.iter_mut().for_each(|crier| crier.through(line));
+    }
+
+    /// Everything anew, on good lines, with another seed for the market and new strategies; the session's own seed stays.
     pub fn reset(&mut self, seed: u64, strategies: Strategies) {
         let (sim, spec) = (self.sim.clone(), self.spec.clone());
         *self = Self::begin(sim, seed, spec, strategies, self.tick_every);

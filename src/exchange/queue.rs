@@ -72,6 +72,34 @@ impl QueueModel {
     }
 }
 
+/// As `paper.queue_model` names it, where it has a power with that behind: `risk-averse`, `power 2`, `log`.
+impl std::str::FromStr for QueueModel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let (name, power) = (words.next().unwrap_or_default(), words.next().map(str::parse::<f64>));
+        let n = power.clone().and_then(Result::ok).filter(|n| (0.1..=10.0).contains(n));
+        match (name, n) {
+            _ if words.next().is_some() || power.is_some() && n.is_none() => None,
+            ("risk-averse", None) => Some(QueueModel::RiskAverse),
+            ("power", Some(n)) => Some(QueueModel::Power { n }),
+            ("power2", Some(n)) => Some(QueueModel::Power2 { n }),
+            ("power3", Some(n)) => Some(QueueModel::Power3 { n }),
+            ("log", None) => Some(QueueModel::Log),
+            ("log2", None) => Some(QueueModel::Log2),
+            ("optimistic", None) => Some(QueueModel::Optimistic),
+            ("fifo", None) => Some(QueueModel::Fifo),
+            _ => None,
+        }
+        .ok_or_else(|| {
+            let models =
+                "risk-averse, log, log2, optimistic, fifo, or power, power2, power3 with a power from 0.1 to 10";
+            format!("{text:?} is no model of a queue; there are {models} (\"power 2\")")
+        })
+    }
+}
+
 /// What no guess about a queue can be beyond: with the same orders and the same news, every model fills no later than the
 /// pessimist and no sooner than the optimist. A bound on fills, not on profit: who fills more holds more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -281,6 +309,17 @@ mod tests {
         assert_eq!(place.traded(Lots(14), Lots(14)), Lots(4));
         assert_eq!(place.ahead(), Lots::ZERO);
         assert_eq!(place.traded(Lots(3), Lots(3)), Lots(3));
+    }
+
+    #[test]
+    fn models_have_names() {
+        let named = |text: &str| text.parse::<QueueModel>();
+        assert_eq!(named("risk-averse"), Ok(QueueModel::RiskAverse));
+        assert_eq!(named("power 2"), Ok(QueueModel::Power { n: 2.0 }));
+        assert_eq!(named("power3 0.5"), Ok(QueueModel::Power3 { n: 0.5 }));
+        for none in ["", "power", "log 2", "power x", "power 2 3", "power 11", "WrongSide"] {
+            assert!(named(none).unwrap_err().starts_with(&format!("{none:?} is no model")), "{none}");
+        }
     }
 
     #[test]

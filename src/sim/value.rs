@@ -6,7 +6,7 @@
 //!
 //! An Ornstein-Uhlenbeck walk on a fixed grid, exact between its points, with rare jumps:
 //! `x ← a·x + σ√(τ(1-a²)/2)·z`, `a = e^(-Δ/τ)`, and `z = ρ·z_common + √(1-ρ²)·z_own`; two markets that load `ρ₁` and
-//! `ρ₂` on the common factor have a correlation of `ρ₁ρ₂`.
+//! `ρ₂` on the common factor have a correlation of `ρ₁ρ₂`. It can drift up for a while and down for a while on top.
 
 use std::collections::VecDeque;
 
@@ -33,6 +33,12 @@ pub struct ValueSpec {
     /// Loading on the factor all markets share, -1 to 1.
     #[serde(default)]
     pub common_loading: f64,
+    /// It is carried along, up or down, basis points of the start price per second.
+    #[serde(default)]
+    pub drift_bps: f64,
+    /// How often that turns round, a Poisson process, per second.
+    #[serde(default)]
+    pub drift_turns_per_s: f64,
     /// Jumps, a Poisson process, per second.
     #[serde(default)]
     pub jumps_per_s: f64,
@@ -50,6 +56,8 @@ impl ValueSpec {
         check.number(&format!("{key}.pull_back_s"), self.pull_back_s, 1.0..=1e9);
         check.number(&format!("{key}.step_s"), self.step_s, 0.001..=60.0);
         check.number(&format!("{key}.common_loading"), self.common_loading, -1.0..=1.0);
+        check.number(&format!("{key}.drift_bps"), self.drift_bps, 0.0..=100.0);
+        check.number(&format!("{key}.drift_turns_per_s"), self.drift_turns_per_s, 0.0..=10.0);
         check.number(&format!("{key}.jumps_per_s"), self.jumps_per_s, 0.0..=10.0);
         check.number(&format!("{key}.jump_bps"), self.jump_bps, 0.0..=5_000.0);
         check.number(&format!("{key}.jump_sigma_bps"), self.jump_sigma_bps, 0.0..=5_000.0);
@@ -76,6 +84,31 @@ pub(super) struct Value {
     points: VecDeque<f64>,
     schedule: Schedule,
     calm: Option<Calm>,
+    drift: Option<Drift>,
+}
+
+/// Up for a while, down for a while; draws of its own, so that a value without it is as it was.
+#[derive(Clone, Debug, Serialize)]
+struct Drift {
+    turn_chance: f64,
+    draws: Stream,
+    /// Ticks a step, of the sign it has now.
+    now: f64,
+}
+
+impl Drift {
+    fn new(seed: u64, symbol: &str, ticks: f64, turn_chance: f64) -> Self {
+        let mut draws = Stream::new(seed, &format!("sim.{symbol}.drift"));
+        let now = if draws.chance(0.5) { ticks } else { -ticks };
+        Self { turn_chance, draws, now }
+    }
+
+    fn next(&mut self) -> f64 {
+        if self.draws.chance(self.turn_chance) {
+            self.now = -self.now;
+        }
+        self.now
+    }
 }
 
 /// How much the value moves as activity changes: it draws the same stream as everybody's clock.
@@ -120,6 +153,10 @@ impl Value {
             points: VecDeque::from([start]),
             schedule: schedule.clone(),
             calm: None,
+            drift: (spec.drift_bps > 0.0).then(|| {
+                let turns = -numeric::exp_m1(-spec.drift_turns_per_s * spec.step_s);
+                Drift::new(seed, symbol, spec.drift_bps * tick_per_bps * spec.step_s, turns)
+            }),
         }
     }
 
@@ -172,6 +209,7 @@ impl Value {
         let calm = self.calm.as_mut().map_or(1.0, |calm| calm.at(at));
         let factor = calm * self.schedule.at(at).volatility_factor;
         self.away = self.away * self.keep + factor * self.kick * (self.loading[0] * common + self.loading[1] * own);
+        self.away += self.drift.as_mut().map_or(0.0, Drift::next);
         if self.jump_chance > 0.0 {
             let (happens, up) = (self.own.uniform() < self.jump_chance, self.own.uniform() < 0.5);
             let size = self.jump[0] + self.jump[1] * laws::normal(laws::pair(&mut self.own));
@@ -195,6 +233,8 @@ mod tests {
             pull_back_s: 3600.0,
             step_s: 0.5,
             common_loading,
+            drift_bps: 0.0,
+            drift_turns_per_s: 0.0,
             jumps_per_s: 0.0,
             jump_bps: 0.0,
             jump_sigma_bps: 0.0,
@@ -222,6 +262,23 @@ mod tests {
         assert!((rho - 0.4).abs() < 0.03, "{rho}");
         // 1 bps of 10 000 ticks is a tick per √s: half a second has a variance of .5.
         assert!((sums[0] / 20_000.0 / 0.5 - 1.0).abs() < 0.05, "{sums:?}");
+    }
+
+    #[test]
+    fn a_drift_carries_it_along_and_turns() {
+        // 0.5 bps of 10 000 ticks is half a tick a second, a quarter a step, on top of the same walk; it turns every ten seconds.
+        let spec = ValueSpec { drift_bps: 0.5, drift_turns_per_s: 0.1, pull_back_s: 1e9, ..spec(0.0) };
+        let still = ValueSpec { drift_bps: 0.0, ..spec.clone() };
+        let walk = |spec: &ValueSpec| {
+            let mut value = Value::new(3, "A", 10_000.0, spec, Nanos::ZERO, &Schedule::default());
+            (0..=4_000i64).map(|i| value.at(Nanos::from_ms(500 * i))).collect::<Vec<f64>>()
+        };
+        let apart: Vec<f64> = walk(&spec).iter().zip(walk(&still)).map(|(a, b)| a - b).collect();
+        let steps: Vec<f64> = apart.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(steps.iter().all(|step| (step.abs() - 0.25).abs() < 1e-6));
+        // 4 000 steps turn with 1 - e^(-0.05) = 0.0488 each: 195, deviation 13.6.
+        let turns = steps.windows(2).filter(|pair| (pair[0] > 0.0) != (pair[1] > 0.0)).count();
+        assert!((140..=250).contains(&turns), "{turns}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod chair;
 mod costs;
 mod drift;
+mod line;
 mod paper;
 mod proof;
 

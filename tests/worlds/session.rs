@@ -173,6 +173,42 @@ fn live_policy_and_training_policy_are_the_same_session_on_a_recording() {
 }
 
 #[test]
+fn an_episode_on_a_recording_stands_in_line_as_was_drawn_for_it() {
+    let (reader, inputs) = golden();
+    let tape = Tape::new(inputs);
+    let window = tape.whole().expect("not empty");
+    let end = window.to;
+    let terms = terms(reader.manifest().spec.clone(), Ground::Tapes { windows: vec![(0, window)], tapes: vec![tape] });
+    let lived = |queue: &[&str]| {
+        let queue = queue.iter().map(|name| (*name).to_owned()).collect();
+        let terms = Terms { varied: Varied { queue, ..Varied::default() }, ..terms.clone() };
+        let (mut chair, mut row) = (Chair::new(&Arc::new(terms), 1, 0).expect("a chair"), vec![0.0; 3]);
+        chair.begin(&mut row).expect("asked");
+        chair.outlive(end, &mut row, network())
+    };
+    let as_recorded = lived(&[]);
+    assert_eq!(as_recorded, lived(&["risk-averse"]));
+    assert_ne!(as_recorded, lived(&["optimistic"]));
+    assert!([lived(&["optimistic"]), as_recorded].contains(&lived(&["risk-averse", "optimistic"])));
+}
+
+#[test]
+fn what_is_seen_is_as_far_off_as_was_drawn() {
+    let first = |noise: Option<[f64; 2]>| {
+        let (_, mut terms) = demo(|_| {});
+        terms.varied.observation_noise = noise;
+        let (mut chair, mut row) = (Chair::new(&Arc::new(terms), 1, 0).expect("a chair"), vec![0.0; 3]);
+        chair.begin(&mut row).expect("asked");
+        row
+    };
+    let (clear, blurred) = (first(None), first(Some([0.05, 0.05])));
+    // Latency is never zero; five per cent is off by less than five deviations, and not by nothing.
+    let off = (blurred[2] / clear[2] - 1.0).abs();
+    assert!(off > 1e-6 && off < 0.25, "{} of {}", blurred[2], clear[2]);
+    assert_eq!(first(Some([0.05, 0.05])), blurred);
+}
+
+#[test]
 fn a_window_in_the_middle_begins_warm_and_flat() {
     let (reader, inputs) = golden();
     let tape = Tape::new(inputs);
@@ -276,7 +312,18 @@ fn lived(crowd: &mut Crowd, steps: usize) -> Vec<u32> {
 fn crowd(seed: u64, threads: usize) -> Crowd {
     let (_, mut terms) = demo(|_| {});
     terms.episode = Nanos::from_s(6);
-    terms.varied = Varied { volatility: Some([0.5, 2.0]), latency: Some([0.5, 4.0]), ..Varied::default() };
+    terms.varied = Varied {
+        volatility: Some([0.5, 2.0]),
+        latency: Some([0.5, 4.0]),
+        latency_tail: Some([3.0, 10.0]),
+        observation_noise: Some([0.01, 0.05]),
+        branching: Some([0.0, 0.8]),
+        informed: Some([0.5, 2.0]),
+        drift: Some([0.0, 0.5]),
+        message_loss: Some([0.0, 0.01]),
+        stalls_per_min: Some([0.0, 10.0]),
+        ..Varied::default()
+    };
     Crowd::new(&Arc::new(terms), 3, seed, 40, threads).expect("a crowd")
 }
 

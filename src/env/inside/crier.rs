@@ -2,16 +2,31 @@
 //! ten times a second.
 //!
 //! Everything is heard one feed latency after it happened, in the order it happened. Our own orders are in it like anybody
-//! else's.
+//! else's. On a bad [`Line`] words get lost: a print or a best price is never heard of, a change of the book is missed when
+//! the next one comes, and the book is fetched anew.
 
 use std::collections::VecDeque;
 
+use super::line::{Bad, Line};
 use crate::market::{Book, Extent, InstrumentId, Level, MarketEvent, MarketEventKind, PrintFlags};
 use crate::sim::{World, WorldEvent, WorldEventKind};
 use crate::units::{LocalTime, Nanos, Side, Ticks, VenueTime};
 
 /// Between two words on the depth of the book.
 pub const DEPTH_EVERY: Nanos = Nanos::from_ms(100);
+
+/// From a change that was missed to the book that was asked for.
+const FETCH: Nanos = Nanos::from_ms(300);
+
+/// Whether the changes we hear make up the book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tale {
+    Whole,
+    /// A change after this update was lost, and nobody knows yet.
+    Torn(u64),
+    /// The whole book will be told then.
+    Fetching(Nanos),
+}
 
 /// The voice of one market.
 #[derive(Clone, Debug)]
@@ -26,6 +41,10 @@ pub(super) struct Crier {
     /// On its way to us.
     said: VecDeque<(LocalTime, MarketEvent)>,
     begins: LocalTime,
+    bad: Option<Bad>,
+    tale: Tale,
+    /// Update of the last change that was told.
+    told: u64,
 }
 
 impl Crier {
@@ -48,9 +67,17 @@ impl Crier {
             next_depth,
             said: VecDeque::new(),
             begins,
+            bad: None,
+            tale: Tale::Whole,
+            told: seq,
         };
         crier.say(world.now(), MarketEventKind::Snapshot { seq, bids, asks, extent: Extent::All });
         crier
+    }
+
+    /// From now on it is heard through this line.
+    pub fn through(&mut self, line: Line) {
+        self.bad = Bad::new(line, self.instrument.index(), self.begins);
     }
 
     /// Takes in one change of the book, whole.
@@ -93,15 +120,47 @@ impl Crier {
             };
             let [bids, asks] = &mut self.changed;
             let (bids, asks) = (levels(&self.book, Side::Bid, bids), levels(&self.book, Side::Ask, asks));
-            self.say(self.next_depth, MarketEventKind::Delta { seq: self.book.seq(), bids, asks });
+            self.change(self.book.seq(), bids, asks);
             self.next_depth += DEPTH_EVERY;
         }
     }
 
+    /// A change of the book up to `seq`: told, lost, or the first that comes after a lost one.
+    fn change(&mut self, seq: u64, bids: Vec<Level>, asks: Vec<Level>) {
+        let at = self.next_depth;
+        let is_lost = self.bad.as_mut().is_some_and(Bad::loses);
+        match self.tale {
+            Tale::Whole if is_lost => self.tale = Tale::Torn(self.told),
+            Tale::Whole => self.say_surely(at, MarketEventKind::Delta { seq, bids, asks }),
+            Tale::Torn(_) if is_lost => {}
+            Tale::Torn(told) => {
+                self.say_surely(at, MarketEventKind::Gap { expected: told + 1, found: seq });
+                self.tale = Tale::Fetching(at + FETCH);
+            }
+            Tale::Fetching(then) if at < then => {}
+            Tale::Fetching(_) => {
+                let side = |side| self.book.levels(side).collect::<Vec<Level>>();
+                let (bids, asks) = (side(Side::Bid), side(Side::Ask));
+                self.say_surely(at, MarketEventKind::Snapshot { seq, bids, asks, extent: Extent::All });
+                self.tale = Tale::Whole;
+            }
+        }
+        self.told = seq;
+    }
+
+    /// A word that may be lost.
     fn say(&mut self, at: Nanos, kind: MarketEventKind) {
+        if !self.bad.as_mut().is_some_and(Bad::loses) {
+            self.say_surely(at, kind);
+        }
+    }
+
+    fn say_surely(&mut self, at: Nanos, kind: MarketEventKind) {
         let happened = self.begins + at;
         let venue_time = Some(VenueTime(happened.0));
-        self.said.push_back((happened + self.latency, MarketEvent { instrument: self.instrument, venue_time, kind }));
+        let heard = happened + self.latency;
+        let heard = self.bad.as_mut().map_or(heard, |bad| bad.heard(heard));
+        self.said.push_back((heard, MarketEvent { instrument: self.instrument, venue_time, kind }));
     }
 
     /// When the next word is heard, as far as it is said.

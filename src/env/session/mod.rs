@@ -166,6 +166,8 @@ pub struct Chair {
     steps: u64,
     life: Life,
     hands: Policy,
+    /// How far off what is seen is, as a share of it, and by what draws.
+    noise: (f64, Stream),
     ends: LocalTime,
     mark: (LocalTime, EquityMark),
     /// Quote currency per tick and order amount, and order amounts per lot.
@@ -205,11 +207,13 @@ impl Chair {
             }
             Ground::Tapes { .. } => Episode::Window(0),
         };
-        let life = live(terms, &terms.session, &terms.varied.nothing(), first)?;
+        let life = live(terms, &terms.session, &varied::Drawn::default(), first)?;
         let mark = (LocalTime::default(), life.session().equity(InstrumentId(0)));
         let (began, ends) = ((draws.clone(), 0), LocalTime::default());
         let terms = Arc::clone(terms);
-        Ok(Self { terms, draws, began, answers: Vec::new(), steps: 0, life, hands, ends, mark, tick_worth, order_lots })
+        let noise = noise(&varied::Drawn::default());
+        let answers = Vec::new();
+        Ok(Self { terms, draws, began, answers, steps: 0, life, hands, noise, ends, mark, tick_worth, order_lots })
     }
 
     /// Begins the episode drawn next, and lives on until the first question: what is seen then goes to `row`, `[inputs]`.
@@ -229,9 +233,14 @@ impl Chair {
         Err(NoChair::Silent(self.terms.episode.0.max(PATIENCE.0) / 1_000_000_000))
     }
 
-    /// Begins this episode, as the terms say and without anything varied. Errors if nothing is ever asked in it.
+    /// Begins this episode, with what differs in it as wide as it gets and the same whoever asks. Errors if nothing is ever asked in it.
     pub fn begin_in(&mut self, episode: Episode, row: &mut [f32]) -> Result<(), NoChair> {
-        match self.enter(episode, &self.terms.varied.nothing(), row)? {
+        let number = match episode {
+            Episode::Seed(seed) => seed,
+            Episode::Window(n) => n as u64,
+        };
+        let drawn = self.terms.varied.draw(u64::MAX, &mut Stream::new(number, "env.session.varied"));
+        match self.enter(episode, &drawn, row)? {
             true => Ok(()),
             false => Err(NoChair::Silent(self.terms.episode.0.max(PATIENCE.0) / 1_000_000_000)),
         }
@@ -245,6 +254,7 @@ impl Chair {
         let rules = &session.desks[0].rules;
         self.hands = Policy::unled(&terms.quotes, rules, terms.schema.clone(), terms.outputs)
             .map_err(|e| NoChair::Wrong(e.to_string()))?;
+        self.noise = noise(drawn);
         let (now, last) = match (&terms.ground, episode) {
             (Ground::Tapes { windows, .. }, Episode::Window(n)) => (windows[n].1.from, windows[n].1.to),
             _ => (BEGINS, BEGINS + PATIENCE),
@@ -265,7 +275,10 @@ impl Chair {
         while self.life.advance(self.ends) {
             let view = self.life.view();
             let decision = match self.hands.turn(&view, row) {
-                Ok(Turn::Asked) => return true,
+                Ok(Turn::Asked) => {
+                    self.blur(row);
+                    return true;
+                }
                 Ok(Turn::Stands) => self.hands.again(&view),
                 Err(idle) => self.hands.wait(&view, idle),
             };
@@ -300,7 +313,9 @@ impl Chair {
         if !is_asked && self.life.session().is_in_view(InstrumentId(0)) {
             // The end came between two questions: what the answer came to is seen all the same, or what is worth what would be judged
             // by what was there before it. Where nothing can be seen, what was seen last stands.
-            let _ = self.hands.look(&self.life.view(), row);
+            if self.hands.look(&self.life.view(), row).is_ok() {
+                self.blur(row);
+            }
         }
         let ended = match (goes_on, self.terms.is_over) {
             (true, _) => Ended::No,
@@ -308,6 +323,14 @@ impl Chair {
             (false, false) => Ended::Cut,
         };
         Stepped { reward: self.pay(ended == Ended::Over), ended }
+    }
+
+    /// What is seen, as far off as this episode has it.
+    fn blur(&mut self, row: &mut [f32]) {
+        let (share, draws) = &mut self.noise;
+        if *share > 0.0 {
+            row.iter_mut().for_each(|x| *x *= 1.0 + (*share * draws.normal()) as f32);
+        }
     }
 
     /// What came in since it was last paid.
@@ -377,6 +400,11 @@ impl Chair {
     }
 }
 
+/// What an episode's sight is off by.
+fn noise(drawn: &varied::Drawn) -> (f64, Stream) {
+    (drawn.observation_noise.unwrap_or(0.0), Stream::new(drawn.seed, "env.session.noise"))
+}
+
 /// An episode's session before its first question.
 fn live(terms: &Terms, session: &SessionSpec, drawn: &varied::Drawn, episode: Episode) -> Result<Life, NoChair> {
     match (&terms.ground, episode) {
@@ -384,7 +412,9 @@ fn live(terms: &Terms, session: &SessionSpec, drawn: &varied::Drawn, episode: Ep
             let market = drawn.change_market(market);
             let chairs = session.desks.iter().map(|_| None).collect();
             let inside = Inside::new(&market, seed, session, chairs, *tick_every);
-            Ok(Life::Inside(Box::new(inside.map_err(|e| NoChair::Wrong(e.to_string()))?)))
+            let mut inside = inside.map_err(|e| NoChair::Wrong(e.to_string()))?;
+            inside.through(drawn.line());
+            Ok(Life::Inside(Box::new(inside)))
         }
         (Ground::Tapes { tapes, windows }, Episode::Window(n)) => {
             let (tape, window) = windows.get(n).ok_or_else(|| NoChair::Wrong(format!("no window {n}")))?;

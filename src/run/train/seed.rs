@@ -181,6 +181,7 @@ const PERCENT: &str = "exact/percent_of_optimum";
 const ABOVE: &str = "judged/above_unmoved";
 const ABOVE_LOW: &str = "judged/above_unmoved_low";
 const ABOVE_HIGH: &str = "judged/above_unmoved_high";
+const ABOVE_WORST: &str = "judged/above_unmoved_worst_twentieth";
 const EARNED: &str = "judged/pnl";
 
 fn unix_seconds() -> f64 {
@@ -240,9 +241,9 @@ impl<'a> Judge<'a> {
             Judge::Sessions(stage) => {
                 let found = stage.judge(pupil, scale.ok_or("a session's learner has a scale")?, threads)?;
                 let above = found.above;
-                let numbers =
-                    [(ABOVE, above.value), (ABOVE_LOW, above.low), (ABOVE_HIGH, above.high), (EARNED, found.pnl)];
-                let numbers = numbers.map(|(tag, number)| (tag.to_owned(), number)).to_vec();
+                let bounds = [(ABOVE, above.value), (ABOVE_LOW, above.low), (ABOVE_HIGH, above.high)];
+                let numbers = bounds.into_iter().chain([(ABOVE_WORST, found.worst), (EARNED, found.pnl)]);
+                let numbers = numbers.map(|(tag, number)| (tag.to_owned(), number)).collect();
                 Ok(Verdict { worth: above.value, numbers })
             }
         }
@@ -379,7 +380,8 @@ fn finish(task: &Task<'_>, now: &Saved) -> Result<SeedResult, TrainError> {
         Some(stage) => {
             let number = |tag: &str| kept.verdict.iter().find(|(name, _)| name == tag).map_or(f64::NAN, |(_, n)| *n);
             let (low, high, pnl) = (number(ABOVE_LOW), number(ABOVE_HIGH), number(EARNED));
-            (None, Some(JudgedAt { above: *worth, low, high, episodes: stage.judges(), pnl, best_of: None }))
+            let (episodes, worst_twentieth) = (stage.judges(), Some(number(ABOVE_WORST)));
+            (None, Some(JudgedAt { above: *worth, low, high, worst_twentieth, episodes, pnl, best_of: None }))
         }
     };
     if let (Some(stage), Some(scale)) = (task.stage, &kept.scale) {

@@ -286,6 +286,10 @@ mod tests {
         assert!(say(&format!("{taped}{quotes}")).contains("needs sessions"));
         let vary = "[world.vary]\nvolatility = [0.5, 2]\n";
         assert!(say(&format!("{taped}sessions = [\"a\"]\n{quotes}{vary}")).contains("does not react"));
+        let queue = "[world.vary]\nqueue = [\"log\", \"power 2\"]\n";
+        assert!(TrainSpec::parse(&format!("{taped}sessions = [\"a\"]\n{quotes}{queue}")).is_ok());
+        assert!(say(&format!("{sim}{quotes}{queue}")).contains("we stand in line"));
+        assert!(say(&format!("{sim}{quotes}[world.vary]\ndrift = [-1, 2]\n")).contains("vary.drift = [-1, 2]"));
         assert!(say(&format!("patience = 2\n{taped}sessions = [\"a\"]\n{quotes}")).contains("patience"));
     }
 

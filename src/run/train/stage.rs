@@ -54,6 +54,8 @@ pub(super) struct Stage {
 pub(super) struct Worth {
     /// What it earned above the quotes it moves, or GLFT's, quote currency an episode.
     pub above: Interval,
+    /// The same of the worst twentieth of episodes, at least one.
+    pub worst: f64,
     /// What it earned, mean an episode.
     pub pnl: f64,
 }
@@ -176,6 +178,9 @@ impl Stage {
         let earned: Vec<f64> = earned.into_iter().flatten().collect();
         let above: Vec<f64> = earned.iter().zip(&self.unmoved).map(|(own, its)| own - its).collect();
         let mean = |xs: &[f64]| Some(xs.iter().sum::<f64>() / xs.len() as f64);
+        let mut sorted = above.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let worst = mean(&sorted[..sorted.len().div_ceil(20)]).unwrap_or_default();
         // Seeds know nothing of each other: blocks of one. What follows on a recording does: blocks as long as it takes.
         let block = self.learnt_until.is_none().then_some(1.0);
         let plan = Plan { resamples: 2_000, block, ..Plan::default() };
@@ -184,7 +189,7 @@ impl Stage {
             Some(&above[*from - group.len()..*from])
         });
         let above = interval_of_groups(&each.collect::<Vec<_>>(), &plan, mean).ok_or("nothing to judge by")?;
-        Ok(Worth { above, pnl: mean(&earned).unwrap_or_default() })
+        Ok(Worth { above, worst, pnl: mean(&earned).unwrap_or_default() })
     }
 
     /// What a policy sees and does in `runs` stretches of `rows` answers each, in episodes like those it learnt in.
@@ -264,9 +269,10 @@ fn terms(world: &SessionWorld, session: crate::engine::SessionSpec, ground: Grou
     })
 }
 
-/// Terms to judge by: nothing varied, and no reward but profit.
-fn judging(terms: &Terms, episode: Nanos, ground: Ground) -> Terms {
-    Terms { ground, episode, varied: Varied::default(), ..terms.clone() }
+/// Terms to judge by: nothing varied unless that is asked for, and no reward but profit.
+fn judging(world: &SessionWorld, terms: &Terms, episode: Nanos, ground: Ground) -> Terms {
+    let varied = if world.judge_varied { terms.varied.clone() } else { Varied::default() };
+    Terms { ground, episode, varied, ..terms.clone() }
 }
 
 /// Keys of a policy whose answers of zero are GLFT's quotes.
@@ -293,7 +299,7 @@ fn in_market(world: &SessionWorld, sources: &Sources, loaded: &Loaded) -> Result
     let ground = Ground::Market { market: sim, tick_every };
     let digest = of_state(&(&session, &data, tick_every));
     let terms = terms(world, session, ground.clone())?;
-    let judging = judging(&terms, seconds(world.judge_s), ground);
+    let judging = judging(world, &terms, seconds(world.judge_s), ground);
     let episodes: Vec<_> = (0..world.judge_seeds as u64).map(|n| Episode::Seed(JUDGES_FROM + n)).collect();
     let groups = vec![0; episodes.len()];
     let (terms, judging) = (Arc::new(terms), Arc::new(judging));
@@ -363,7 +369,7 @@ fn on_recordings(world: &SessionWorld, loaded: &Loaded) -> Result<Vec<Stage>, Tr
         let groups = judged.iter().map(|(tape, _)| *tape).collect();
         let digest = of_state(&(&session, &data, fold));
         let terms = terms(world, session.clone(), Ground::Tapes { tapes: tapes.clone(), windows: learnt })?;
-        let judging = judging(&terms, episode, Ground::Tapes { tapes: tapes.clone(), windows: judged });
+        let judging = judging(world, &terms, episode, Ground::Tapes { tapes: tapes.clone(), windows: judged });
         let (terms, judging) = (Arc::new(terms), Arc::new(judging));
         let (unmoved, data) = (Vec::new(), data.clone());
         Ok(Stage { fold: fold + 1, terms, judging, episodes, groups, unmoved, data, digest, learnt_until })

@@ -60,6 +60,9 @@ pub struct SessionWorld {
     /// `sim`: how long it is judged in each, seconds.
     #[serde(default = "ten_minutes")]
     pub judge_s: f64,
+    /// Whether judges' episodes differ as `vary` says, at its widest and the same for every policy; else nothing is varied there.
+    #[serde(default)]
+    pub judge_varied: bool,
     /// What is seen: a list of features, or the standard ones for inventories up to `inventory_orders_max`.
     pub observation: Option<Schema>,
     /// Inventory that counts as full in the standard observation, order amounts.
@@ -129,7 +132,10 @@ impl SessionWorld {
                 said("market and instrument belong to kind = \"sim\"")
             }
             true if self.vary.changes_market() => {
-                said("a recording does not react: of vary only fees and latency can be")
+                said("a recording does not react: of vary only fees, latency, observation_noise and queue can be")
+            }
+            false if !self.vary.queue.is_empty() => {
+                said("vary.queue belongs to kind = \"recorded\": in a simulated market we stand in line")
             }
             false if self.market.is_none() => said("kind = \"sim\" needs market = \"demo\", another name or a file"),
             false if !self.sessions.is_empty() => said("sessions belong to kind = \"recorded\""),
