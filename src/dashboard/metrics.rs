@@ -150,7 +150,7 @@ pub(super) fn page(all: &StatusSnapshot, vitals: &Vitals) -> String {
     page.family(
         "policy_action",
         "gauge",
-        "What the policy moves a quote by, of its reach; positive is away from the mid.",
+        "What the policy answers for a quote, -1 to 1: of its reach, or between its depths; more is farther from the mid.",
     );
     for it in &all.instruments {
         for (side, action) in it.policy.iter().flat_map(|policy| ["bid", "ask"].into_iter().zip(policy.action)) {

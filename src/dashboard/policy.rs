@@ -7,7 +7,7 @@ use crate::strategy::{Wanted, Why};
 /// The answer behind the last decision. While the drift gate has it step aside it says nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolicyStatus {
-    /// What it moves GLFT's bid and ask by, each within ±1 of its reach; positive is away from the mid. Its mean, or a draw round it
+    /// What it answers for bid and ask, each within ±1: of its reach, or between its depths; more is farther from the mid. Its mean, or a draw round it
     /// where it explores.
     pub action: [f64; 2],
     /// The natural logarithm of that draw's density; nothing where it does not explore, and while an answer stands.

@@ -105,7 +105,7 @@ pub struct Judgement {
     pub trials_ever: usize,
     /// The policies and the others, as they were judged.
     pub strategies: Vec<Judged>,
-    /// Every policy against every other.
+    /// Every policy against every other, but for other seeds of its training.
     pub pairs: Vec<Against>,
     /// Seeds of one training together, where several took part.
     pub trainings: Vec<Training>,
@@ -365,9 +365,12 @@ fn judge(contest: &Contest, cards: &[Option<PolicyCard>], found: &Backtest, curr
         mean_abs_position: s.score.mean_abs_position,
     };
     let strategies: Vec<Judged> = found.strategies.iter().enumerate().map(judged).collect();
+    let families = trainings::families(cards);
+    let are_kin = |a: usize, b: usize| families.iter().any(|family| family.contains(&a) && family.contains(&b));
     let mut pairs = Vec::new();
     for policy in 0..policies {
-        for other in (0..strategies.len()).filter(|other| *other != policy) {
+        // Of seeds of one training the better is luck; they are judged together.
+        for other in (0..strategies.len()).filter(|other| *other != policy && !are_kin(policy, *other)) {
             let difference = compare_groups(&groups(policy), &groups(other), &plan, sum);
             let (policy, other) = (strategies[policy].name.clone(), strategies[other].name.clone());
             pairs.push(Against { policy, other, difference });
@@ -380,7 +383,7 @@ fn judge(contest: &Contest, cards: &[Option<PolicyCard>], found: &Backtest, curr
     let names: Vec<String> = strategies.iter().map(|s| s.name.clone()).collect();
     let together =
         |family: &Vec<usize>| trainings::judge((family, policies..names.len()), cards, (&names, &series), &plan, &sum);
-    let trainings: Vec<Training> = trainings::families(cards).iter().map(together).collect();
+    let trainings: Vec<Training> = families.iter().map(together).collect();
     let count = series.first().map_or(0, Vec::len);
     let mut notes = found.notes.clone();
     if count == 1 {

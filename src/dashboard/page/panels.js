@@ -30,7 +30,7 @@ export function mind() {
     box.label.textContent = it.strategy || "Recording only";
     const t = it.terms, shown = [line("position", minus(it.position) + " " + it.unit), line("worth, " + it.quote, it.notional_quote == null ? "—" : sig(it.notional_quote, 7))];
     const p = it.policy, away = x => minus((x < 0 ? "" : "+") + x.toFixed(3));
-    if (p) shown.push({ cells: ["action, bid / ask", p.action.map(away).join(" / ")], title: "what the policy moves GLFT's quotes by, of its reach; positive is away from the mid" },
+    if (p) shown.push({ cells: ["action, bid / ask", p.action.map(away).join(" / ")], title: "what the policy answers, -1 to 1: how far it moves GLFT's quotes, of its reach, or where between its depths it quotes; more is farther from the mid" },
       line("its quotes", { quotes: "new", keep: "keep what rests", flatten: "flatten", nothing: "none" }[p.wants] ?? p.wants), { cells: ["log-probability", p.logp == null ? "—" : minus(p.logp.toFixed(2))], title: "of a draw round the mean, by a policy that explores" });
     if (it.drift) shown.push(line("drift, PSI", `${sig(it.drift.psi)} of ${sig(it.drift.psi_limit)}, ${it.drift.column}`), line("went off", it.drift.trips + "×"));
     shown.push(line("σ, ticks/√s", sig(t?.sigma)), line("A, 1/s", sig(t?.a)), line("k, 1/tick", sig(t?.k)), line("γ, 1/(tick·lot)", t ? t.gamma.toPrecision(4) : "—"),
