@@ -19,6 +19,7 @@ use super::stakes::Stakes;
 use super::working::{Context, reconcile};
 use crate::digest::{Chain, canonical_bytes_in};
 use crate::exchange::Venue;
+use crate::exchange::place::Answers;
 use crate::market::{Instrument, InstrumentId, MarketEvent, MarketEventKind};
 use crate::order::{OrderId, OrderKind, OrderState, Report, ReportKind, Request};
 use crate::portfolio::Ledger;
@@ -219,6 +220,7 @@ impl Session {
             signals: &desk.signals,
             position,
             orders: &desk.orders,
+            book_has_ours: desk.spec.answers == Answers::Told,
             room_to_buy,
             room_to_sell,
             maker_fee: desk.venue.rates().maker,

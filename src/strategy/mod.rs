@@ -85,6 +85,8 @@ pub struct View<'a> {
     pub position: Lots,
     /// Our orders that may still trade.
     pub orders: &'a [Order],
+    /// Whether they stand in `book` themselves: a market that answers us counts them, the paper exchange's does not know of them.
+    pub book_has_ours: bool,
     /// How many more lots may be bought before the position limit, counting nothing of what rests.
     pub room_to_buy: Lots,
     /// As `room_to_buy`, to sell.

@@ -78,6 +78,7 @@ impl Scene {
             signals: &self.signals,
             position: Lots(self.position),
             orders: &[],
+            book_has_ours: false,
             room_to_buy: Lots(self.room.0),
             room_to_sell: Lots(self.room.1),
             maker_fee: Rate(10_000),

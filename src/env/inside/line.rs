@@ -45,7 +45,8 @@ impl Bad {
             return at;
         }
         while self.stall[1] <= at {
-            let s = |s: f64| Nanos((s * 1e9) as i64 + 1);
+            // Thirty years are never.
+            let s = |s: f64| Nanos((s.min(1e9) * 1e9) as i64 + 1);
             let from = self.stall[1] + s(self.stalls.exponential(1.0 / self.line.stalls_per_s));
             self.stall = [from, from + s(self.stalls.exponential(self.line.stall_s))];
         }
@@ -77,5 +78,8 @@ mod tests {
         let lost = (0..100_000).filter(|_| bad.loses()).count();
         assert!((880..1_120).contains(&lost), "{lost}");
         assert_eq!(bad.heard(LocalTime(5)), LocalTime(5));
+        let rare = Line { stalls_per_s: 1e-15, stall_s: 1.0, ..Line::default() };
+        let mut rare = Bad::new(rare, 0, LocalTime(0)).expect("a bad line, once in an age");
+        assert_eq!(rare.heard(LocalTime(5)), LocalTime(5));
     }
 }

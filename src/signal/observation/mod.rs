@@ -67,6 +67,8 @@ pub struct Resting {
     pub price: Ticks,
     /// Lots ahead of it when it joined, if we were told.
     pub ahead: Option<Lots>,
+    /// Lots of what the book has at that price that are ours.
+    pub shown: Lots,
     /// Since when.
     pub since: LocalTime,
 }
@@ -276,11 +278,12 @@ fn depth(now: &Last, levels: usize) -> f64 {
     0.5 * (lots(&now.bids) + lots(&now.asks)) as f64
 }
 
-/// The share of what rests at our price that is still ahead of us: what was ahead when we joined, or all that rests there if that is less.
+/// The share of what others rest at our price that is still ahead of us: what was ahead when we joined, or all of theirs if that is less.
+/// The same whether the book has ours in it or not, so that a policy sees on paper what it saw in a market that answers.
 fn queue_ahead(book: &Book, side: Side, order: Resting) -> f64 {
-    let resting = book.qty_at(side, order.price).0;
+    let others = (book.qty_at(side, order.price) - order.shown).0.max(0);
     match order.ahead {
-        Some(ahead) => ratio(ahead.0.clamp(0, resting) as f64, resting as f64),
+        Some(ahead) => ratio(ahead.0.clamp(0, others) as f64, others as f64),
         None => 1.0,
     }
 }

@@ -53,7 +53,7 @@ pub enum Feature {
     },
     /// `Σ sign·qty/Σ qty` of trades, fading, in [-1, 1]; see [`crate::signal::Flow::trade_sign`].
     TradeSign,
-    /// Share of what rests at our price that is ahead of our best order; 1 without an order.
+    /// Share of what others rest at our price that is ahead of our best order; 1 without an order.
     QueueAhead {
         /// Of our bid or our ask.
         side: Side,
@@ -119,7 +119,9 @@ impl fmt::Display for Feature {
                 write!(f, "ln of volatility, half-life {half_life_s} s, over that believed in")
             }
             Feature::TradeSign => write!(f, "sign of trades by size, half-life {} s, -1 to 1", flow::HALF_LIFE_S),
-            Feature::QueueAhead { side } => write!(f, "queue ahead of our {}, share of its level", name(*side)),
+            Feature::QueueAhead { side } => {
+                write!(f, "queue ahead of our {}, share of others at its price", name(*side))
+            }
             Feature::QueueAge { side, scale_s } => write!(f, "ln(1 + age of our {}), over {scale_s} s", name(*side)),
             Feature::Distance { side } => write!(f, "distance of our {} from the mid, in 1/k", name(*side)),
             Feature::Latency { scale_ms } => write!(f, "ln(1 + latency), over {scale_ms} ms"),

@@ -67,8 +67,8 @@ fn every_number_by_hand() {
     signals.on_trade(Side::Ask, Ticks(100), Lots(1), &top, LocalTime(2));
     let mut observation = Observation::new(Schema::standard(10.0).unwrap());
     let own = Own {
-        bid: Some(Resting { price: Ticks(99), ahead: Some(Lots(4)), since: LocalTime(0) }),
-        ask: Some(Resting { price: Ticks(104), ahead: None, since: LocalTime(7_000_000_000) }),
+        bid: Some(Resting { price: Ticks(99), ahead: Some(Lots(4)), shown: Lots(0), since: LocalTime(0) }),
+        ask: Some(Resting { price: Ticks(104), ahead: None, shown: Lots(0), since: LocalTime(7_000_000_000) }),
     };
     let found = look(&mut observation, &seen(&market, &signals, 7), &own);
     let expected = [
@@ -102,6 +102,21 @@ fn without_orders_a_clock_or_a_latency_numbers_say_so() {
         look(&mut observation, &Seen { left_s: None, latency: None, ..seen(&market, &signals, 1) }, &Own::default());
     same(&found[1..2], &[1.0]);
     same(&found[11..], &[1.0, 0.0, 5.0, 1.0, 0.0, 5.0, 0.0]);
+}
+
+#[test]
+fn a_place_in_line_is_the_same_whether_the_book_has_ours_or_not() {
+    let signals = signals();
+    let mut observation = Observation::new(Schema::new(vec![Feature::QueueAhead { side: Side::Bid }]).unwrap());
+    let mut share = |rests: i64, ahead: i64, shown: i64| {
+        let market = book(&[(100, rests)], &[(104, 10)]);
+        let bid = Resting { price: Ticks(100), ahead: Some(Lots(ahead)), shown: Lots(shown), since: LocalTime(0) };
+        look(&mut observation, &seen(&market, &signals, 1), &Own { bid: Some(bid), ask: None })[0]
+    };
+    // Six of the others' eight are ahead; all of five are; nobody else is there; the book has not heard of our two yet.
+    assert_eq!([share(8, 6, 0), share(10, 6, 2)], [0.75; 2]);
+    assert_eq!([share(5, 6, 0), share(7, 6, 2)], [1.0; 2]);
+    assert_eq!([share(2, 0, 2), share(1, 0, 2)], [0.0; 2]);
 }
 
 #[test]

@@ -33,7 +33,7 @@ use crate::numeric;
 use crate::rng::Stream;
 use crate::signal::drift::{DriftGate, Tables};
 use crate::signal::observation::{Observation, Own, Resting, Scale, Schema, Seen};
-use crate::units::{LocalTime, Nanos, Side};
+use crate::units::{LocalTime, Lots, Nanos, Side};
 
 pub use file::{weights_digest, weights_wanted, with_reference, with_weights, without_reference};
 pub use foreign::{Imported, from_stable_baselines3};
@@ -449,8 +449,12 @@ impl Strategy for Policy {
 fn own(view: &View<'_>) -> Own {
     let best = |side: Side| {
         let mine = view.orders.iter().filter(|order| order.side == side && order.is_alive());
-        mine.reduce(|best, order| if side.is_better(order.price, best.price) { order } else { best })
-            .map(|order| Resting { price: order.price, ahead: order.joined_behind, since: order.sent })
+        mine.reduce(|best, order| if side.is_better(order.price, best.price) { order } else { best }).map(|order| {
+            let ours = view.orders.iter().filter(|other| view.book_has_ours && other.joined_behind.is_some());
+            let here = ours.filter(|other| other.side == side && other.price == order.price && other.is_alive());
+            let shown = Lots(here.map(|other| other.remaining.0).sum());
+            Resting { price: order.price, ahead: order.joined_behind, shown, since: order.sent }
+        })
     };
     Own { bid: best(Side::Bid), ask: best(Side::Ask) }
 }

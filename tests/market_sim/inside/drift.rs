@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use papermaker::config::{Sources, load};
 use papermaker::digest::Digest;
 use papermaker::engine::{Output, Session, SessionSpec, Stamped};
+use papermaker::exchange::place::Answers;
 use papermaker::run::prepare;
 use papermaker::run::simulate::Inside;
 use papermaker::signal::drift::{DriftRules, Reference};
@@ -208,5 +210,37 @@ fn rules_and_reference_need_each_other_and_fit() {
     ] {
         let found = refused(&text.replace("[drift]", &format!("[drift]\n{wrong}")));
         assert!(found.contains(said), "{found}");
+    }
+}
+
+#[test]
+fn the_policies_that_come_with_us_are_at_home_on_paper() {
+    // They learnt where the market answers. The demo's paper session must look like that to them, though no book has their orders in it.
+    let sim = bitcoin();
+    let demo = load(&Sources { profile: "demo".to_owned(), ..Sources::default() }).expect("settings");
+    let rules: Vec<_> = sim.market.iter().map(|market| market.rules().expect("rules")).collect();
+    let of = |strategy: Option<&str>| {
+        let text = strategy.map(|name| {
+            let path = format!("{}/strategies/{name}", env!("CARGO_MANIFEST_DIR"));
+            prepare::strategy_text(&path, None).expect("a strategy")
+        });
+        let mut spec = prepare::session_spec(&demo, rules.clone(), text.as_deref()).expect("a session");
+        spec.desks.iter_mut().for_each(|desk| desk.answers = Answers::Modelled);
+        spec
+    };
+    let heard = live(&mut inside(&sim, 7, &of(None)), Nanos::from_s(1_200));
+    for name in ["ppo.toml", "sac.toml"] {
+        let spec = of(Some(name));
+        let (mut session, mut strategies) = (Session::new(&spec), prepare::strategies(&spec).expect("strategies"));
+        let (mut said, mut looks) = (Vec::new(), Vec::new());
+        for (input, _) in &heard {
+            session.step(input, &mut strategies, &mut said);
+            looks.extend(said.drain(..).filter_map(|it| match it {
+                Output::Drift { look, .. } => Some(look),
+                _ => None,
+            }));
+        }
+        assert!(looks.len() >= 3, "{name}: {} looks", looks.len());
+        assert!(looks.iter().all(|look| !look.score.is_tripped), "{name}: {looks:?}");
     }
 }
