@@ -63,15 +63,34 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// Some outputs at a time, so that their sums stay in registers while the inputs go by.
     fn apply(&self, from: &[f32], to: &mut [f32]) {
-        to.copy_from_slice(&self.bias);
-        // Input by input over all outputs: each output's sum runs in the order of the inputs, and neighbouring
-        // outputs can share a vector instruction without any sum being reordered.
+        assert_eq!(to.len(), self.bias.len(), "a number per output");
+        let mut first = 0;
+        while first < to.len() {
+            first += match to.len() - first {
+                32.. => self.outputs::<32>(first, from, to),
+                8.. => self.outputs::<8>(first, from, to),
+                2.. => self.outputs::<2>(first, from, to),
+                _ => self.outputs::<1>(first, from, to),
+            };
+        }
+    }
+
+    /// `N` outputs from the `first` on; says how many. Each sum runs in the order of the inputs, whatever `N` is: neighbours share a
+    /// vector instruction, and no sum is reordered.
+    fn outputs<const N: usize>(&self, first: usize, from: &[f32], to: &mut [f32]) -> usize {
+        let these = first..first + N;
+        let mut sums = [0f32; N];
+        sums.copy_from_slice(&self.bias[these.clone()]);
         for (x, row) in from.iter().zip(self.weight.chunks_exact(self.bias.len())) {
-            for (y, w) in to.iter_mut().zip(row) {
-                *y += x * w;
+            let row: &[f32; N] = row[these.clone()].try_into().expect("N of them");
+            for (sum, w) in sums.iter_mut().zip(row) {
+                *sum += x * w;
             }
         }
+        to[these].copy_from_slice(&sums);
+        N
     }
 }
 
@@ -308,6 +327,20 @@ mod tests {
         let x = 1.0 + 1.0 / 4096.0;
         let fused_shows = Mlp::new(vec![layer(1, &[x], &[-(1.0 + 1.0 / 2048.0)])]).unwrap();
         assert_eq!(answer(&fused_shows, &[x]), [0.0]);
+    }
+
+    #[test]
+    fn however_many_outputs_every_sum_runs_as_said() {
+        let mut draws = Stream::new(9, "test.mlp");
+        let mut some = |n: usize| (0..n).map(|_| draws.normal() as f32).collect::<Vec<f32>>();
+        for outputs in 1..=83 {
+            let (weight, bias, input) = (some(5 * outputs), some(outputs), some(5));
+            let said = answer(&Mlp::new(vec![layer(5, &weight, &bias)]).unwrap(), &input);
+            for (o, said) in said.into_iter().enumerate() {
+                let sum = input.iter().enumerate().fold(bias[o], |sum, (i, x)| sum + x * weight[i * outputs + o]);
+                assert_eq!(said.to_bits(), sum.to_bits(), "output {o} of {outputs}");
+            }
+        }
     }
 
     #[test]
