@@ -178,33 +178,28 @@ fn resampled_versions(
         let period = |g: usize, t: usize| share * chosen.iter().map(|v| versions[*v][g][t]).sum::<f64>();
         lengths.iter().enumerate().map(|(g, n)| (0..*n).map(|t| period(g, t)).collect()).collect()
     };
-    let beside = |mean: &[Vec<f64>], look: &mut dyn FnMut(&[&[&[f64]]])| {
-        let mean: Vec<&[f64]> = mean.iter().map(Vec::as_slice).collect();
-        match other {
-            Some(other) => look(&[&mean, other]),
-            None => look(&[&mean]),
-        }
-    };
     let every: Vec<usize> = (0..versions.len()).collect();
-    let (mut value, mut block, mut acceleration_of) = (None, 1.0, 0.0);
-    beside(&mean_of(&every), &mut |series| {
-        value = statistic(&series.iter().map(|groups| groups.concat()).collect::<Vec<_>>());
-        block = plan.block.unwrap_or_else(|| estimated_block(series)).max(1.0);
-        // Of histories alone.
-        acceleration_of = acceleration(series, block, &statistic);
-    });
-    let value = value?;
+    let mean = mean_of(&every);
+    let mean: Vec<&[f64]> = mean.iter().map(Vec::as_slice).collect();
+    let series: Vec<&[&[f64]]> = [&mean[..]].into_iter().chain(other).collect();
+    let mut drawn: Vec<Vec<f64>> = series.iter().map(|groups| groups.concat()).collect();
+    let value = statistic(&drawn)?;
+    let block = plan.block.unwrap_or_else(|| estimated_block(&series)).max(1.0);
+    // Of histories alone.
+    let acceleration = acceleration(&series, block, &statistic);
     let mut stream = Stream::new(plan.seed, "metrics.bootstrap.versions");
-    let (mut draws, mut drawn) =
-        (Vec::with_capacity(plan.resamples), vec![Vec::new(); 1 + usize::from(other.is_some())]);
+    let mut draws = Vec::with_capacity(plan.resamples);
     for _ in 0..plan.resamples {
         let chosen: Vec<usize> = every.iter().map(|_| stream.below(versions.len() as u64) as usize).collect();
-        beside(&mean_of(&chosen), &mut |series| live_again(series, block, &mut stream, &mut drawn));
+        let mean = mean_of(&chosen);
+        let mean: Vec<&[f64]> = mean.iter().map(Vec::as_slice).collect();
+        let series: Vec<&[&[f64]]> = [&mean[..]].into_iter().chain(other).collect();
+        live_again(&series, block, &mut stream, &mut drawn);
         draws.extend(statistic(&drawn));
     }
     draws.sort_by(f64::total_cmp);
     let n = lengths.iter().sum();
-    (!draws.is_empty()).then_some(Resampled { value, draws, acceleration: acceleration_of, n })
+    (!draws.is_empty()).then_some(Resampled { value, draws, acceleration, n })
 }
 
 /// One resample: groups are drawn if there are two or more, and runs inside each, the same for all strategies.

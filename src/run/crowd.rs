@@ -116,7 +116,10 @@ impl Crowd {
             self.scale = self.moments.freeze();
         }
         into.copy_from_slice(&self.rows);
-        into.chunks_exact_mut(self.inputs).for_each(|row| self.scale.apply(row));
+        for (row, chair) in into.chunks_exact_mut(self.inputs).zip(&self.chairs) {
+            self.scale.apply(row);
+            chair.blur(row);
+        }
     }
 }
 

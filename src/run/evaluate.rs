@@ -366,7 +366,7 @@ fn judge(contest: &Contest, cards: &[Option<PolicyCard>], found: &Backtest, curr
     };
     let strategies: Vec<Judged> = found.strategies.iter().enumerate().map(judged).collect();
     let families = trainings::families(cards);
-    let are_kin = |a: usize, b: usize| families.iter().any(|family| family.contains(&a) && family.contains(&b));
+    let are_kin = |a: usize, b: usize| families.iter().any(|family| family.all.contains(&a) && family.all.contains(&b));
     let mut pairs = Vec::new();
     for policy in 0..policies {
         // Of seeds of one training the better is luck; they are judged together.
@@ -381,9 +381,10 @@ fn judge(contest: &Contest, cards: &[Option<PolicyCard>], found: &Backtest, curr
         pairs.push(Against { policy: strategies[policy].name.clone(), other: ZERO_QUOTE.to_owned(), difference });
     }
     let names: Vec<String> = strategies.iter().map(|s| s.name.clone()).collect();
-    let together =
-        |family: &Vec<usize>| trainings::judge((family, policies..names.len()), cards, (&names, &series), &plan, &sum);
-    let trainings: Vec<Training> = families.iter().map(together).collect();
+    let together = |family: &trainings::Family| {
+        trainings::judge((family, policies..names.len()), cards, (&names, &series), &plan, &sum)
+    };
+    let trainings: Vec<Training> = families.iter().filter(|family| family.seeds.len() > 1).map(together).collect();
     let count = series.first().map_or(0, Vec::len);
     let mut notes = found.notes.clone();
     if count == 1 {

@@ -88,7 +88,7 @@ fn seeds_of_one_training_are_also_judged_together() {
     };
     of("one.toml", 1, "0.2");
     of("two.toml", 2, "0.8");
-    // What says that it is the same seed is no other seed.
+    // A second of one seed is judged like the others, but counts for the training once.
     of("copy.toml", 1, "0.3");
     let policies = ["one.toml", "two.toml", "copy.toml"];
     let told = evaluate(here, &[&policies[..], &IN_MARKET[..], &["--json"]].concat()).exits(0).json();
@@ -98,7 +98,7 @@ fn seeds_of_one_training_are_also_judged_together() {
     };
     let trainings = told["trainings"].as_array().expect("trainings");
     assert_eq!(trainings.len(), 1, "{told}");
-    assert_eq!(trainings[0]["policies"].as_array().expect("names"), &["one", "two"]);
+    assert_eq!(trainings[0]["policies"].as_array().expect("names"), &["one", "two", "copy"]);
     let middle = 0.5 * (earned("one") + earned("two"));
     let its = |value: &Value| value["value"].as_f64().expect("a number");
     assert!((its(&trainings[0]["pnl"]) - middle).abs() < 1e-9);
@@ -108,6 +108,9 @@ fn seeds_of_one_training_are_also_judged_together() {
         assert!((its(found) - (middle - less)).abs() < 1e-9, "{pair}");
         assert!(found["low"].as_f64() <= Some(its(found)) && Some(its(found)) <= found["high"].as_f64(), "{pair}");
     }
+    let pairs = told["pairs"].as_array().expect("pairs");
+    let kin = |name: &Value| ["one", "two", "copy"].contains(&name.as_str().expect("a name"));
+    assert!(pairs.iter().all(|pair| !kin(&pair["policy"]) || !kin(&pair["other"])), "seeds are no rivals: {told}");
     let card = fs::read_to_string(here.join("two.card.toml")).expect("a card");
     let card: toml::Table = card.parse().expect("toml");
     let together = &card["evaluation"][0]["seeds_together"];

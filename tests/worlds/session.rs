@@ -193,19 +193,30 @@ fn an_episode_on_a_recording_stands_in_line_as_was_drawn_for_it() {
 }
 
 #[test]
-fn what_is_seen_is_as_far_off_as_was_drawn() {
-    let first = |noise: Option<[f64; 2]>| {
+fn what_a_learner_sees_is_as_far_off_as_was_drawn() {
+    let blurred = |noise: Option<[f64; 2]>| {
         let (_, mut terms) = demo(|_| {});
         terms.varied.observation_noise = noise;
-        let (mut chair, mut row) = (Chair::new(&Arc::new(terms), 1, 0).expect("a chair"), vec![0.0; 3]);
+        let (mut chair, mut row, mut last) = (Chair::new(&Arc::new(terms), 1, 0).expect("a chair"), [0.0; 3], [0.0; 3]);
         chair.begin(&mut row).expect("asked");
-        row
+        let mut sights = Vec::new();
+        for _ in 0..200 {
+            let mut sight = [0.0; 3];
+            chair.blur(&mut sight);
+            sights.push(sight);
+            let mut again = [0.0; 3];
+            chair.blur(&mut again);
+            assert_eq!(sight, again, "the same however often it is asked");
+            chair.step(&[0.0, 0.0, -1.0, -1.0], &mut row, &mut last);
+        }
+        sights
     };
-    let (clear, blurred) = (first(None), first(Some([0.05, 0.05])));
-    // Latency is never zero; five per cent is off by less than five deviations, and not by nothing.
-    let off = (blurred[2] / clear[2] - 1.0).abs();
-    assert!(off > 1e-6 && off < 0.25, "{} of {}", blurred[2], clear[2]);
-    assert_eq!(first(Some([0.05, 0.05])), blurred);
+    assert!(blurred(None).iter().flatten().all(|x| *x == 0.0));
+    let seen = blurred(Some([0.05, 0.05]));
+    // Of 600 draws the variance is off by √(2/600) = 0.06 of itself.
+    let variance = seen.iter().flatten().map(|x| f64::from(x * x)).sum::<f64>() / 600.0;
+    assert!((variance / 0.0025 - 1.0).abs() < 0.3, "{variance}");
+    assert_ne!(seen[0], seen[1]);
 }
 
 #[test]

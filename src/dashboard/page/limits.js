@@ -37,13 +37,22 @@ export async function editLimits() {
     const changed = [...inputs].filter(([input, limit]) => input.value.trim() !== limit.value);
     return { set: changed.map(([input, limit]) => `${address(limit)}=${input.value.trim()}`), by: by.value.trim() || "dashboard", reason: why.value.trim() || undefined, ...more };
   }
-  function stale() { apply.disabled = true; agreeing.hidden = true; agree.checked = false; fill(diff, []); put(said, "Change a value, then preview.", "soft"); }
-  function refused(body) { put(said, (body.error ?? "refused").slice(0, 600), "sell"); apply.disabled = true; }
+  function stale() { previewed = null; apply.disabled = true; agreeing.hidden = true; agree.checked = false; fill(diff, []); put(said, "Change a value, then preview.", "soft"); }
+  // What was previewed is what goes into force; whatever is changed after it wants another preview.
+  let previewed = null;
+  function refused(body) {
+    const why = (body.error ?? "refused").slice(0, 600);
+    if (!form.isConnected || !dialog.open) return say("limits: " + why, "sell");
+    put(said, why, "sell");
+    apply.disabled = true;
+  }
   form.onsubmit = async e => {
     e.preventDefault();
     const asked = wish({ dry_run: true });
     if (!asked.set.length) return put(said, "Nothing is different from what is in force.", "soft");
+    previewed = asked.set;
     const { ok, body } = await send("/api/limits", asked);
+    if (previewed !== asked.set) return;
     if (!ok || body.error) return refused(body);
     const looser = body.changes.some(c => c.loosens);
     fill(diff, [{ head: true, cells: ["would change", "of", "from", "to", ""] }, ...body.changes.map(c => ({ cells: [words(c.key), c.of || "the book", c.old, c.new, c.loosens ? ["▲ lets more through", "sell"] : ["▼ tighter", "buy"]] }))]);
@@ -54,10 +63,13 @@ export async function editLimits() {
     (looser ? agree : apply).focus();
   };
   apply.onclick = async () => {
-    const { ok, body } = await send("/api/limits", wish({ confirm: agree.checked }));
+    if (!previewed) return;
+    apply.disabled = true;
+    const { ok, body } = await send("/api/limits", { ...wish({ confirm: agree.checked }), set: previewed });
     if (!ok || body.error) return refused(body);
     localStorage.setItem("who", by.value.trim() || "dashboard");
-    dialog.close();
+    // Another question may stand in this one's place by now.
+    if (form.isConnected) dialog.close();
     say(`limits in force since input ${body.seq}: ${body.changes.map(c => `${words(c.key)} ${c.old} → ${c.new}`).join(", ")}`);
   };
   dialog.onclose = null;

@@ -109,9 +109,13 @@ impl Crier {
     pub fn pass(&mut self, to: Nanos) {
         while self.next_depth <= to {
             if self.changed.iter().all(Vec::is_empty) {
-                let missed = (to - self.next_depth).0 / DEPTH_EVERY.0 + 1;
+                // Nothing to tell until then, or until the book that was asked for is there.
+                let next = if let Tale::Fetching(then) = self.tale { then.min(to + Nanos(1)) } else { to + Nanos(1) };
+                let missed = ((next - self.next_depth).0.max(0) as u64).div_ceil(DEPTH_EVERY.0 as u64) as i64;
                 self.next_depth = Nanos(self.next_depth.0 + missed * DEPTH_EVERY.0);
-                return;
+                if self.next_depth > to {
+                    return;
+                }
             }
             let levels = |book: &Book, side: Side, prices: &mut Vec<Ticks>| {
                 prices.sort_unstable_by_key(|price| -side.sign() * price.0);

@@ -166,8 +166,8 @@ pub struct Chair {
     steps: u64,
     life: Life,
     hands: Policy,
-    /// How far off what is seen is, as a share of it, and by what draws.
-    noise: (f64, Stream),
+    /// How far off a learner sees, as a share of how what is seen spreads, and what seeds that.
+    noise: (f64, u64),
     ends: LocalTime,
     mark: (LocalTime, EquityMark),
     /// Quote currency per tick and order amount, and order amounts per lot.
@@ -186,6 +186,15 @@ impl Chair {
         let wrong = |e: &dyn std::fmt::Display| NoChair::Wrong(e.to_string());
         terms.reward.check().map_err(|e| wrong(&e))?;
         terms.varied.check().map_err(|e| wrong(&e))?;
+        terms
+            .session
+            .desks
+            .iter()
+            .try_for_each(|desk| terms.varied.check_on(&desk.paper.latency))
+            .map_err(|e| wrong(&e))?;
+        if let Ground::Market { market, .. } = &terms.ground {
+            terms.varied.check_in(market).map_err(|e| wrong(&e))?;
+        }
         if terms.reward.terminal > 0.0 && !terms.is_over {
             let why = "reward.terminal is charged where an episode is over; here it is only cut: set over = true";
             return Err(NoChair::Wrong(why.to_owned()));
@@ -211,8 +220,7 @@ impl Chair {
         let mark = (LocalTime::default(), life.session().equity(InstrumentId(0)));
         let (began, ends) = ((draws.clone(), 0), LocalTime::default());
         let terms = Arc::clone(terms);
-        let noise = noise(&varied::Drawn::default());
-        let answers = Vec::new();
+        let (noise, answers) = ((0.0, 0), Vec::new());
         Ok(Self { terms, draws, began, answers, steps: 0, life, hands, noise, ends, mark, tick_worth, order_lots })
     }
 
@@ -249,12 +257,12 @@ impl Chair {
     fn enter(&mut self, episode: Episode, drawn: &varied::Drawn, row: &mut [f32]) -> Result<bool, NoChair> {
         let terms = Arc::clone(&self.terms);
         let mut session = terms.session.clone();
-        drawn.change_session(&mut session);
+        drawn.change_session(&mut session, matches!(terms.ground, Ground::Market { .. }));
         self.life = live(&terms, &session, drawn, episode)?;
         let rules = &session.desks[0].rules;
         self.hands = Policy::unled(&terms.quotes, rules, terms.schema.clone(), terms.outputs)
             .map_err(|e| NoChair::Wrong(e.to_string()))?;
-        self.noise = noise(drawn);
+        self.noise = (drawn.noise(), drawn.seed);
         let (now, last) = match (&terms.ground, episode) {
             (Ground::Tapes { windows, .. }, Episode::Window(n)) => (windows[n].1.from, windows[n].1.to),
             _ => (BEGINS, BEGINS + PATIENCE),
@@ -275,10 +283,7 @@ impl Chair {
         while self.life.advance(self.ends) {
             let view = self.life.view();
             let decision = match self.hands.turn(&view, row) {
-                Ok(Turn::Asked) => {
-                    self.blur(row);
-                    return true;
-                }
+                Ok(Turn::Asked) => return true,
                 Ok(Turn::Stands) => self.hands.again(&view),
                 Err(idle) => self.hands.wait(&view, idle),
             };
@@ -313,9 +318,7 @@ impl Chair {
         if !is_asked && self.life.session().is_in_view(InstrumentId(0)) {
             // The end came between two questions: what the answer came to is seen all the same, or what is worth what would be judged
             // by what was there before it. Where nothing can be seen, what was seen last stands.
-            if self.hands.look(&self.life.view(), row).is_ok() {
-                self.blur(row);
-            }
+            let _ = self.hands.look(&self.life.view(), row);
         }
         let ended = match (goes_on, self.terms.is_over) {
             (true, _) => Ended::No,
@@ -325,12 +328,19 @@ impl Chair {
         Stepped { reward: self.pay(ended == Ended::Over), ended }
     }
 
-    /// What is seen, as far off as this episode has it.
-    fn blur(&mut self, row: &mut [f32]) {
-        let (share, draws) = &mut self.noise;
-        if *share > 0.0 {
-            row.iter_mut().for_each(|x| *x *= 1.0 + (*share * draws.normal()) as f32);
+    /// What is seen now, normalised, as far off as this episode has it; the same however often it is asked.
+    pub fn blur(&self, row: &mut [f32]) {
+        let (share, seed) = self.noise;
+        if share > 0.0 {
+            let mut draws = Stream::new(seed, &format!("env.session.noise.{}", self.answers.len()));
+            row.iter_mut().for_each(|x| *x += (share * draws.normal()) as f32);
         }
+    }
+
+    /// As one that has taken so many steps before its first episode: ranges are as wide as they are then.
+    pub fn after(mut self, steps: u64) -> Self {
+        self.steps = steps;
+        self
     }
 
     /// What came in since it was last paid.
@@ -398,11 +408,6 @@ impl Chair {
         }
         Ok(())
     }
-}
-
-/// What an episode's sight is off by.
-fn noise(drawn: &varied::Drawn) -> (f64, Stream) {
-    (drawn.observation_noise.unwrap_or(0.0), Stream::new(drawn.seed, "env.session.noise"))
 }
 
 /// An episode's session before its first question.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::SessionSpec;
 use crate::env::inside::Line;
 use crate::exchange::fee::Schedule;
-use crate::exchange::latency::Way;
+use crate::exchange::latency::{LatencySpec, Way};
 use crate::exchange::queue::QueueModel;
 use crate::numeric::{exp, ln};
 use crate::rng::Stream;
@@ -41,7 +41,7 @@ pub struct Varied {
     pub latency: Option<Range>,
     /// Our requests and their reports come lognormally late, the slowest hundredth so many medians: a number, 1 always the median.
     pub latency_tail: Option<Range>,
-    /// What is seen is off by so much of itself, normally: a number, 0 not at all.
+    /// What a learner sees is off by so much of its spread, normally: a number, 0 not at all. Judges see clearly.
     pub observation_noise: Option<Range>,
     /// Models of our place in line, as `[paper]` names them with their power behind (`"power 2"`): one an episode. Recordings only; in
     /// a simulated market we stand in line.
@@ -68,15 +68,13 @@ pub struct Varied {
     pub widen_steps: u64,
 }
 
-/// How a range is read, and where it opens from.
+/// How a range is read. All open from what the terms say: factors from 1.
 #[derive(Clone, Copy, Debug)]
 enum Reading {
-    /// A factor, evenly by logarithm, opening from 1.
+    /// A factor, evenly by logarithm.
     Factor,
-    /// A number within bounds, opening from the middle.
-    Around(f64, f64),
-    /// A number within bounds, opening from its lower end.
-    Upwards(f64, f64),
+    /// A number within bounds.
+    Number(f64, f64),
 }
 
 /// What was drawn for one episode.
@@ -86,7 +84,7 @@ pub(super) struct Drawn {
     taker_fee_bps: Option<f64>,
     latency: Option<f64>,
     latency_tail: Option<f64>,
-    pub observation_noise: Option<f64>,
+    observation_noise: Option<f64>,
     volatility: Option<f64>,
     drift: Option<f64>,
     arrivals: Option<f64>,
@@ -97,6 +95,8 @@ pub(super) struct Drawn {
     message_loss: Option<f64>,
     stalls_per_min: Option<f64>,
     queue: Option<QueueModel>,
+    /// How far numbers have opened from what the terms say, 0 to 1.
+    wide: f64,
     /// Of what is drawn within the episode.
     pub seed: u64,
 }
@@ -105,20 +105,20 @@ pub(super) struct Drawn {
 macro_rules! ranges {
     ($each:ident) => {
         $each! {
-            maker_fee_bps: Reading::Around(-100.0, 1000.0), false;
-            taker_fee_bps: Reading::Around(-100.0, 1000.0), false;
+            maker_fee_bps: Reading::Number(-100.0, 1000.0), false;
+            taker_fee_bps: Reading::Number(-100.0, 1000.0), false;
             latency: Reading::Factor, false;
-            latency_tail: Reading::Upwards(1.0, 1000.0), false;
-            observation_noise: Reading::Upwards(0.0, 1.0), false;
+            latency_tail: Reading::Number(1.0, 1000.0), false;
+            observation_noise: Reading::Number(0.0, 1.0), false;
             volatility: Reading::Factor, true;
-            drift: Reading::Upwards(0.0, 10.0), true;
+            drift: Reading::Number(0.0, 10.0), true;
             arrivals: Reading::Factor, true;
-            branching: Reading::Upwards(0.0, 0.95), true;
+            branching: Reading::Number(0.0, 0.95), true;
             informed: Reading::Factor, true;
             reach: Reading::Factor, true;
             depth: Reading::Factor, true;
-            message_loss: Reading::Upwards(0.0, 0.5), true;
-            stalls_per_min: Reading::Upwards(0.0, 60.0), true;
+            message_loss: Reading::Number(0.0, 0.5), true;
+            stalls_per_min: Reading::Number(0.0, 60.0), true;
         }
     };
 }
@@ -127,7 +127,7 @@ impl Reading {
     fn check(self, key: &str, [low, high]: Range) -> Result<(), String> {
         let (what, least, most) = match self {
             Reading::Factor => ("two factors", f64::MIN_POSITIVE, 1000.0),
-            Reading::Around(least, most) | Reading::Upwards(least, most) => ("two numbers", least, most),
+            Reading::Number(least, most) => ("two numbers", least, most),
         };
         if low <= high && low >= least && high <= most {
             return Ok(());
@@ -141,8 +141,7 @@ impl Reading {
     fn draw(self, [low, high]: Range, wide: f64, u: f64) -> f64 {
         match self {
             Reading::Factor => exp(wide * (ln(low) + u * (ln(high) - ln(low)))),
-            Reading::Around(..) => 0.5 * (low + high) + wide * (u - 0.5) * (high - low),
-            Reading::Upwards(..) => low + wide * u * (high - low),
+            Reading::Number(..) => low + u * (high - low),
         }
     }
 }
@@ -173,10 +172,41 @@ impl Varied {
         changes
     }
 
+    /// Errors if a market at an end of these ranges cannot be.
+    pub(super) fn check_in(&self, market: &SimSpec) -> Result<(), String> {
+        for u in [0.0, 1.0] {
+            let mut drawn = Drawn { wide: 1.0, ..Drawn::default() };
+            macro_rules! each {
+                ($($key:ident: $reading:expr, $market:expr;)*) => {
+                    $(drawn.$key = self.$key.map(|range| $reading.draw(range, 1.0, u));)*
+                };
+            }
+            ranges!(each);
+            if let Some(fault) = drawn.change_market(market).faults().into_iter().next() {
+                let end = if u == 0.0 { "lower" } else { "upper" };
+                return Err(format!("vary: at the {end} ends of its ranges there is no such market: {fault}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Errors if a way to this exchange is not one whose lateness can be drawn.
+    pub(super) fn check_on(&self, latency: &LatencySpec) -> Result<(), String> {
+        let ways = [latency.place, latency.cancel, latency.replace, latency.response];
+        let fixed = ways.iter().any(|way| matches!(way, Way::Feed { .. } | Way::Measured));
+        match self.latency_tail.is_some() && fixed {
+            true => {
+                Err("vary.latency_tail: not where latency_model is feed or measured, which say it themselves"
+                    .to_owned())
+            }
+            false => Ok(()),
+        }
+    }
+
     /// An episode's, after so many steps of its copy: always as many draws. Panics where [`Varied::check`] has not been.
     pub(super) fn draw(&self, steps: u64, draws: &mut Stream) -> Drawn {
         let wide = if self.widen_steps == 0 { 1.0 } else { (steps as f64 / self.widen_steps as f64).min(1.0) };
-        let mut drawn = Drawn::default();
+        let mut drawn = Drawn { wide, ..Drawn::default() };
         macro_rules! each {
             ($($key:ident: $reading:expr, $market:expr;)*) => {$(
                 let u = draws.uniform();
@@ -193,14 +223,26 @@ impl Varied {
 }
 
 impl Drawn {
+    /// From what the terms say as far towards what was drawn as ranges are open.
+    fn opened(&self, is: f64, drawn: Option<f64>) -> f64 {
+        drawn.map_or(is, |to| is + self.wide * (to - is))
+    }
+
+    /// What is seen is off by, a share of how it spreads.
+    pub(super) fn noise(&self) -> f64 {
+        self.opened(0.0, self.observation_noise)
+    }
+
     /// Fees, latencies and our place in line.
-    pub(super) fn change_session(&self, session: &mut SessionSpec) {
-        let rate = |bps: f64| Rate((bps * 1000.0).round() as i64);
+    ///
+    /// * `is_market` — in a simulated market, where the feed's own delay is changed too
+    pub(super) fn change_session(&self, session: &mut SessionSpec, is_market: bool) {
         for desk in &mut session.desks {
-            let (maker, taker) = (self.maker_fee_bps.map(rate), self.taker_fee_bps.map(rate));
-            if maker.or(taker).is_some() {
-                let base = desk.paper.fees.base;
-                desk.paper.fees = Schedule::flat(maker.unwrap_or(base.maker), taker.unwrap_or(base.taker));
+            if self.maker_fee_bps.or(self.taker_fee_bps).is_some() {
+                let opened = |is: Rate, bps| Rate(self.opened(is.0 as f64, bps).round() as i64);
+                let (base, thousand) = (desk.paper.fees.base, |bps: f64| 1000.0 * bps);
+                let maker = opened(base.maker, self.maker_fee_bps.map(thousand));
+                desk.paper.fees = Schedule::flat(maker, opened(base.taker, self.taker_fee_bps.map(thousand)));
             }
             desk.paper.queue = self.queue.unwrap_or(desk.paper.queue);
             let latency = &mut desk.paper.latency;
@@ -211,13 +253,18 @@ impl Drawn {
                 match way {
                     Way::Constant { us } | Way::Lognormal { us, .. } => slow(us),
                     Way::Feed { factor: times, us } => {
-                        *times *= factor;
+                        *times *= if is_market { 1.0 } else { factor };
                         slow(us);
                     }
                     Way::Measured => {}
                 }
-                if let (Way::Constant { us } | Way::Lognormal { us, .. }, Some(tail)) = (*way, self.latency_tail) {
-                    *way = Way::Lognormal { us, sigma: ln(tail) / NINETY_NINTH };
+                let late = self.latency_tail.map(|tail| ln(tail) / NINETY_NINTH);
+                match (*way, late) {
+                    (Way::Constant { us }, Some(_)) => *way = Way::Lognormal { us, sigma: self.opened(0.0, late) },
+                    (Way::Lognormal { us, sigma }, Some(_)) => {
+                        *way = Way::Lognormal { us, sigma: self.opened(sigma, late) };
+                    }
+                    _ => {}
                 }
             }
         }
@@ -225,8 +272,8 @@ impl Drawn {
 
     /// The line between the market and us.
     pub(super) fn line(&self) -> Line {
-        let loss = self.message_loss.unwrap_or(0.0);
-        Line { loss, stalls_per_s: self.stalls_per_min.unwrap_or(0.0) / 60.0, stall_s: STALL_S, seed: self.seed }
+        let (loss, stalls) = (self.opened(0.0, self.message_loss), self.opened(0.0, self.stalls_per_min));
+        Line { loss, stalls_per_s: stalls / 60.0, stall_s: STALL_S, seed: self.seed }
     }
 
     /// The market with what was drawn.
@@ -237,13 +284,15 @@ impl Drawn {
             let value = &mut market.value;
             value.volatility_bps *= times(self.volatility);
             if let Some(drift) = self.drift {
-                (value.drift_bps, value.drift_turns_per_s) = (drift * value.volatility_bps, TURNS_PER_S);
+                value.drift_bps = self.opened(value.drift_bps, Some(drift * value.volatility_bps));
+                value.drift_turns_per_s = TURNS_PER_S;
             }
             for crowd in &mut market.zero_intelligence {
                 for arrivals in [&mut crowd.limits, &mut crowd.markets] {
                     arrivals.per_s *= times(self.arrivals);
-                    if let Some(branching) = self.branching {
+                    if self.branching.is_some() {
                         // Of a rate ρ without excitement, ρ/(1 - n) come.
+                        let branching = self.opened(arrivals.branching, self.branching);
                         arrivals.per_s *= (1.0 - branching) / (1.0 - arrivals.branching);
                         arrivals.branching = branching;
                     }
@@ -284,14 +333,16 @@ mod tests {
             let mut draws = Stream::new(3, "test.varied");
             (0..400).map(|_| varied.draw(steps, &mut draws)).collect::<Vec<_>>()
         };
-        // Not open yet: the middle of the fees, the volatility that is written, and nothing is lost.
-        let none = (Some(1.0), Some(1.0), Some(0.0));
-        assert!(all(0).iter().all(|drawn| (drawn.maker_fee_bps, drawn.volatility, drawn.message_loss) == none));
-        // Half open: fees in 0.5 to 1.5, factors in 1/2 to 2, up to half of the loss.
+        // Not open yet: fees of 10 bps and the volatility as they are written, and nothing is lost.
+        let lived = |drawn: &Drawn| (drawn.opened(10.0, drawn.maker_fee_bps), drawn.volatility, drawn.line().loss);
+        assert!(all(0).iter().all(|drawn| lived(drawn) == (10.0, Some(1.0), 0.0)));
+        // Half open: fees half way from 10 to 0 to 2, factors in 1/2 to 2, up to half of the loss.
         let within = |from: f64, to: f64, x: Option<f64>| (from..=to).contains(&x.unwrap());
-        assert!(all(50).iter().all(|d| within(0.5, 1.5, d.maker_fee_bps)
-            && within(0.5, 2.0, d.volatility)
-            && within(0.0, 0.005, d.message_loss)));
+        let half = |drawn: &Drawn| {
+            let (fee, volatility, loss) = lived(drawn);
+            (5.0..=6.0).contains(&fee) && within(0.5, 2.0, volatility) && (0.0..=0.005).contains(&loss)
+        };
+        assert!(all(50).iter().all(half));
         let wide = all(1_000);
         assert!(
             wide.iter().any(|d| within(0.0, 0.3, d.volatility)) && wide.iter().any(|d| within(3.5, 4.0, d.volatility))
@@ -318,6 +369,21 @@ mod tests {
     }
 
     #[test]
+    fn markets_that_cannot_be_are_refused_before_anything_is_learnt() {
+        let demo = SimSpec::demo();
+        let varied = Varied { volatility: Some([0.5, 1000.0]), ..Varied::default() };
+        let said = varied.check_in(&demo).unwrap_err();
+        assert!(said.contains("upper ends") && said.contains("market[0].value.volatility_bps"), "{said}");
+        let varied = Varied { volatility: Some([0.5, 2.0]), drift: Some([0.0, 1.0]), ..Varied::default() };
+        assert_eq!(varied.check_in(&demo), Ok(()));
+        let mut latency = LatencySpec::constant(1, 2, 3);
+        let varied = Varied { latency_tail: Some([3.0, 10.0]), ..Varied::default() };
+        assert_eq!(varied.check_on(&latency), Ok(()));
+        latency.response = Way::Measured;
+        assert!(varied.check_on(&latency).unwrap_err().starts_with("vary.latency_tail"));
+    }
+
+    #[test]
     fn what_was_drawn_is_what_is_lived() {
         let drawn = Drawn {
             maker_fee_bps: Some(1.5),
@@ -328,6 +394,7 @@ mod tests {
             informed: Some(4.0),
             reach: Some(0.5),
             depth: Some(4.0),
+            wide: 1.0,
             ..Drawn::default()
         };
         let demo = SimSpec::demo();
@@ -344,5 +411,12 @@ mod tests {
         assert_eq!(scale_ticks, 60.0, "half of 120");
         assert_eq!(is.market_maker, was.market_maker);
         assert_eq!(Drawn::default().change_market(&demo), demo);
+        assert_eq!(
+            Drawn { wide: 0.0, volatility: None, arrivals: None, informed: None, reach: None, depth: None, ..drawn }
+                .change_market(&demo)
+                .market[0]
+                .zero_intelligence,
+            was.zero_intelligence
+        );
     }
 }

@@ -258,6 +258,9 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// Of checkpoints, and of what a training makes of its draws: older ones would go on otherwise than they began.
+const FORMAT: u32 = 2;
+
 /// Everything of a seed between two updates.
 #[derive(Default, Serialize, Deserialize)]
 struct Saved {
@@ -302,7 +305,7 @@ pub(super) fn train(task: &Task<'_>, told: &(dyn Fn(&Progress<'_>) + Sync)) -> R
     let mut learner = Learner::new(spec, stage, seed, threads).map_err(TrainError::World)?;
     let judge = Judge::new(spec, stage).map_err(TrainError::World)?;
     let path = folder.join("checkpoint");
-    let training = stage.map_or_else(|| spec.digest(), |stage| of_state(&(spec.digest(), stage.digest)));
+    let training = of_state(&(FORMAT, spec.digest(), stage.map(|stage| stage.digest)));
     let mut now = Saved { training: Some(training), ..Saved::default() };
     if found == Found::Resume && path.exists() {
         let broken = |why: String| TrainError::Checkpoint { path: path.display().to_string(), why };
@@ -310,7 +313,8 @@ pub(super) fn train(task: &Task<'_>, told: &(dyn Fn(&Progress<'_>) + Sync)) -> R
         now = postcard::from_bytes(&bytes).map_err(|e| broken(format!("no checkpoint: {e}")))?;
         if now.training != Some(training) {
             return Err(broken(
-                "a checkpoint of another training: the file's world or keys have changed since".to_owned(),
+                "a checkpoint of another training: the file's world or keys, or the program, have changed since"
+                    .to_owned(),
             ));
         }
         learner.restore(&now.learner).map_err(broken)?;

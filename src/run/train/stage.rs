@@ -198,7 +198,8 @@ impl Stage {
         let (inputs, outputs) = (network.inputs(), network.outputs());
         let mut watched = Watched { runs: Vec::new(), columns: inputs + outputs };
         for run in 0..runs {
-            let mut chair = Chair::new(&self.terms, WATCHED, run).map_err(|e| e.to_string())?;
+            // When its ranges, if it has any, were open.
+            let mut chair = Chair::new(&self.terms, WATCHED, run).map_err(|e| e.to_string())?.after(1 << 62);
             let (mut row, mut last, mut said) = (vec![0.0; inputs], vec![0.0; inputs], vec![0.0; outputs]);
             chair.begin(&mut row).map_err(|e| e.to_string())?;
             let mut answer = player(&network, pupil.squash, scale);

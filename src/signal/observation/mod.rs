@@ -279,7 +279,8 @@ fn depth(now: &Last, levels: usize) -> f64 {
 }
 
 /// The share of what others rest at our price that is still ahead of us: what was ahead when we joined, or all of theirs if that is less.
-/// The same whether the book has ours in it or not, so that a policy sees on paper what it saw in a market that answers.
+/// The same whether the book has ours in it or not, so that a policy sees on paper what it saw in a market that answers; but until the book
+/// tells of a change of ours, up to its next word.
 fn queue_ahead(book: &Book, side: Side, order: Resting) -> f64 {
     let others = (book.qty_at(side, order.price) - order.shown).0.max(0);
     match order.ahead {

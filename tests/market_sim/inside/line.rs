@@ -1,23 +1,24 @@
 //! A bad line: what is lost is noticed, and no book is believed that is not the market's.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use papermaker::engine::Input;
+use papermaker::engine::{Input, Output};
 use papermaker::env::inside::Line;
 use papermaker::market::{InstrumentId, Level, MarketEventKind};
+use papermaker::order::{OrderState, Request};
 use papermaker::run::simulate::Next;
 use papermaker::units::{Nanos, Side};
 
-use super::{bitcoin, count, inside, live, session};
+use super::{bitcoin, inside, session};
 
 type Sides = [Vec<Level>; 2];
 
 /// The book after every change a session without a strategy heard of, by update; and its inputs.
-fn heard(line: Line, until: Nanos) -> (HashMap<u64, Sides>, Vec<papermaker::engine::Stamped>) {
+fn heard(line: Line, until: Nanos) -> (BTreeMap<u64, Sides>, Vec<papermaker::engine::Stamped>) {
     let sim = bitcoin();
     let mut inside = inside(&sim, 3, &session(&sim, None, &[]));
     inside.through(line);
-    let (mut books, mut inputs) = (HashMap::new(), Vec::new());
+    let (mut books, mut inputs) = (BTreeMap::new(), Vec::new());
     while inside.step(until) == Next::Took {
         inputs.push(inside.last().clone());
         let Input::Market(event) = &inside.last().input else { continue };
@@ -60,31 +61,27 @@ fn nothing_of_ours_rests_while_the_book_is_unknown() {
     let sim = bitcoin();
     let mut quoting = inside(&sim, 3, &session(&sim, Some("glft"), &[]));
     quoting.through(Line { loss: 0.05, seed: 2, ..Line::default() });
-    let told = live(&mut quoting, Nanos::from_s(60));
-    let gaps = count(
-        &told,
-        |input| matches!(input, Input::Market(event) if matches!(event.kind, MarketEventKind::Gap { .. })),
-    );
-    assert!(gaps > 5, "{gaps}");
-    // From a gap to the next whole book nothing new is sent.
-    let mut is_known = true;
-    for (input, said) in &told {
-        if let Input::Market(event) = &input.input {
-            match event.kind {
-                MarketEventKind::Gap { .. } => is_known = false,
-                MarketEventKind::Snapshot { .. } => is_known = true,
-                _ => {}
-            }
+    let (mut is_known, mut gaps, mut pulled, mut placed) = (true, 0, 0, 0);
+    while quoting.step(Nanos::from_s(60)) == Next::Took {
+        let mut is_gap = false;
+        if let Input::Market(event) = &quoting.last().input {
+            is_gap = matches!(event.kind, MarketEventKind::Gap { .. });
+            is_known &= !is_gap;
+            is_known |= matches!(event.kind, MarketEventKind::Snapshot { .. });
         }
-        let placed = said.iter().filter(|output| is_place(output)).count();
-        assert!(is_known || placed == 0, "input {}: {said:?}", input.seq);
+        let sent = |which: fn(&Request) -> bool| {
+            quoting.said().iter().filter(|said| matches!(said, Output::Sent(request) if which(request))).count()
+        };
+        let new = sent(|request| matches!(request, Request::Place { .. } | Request::Replace { .. }));
+        assert!(is_known || new == 0, "input {}: {:?}", quoting.last().seq, quoting.said());
+        if is_gap {
+            // With the gap everything that rests is taken back, and from there to the next whole book nothing is sent.
+            gaps += 1;
+            pulled += sent(|request| matches!(request, Request::Cancel { .. }));
+            let orders = quoting.session().orders(InstrumentId(0));
+            assert!(orders.iter().all(|order| order.state != OrderState::Working), "{orders:?}");
+        }
+        placed += new;
     }
-    let placed = told.iter().flat_map(|(_, said)| said).filter(|output| is_place(output)).count();
-    assert!(placed > 10, "it quotes in between: {placed}");
-}
-
-fn is_place(output: &papermaker::engine::Output) -> bool {
-    use papermaker::engine::Output;
-    use papermaker::order::Request;
-    matches!(output, Output::Sent(Request::Place { .. } | Request::Replace { .. }))
+    assert!(gaps > 5 && pulled > 5 && placed > 10, "{gaps} gaps, {pulled} taken back, {placed} sent");
 }
