@@ -5,7 +5,7 @@
 //! of the market, or what follows in the recordings. Differences are paired, and where there are several seeds or
 //! recordings these are resampled too ([`crate::metrics::bootstrap`]). A difference whose interval holds zero is no difference.
 //!
-//! Policies of one training, its seeds, are also held against the others together ([`trainings`]).
+//! Policies of one training, its seeds, are also held against the others together ([`Training`]).
 //!
 //! It is made of backtests ([`super::backtest`]): the same runs, the same log of trials.
 
